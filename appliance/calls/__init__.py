@@ -1,0 +1,1 @@
+"""A call, from ring to record: the one process that speaks SIP, walks flows and writes records."""

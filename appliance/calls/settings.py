@@ -1,0 +1,34 @@
+"""Settings of calls: lines, agents, limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalledLine:
+    """Which called number on which trunk reaches which flow."""
+
+    name: str
+    trunk: str
+    flow: str
+    number: str = ""  # in any written form; empty: every number of the trunk that no other line takes
+    language: Literal["fa", "en"] = "fa"
+    records: bool = True  # whether conversations of this line are recorded at all (the flow says after which notice)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    name: str
+    phone: str
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    max_calls: int = 100  # conversations at once; beyond: 503 with Retry-After
+    retry_after_seconds: int = 20
+    seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
+    lines: tuple[CalledLine, ...] = field(default=())
+    agents: tuple[Agent, ...] = field(default=())

@@ -1,0 +1,315 @@
+"""The things that happen, as they are kept: one frozen dataclass per kind, numbered and chained by store.py.
+
+An event names its ``subject`` (a conversation, a recording, a trunk) and is never changed. Every row of every other
+table is written in the same transaction as the event it follows from, and can be rebuilt from the events alone.
+``offset_ms`` is monotonic milliseconds since the conversation opened: durations come from it, never from wall times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class State(StrEnum):
+    """What a conversation is doing; the times in all states add up to its length exactly."""
+
+    RINGING = "ringing"  # the customer's leg is not answered yet
+    MENU = "menu"  # hears the flow
+    WAITING = "waiting"  # an agent is being rung
+    TALKING = "talking"
+    HOLD = "hold"
+
+
+class Outcome(StrEnum):
+    SERVED = "served"  # an agent and the customer were connected
+    ABANDONED = "abandoned"  # the customer left before that, by hanging up
+    FINISHED = "finished"  # the flow came to its end by itself
+    REFUSED = "refused"  # never answered: no line, no capacity
+    CRASHED = "crashed"  # a process of the box died under it
+    FAILED = "failed"  # a fault of the box or the network ended it
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationOpened:
+    """``customer`` is E.164 where it could be read, else as it arrived; empty for withheld."""
+
+    kind: ClassVar[str] = "conversation.opened"
+    conversation: str
+    direction: str  # in, out
+    line: str
+    trunk: str
+    called: str
+    customer: str
+    customer_as_arrived: str
+    customer_name: str
+    is_withheld: bool
+    flow: str
+    flow_hash: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateEntered:
+    kind: ClassVar[str] = "conversation.state"
+    conversation: str
+    state: State
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntered:
+    kind: ClassVar[str] = "flow.node"
+    conversation: str
+    node: str
+    node_kind: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DigitTaken:
+    """A key press that the flow consumed (never one of a secret step)."""
+
+    kind: ClassVar[str] = "flow.digit"
+    conversation: str
+    node: str
+    digit: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageChosen:
+    kind: ClassVar[str] = "conversation.language"
+    conversation: str
+    language: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegOpened:
+    """``role`` is customer or agent; ``party`` an E.164 number or the agent's name; ``via`` a trunk or phone."""
+
+    kind: ClassVar[str] = "leg.opened"
+    conversation: str
+    leg: str
+    role: str
+    party: str
+    via: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    kind: ClassVar[str] = "leg.answered"
+    conversation: str
+    leg: str
+    codec: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """``cause`` is a word of signalling.port.Cause; MOS times ten and loss in thousandths of what we received."""
+
+    kind: ClassVar[str] = "leg.ended"
+    conversation: str
+    leg: str
+    cause: str
+    code: int
+    offset_ms: int
+    mos10: int | None = None
+    lost_permille: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInterrupted:
+    """The media process died under the conversation and took it up again ``gap_ms`` later."""
+
+    kind: ClassVar[str] = "media.interrupted"
+    conversation: str
+    gap_ms: int
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """``consent`` is an id of its own; a recording opens only with one (DECISIONS 17)."""
+
+    kind: ClassVar[str] = "consent.given"
+    conversation: str
+    consent: str
+    how: str  # notice, none_needed
+    node: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOpened:
+    kind: ClassVar[str] = "recording.opened"
+    conversation: str
+    recording: str
+    part: int
+    consent: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRefused:
+    """Nothing was recorded, and why: a key of messages (no owner's key, no space, ...)."""
+
+    kind: ClassVar[str] = "recording.refused"
+    conversation: str
+    recording: str
+    reason: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingGap:
+    """Seconds that are missing inside a recording."""
+
+    kind: ClassVar[str] = "recording.gap"
+    conversation: str
+    recording: str
+    reason: str
+    missing_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSealed:
+    """Closed: ``state`` sealed, recovered (cut to its last sealed half second), empty or lost."""
+
+    kind: ClassVar[str] = "recording.sealed"
+    conversation: str
+    recording: str
+    state: str
+    body_bytes: int
+    body_sha256: str
+    seal_sha256: str
+    milliseconds: int
+    missing_ms: int
+    left_talk_ms: int
+    right_talk_ms: int
+    overtalk_ms: int
+    dead_air_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingVerified:
+    """What a check of the files without any key found: ``state`` is verified, open, damaged or missing."""
+
+    kind: ClassVar[str] = "recording.verified"
+    recording: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationClosed:
+    """All legs have ended; the record closes when its recordings are sealed or lost (<= 5 s)."""
+
+    kind: ClassVar[str] = "conversation.closed"
+    conversation: str
+    outcome: Outcome
+    detail: str
+    agent: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordClosed:
+    """The CDR of the conversation stands (``revision`` 1); later facts raise the revision."""
+
+    kind: ClassVar[str] = "record.closed"
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkTurned:
+    kind: ClassVar[str] = "trunk.changed"
+    trunk: str
+    state: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneTurned:
+    """A desk phone registered or went."""
+
+    kind: ClassVar[str] = "phone.changed"
+    phone: str
+    is_registered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStarted:
+    """A process of the box started; ``orphans`` are the legs that the one before had left up."""
+
+    kind: ClassVar[str] = "service.started"
+    service: str
+    version: str
+    boot: str
+    orphans: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLost:
+    """A process of the box died and was missed."""
+
+    kind: ClassVar[str] = "service.lost"
+    service: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialSet:
+    """A way to sign in was set (never its value): first_boot, password."""
+
+    kind: ClassVar[str] = "access.credential_set"
+    actor: str
+    role: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    kind: ClassVar[str] = "access.signed_in"
+    actor: str
+    role: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRefused:
+    kind: ClassVar[str] = "access.refused"
+    actor: str
+    reason: str
+
+
+Happened = (
+    ConversationOpened
+    | StateEntered
+    | NodeEntered
+    | DigitTaken
+    | LanguageChosen
+    | LegOpened
+    | LegAnswered
+    | LegEnded
+    | MediaInterrupted
+    | ConsentGiven
+    | RecordingOpened
+    | RecordingRefused
+    | RecordingGap
+    | RecordingSealed
+    | RecordingVerified
+    | ConversationClosed
+    | RecordClosed
+    | TrunkTurned
+    | PhoneTurned
+    | ServiceStarted
+    | ServiceLost
+    | CredentialSet
+    | SignedIn
+    | SignInRefused
+)

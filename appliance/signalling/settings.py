@@ -1,0 +1,60 @@
+"""Settings of signalling: where the box listens, its trunks, its desk phones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Transport = Literal["udp", "tcp"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """Our account at a provider, an IP trunk, or an analog gateway of the office.
+
+    The password is the secret ``trunk-NAME``, never a setting.
+    """
+
+    name: str
+    proxy: str  # where requests go: host or host:port
+    domain: str = ""  # what stands in From, To and the registration; the proxy's host where empty
+    user: str = ""
+    auth_user: str = ""  # where it differs from user
+    registers: bool = True  # False: an IP trunk, known by its source addresses
+    transport: Transport = "udp"
+    address: str = ""  # our address towards this trunk; empty: what the system would use
+    sources: tuple[str, ...] = ()  # networks an IP trunk may call from, beside its proxy
+    media_from: tuple[str, ...] = ()  # networks its audio may come from, beside the address in its SDP
+    kind: Literal["provider", "analog"] = "provider"
+    law: Literal["PCMA", "PCMU"] = "PCMA"  # offered first
+    called_in: Literal["request", "to", "diversion"] = "request"  # where the called number stands
+    identity_in: Literal["from", "asserted", "diversion"] = "asserted"  # whom to believe about the caller
+    dial_as: Literal["national", "e164", "plus", "local"] = "national"  # 0912..., 98912..., +98912..., 8 digits
+    show_as: str = ""  # the number shown to whom we call; the line's own where empty
+    area_code: str = "21"  # what a bare local number belongs to
+    register_seconds: int = 600
+    max_calls: int = 0  # 0: as many as the box takes
+    nat: str = "auto"  # auto, off, or the address to show
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phone:
+    """A desk phone or softphone that registers here; its password is the secret ``phone-NAME``."""
+
+    name: str
+    max_contacts: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signalling:
+    address: str = "0.0.0.0"  # noqa: S104 - a telephone box answers the office and its trunk; nftables narrows it
+    port: int = 5060
+    tcp: bool = True
+    domain: str = "pasokh.local"  # the realm of desk phones
+    max_calls: int = 100
+    session_seconds: int = 1800  # session timers (RFC 4028)
+    ring_seconds: int = 120  # how long an unanswered INVITE of ours may ring at most
+    banned_seconds: int = 300
+    requests_per_second: int = 50  # by one unknown source; above it: silence
+    trunks: tuple[Trunk, ...] = field(default=())
+    phones: tuple[Phone, ...] = field(default=())

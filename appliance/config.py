@@ -1,0 +1,275 @@
+"""pasokh.toml, assembled from the settings of the rooms and checked before anything starts.
+
+Each room owns its settings (``signalling/settings.py`` and so on); this module only knows which table of the file
+belongs to which dataclass, and stands above the rooms: a process is handed its own settings and its ``places``, never
+the whole configuration. Secrets are not settings: ``Places.secret`` reads them from files of their own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import tomllib
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from appliance.calls.settings import Agent, CalledLine, Calls
+from appliance.errors import Problem
+from appliance.media.settings import Media
+from appliance.places import Places, shipped_flows
+from appliance.recorder.settings import Recorder
+from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.web.settings import Web
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """What concerns the whole box. A relative folder is relative to the settings' file."""
+
+    name: str = "pasokh"
+    language: Literal["fa", "en"] = "fa"
+    data_folder: str = "/var/lib/pasokh"
+    run_folder: str = "/run/pasokh"
+    secrets_folder: str = "/etc/pasokh/secrets"
+    flows_folder: str = ""  # empty: the flows that ship with the box
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything the owner has set; each process takes from it what is its own."""
+
+    file: Path
+    box: Box
+    signalling: Signalling
+    media: Media
+    recorder: Recorder
+    calls: Calls
+    web: Web = field(default_factory=Web)
+
+    @property
+    def places(self) -> Places:
+        flows = self._folder(self.box.flows_folder) if self.box.flows_folder else shipped_flows()
+        return Places(
+            data=self._folder(self.box.data_folder),
+            run=self._folder(self.box.run_folder),
+            secrets=self._folder(self.box.secrets_folder),
+            flows=flows,
+            prompts=self._folder(self.media.prompts_folder) if self.media.prompts_folder else flows / "prompts",
+        )
+
+    def _folder(self, value: str) -> Path:
+        return (self.file.parent / value).resolve()
+
+
+# The tables of the file and the dataclasses they become; arrays of tables are in the second list.
+_TABLES: dict[str, type] = {
+    "box": Box,
+    "signalling": Signalling,
+    "media": Media,
+    "recorder": Recorder,
+    "calls": Calls,
+    "web": Web,
+}
+_LISTS: dict[str, type] = {"trunk": Trunk, "phone": Phone, "line": CalledLine, "agent": Agent}
+_LISTED = {"trunks", "phones", "lines", "agents"}  # fields that the arrays of tables fill
+
+# Bounds of numbers by setting; what is not listed must not be negative.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "port": (0, 65_535),
+    "first_port": (1024, 65_534),
+    "last_port": (1025, 65_535),
+    "commit_seconds": (0.1, 5),
+    "hold_seconds": (0.02, 0.3),
+    "segment_bytes": (64 << 10, 1 << 30),
+    "register_seconds": (60, 86_400),
+    "session_seconds": (90, 86_400),
+    "max_contacts": (1, 10),
+    "max_streams": (2, 5000),
+    "requests_per_second": (1, 100_000),
+    "idle_minutes": (1, 100_000),
+}
+
+
+def load(file: Path) -> Config:
+    """Reads and checks ``file``; raises the first Problem found, with the file, the place and what is known there."""
+    file = file.resolve()
+    document = _document(file)
+    for section in document:
+        if section not in _TABLES and section not in _LISTS:
+            raise Problem("config.unknown_section", file=file.name, section=section, known=_named([*_TABLES, *_LISTS]))
+    lists: dict[str, list[Any]] = {name: _entries(file, document, name, kind) for name, kind in _LISTS.items()}
+    tables: dict[str, Any] = {name: _table(file, document, name, kind) for name, kind in _TABLES.items()}
+    config = Config(
+        file=file,
+        box=tables["box"],
+        signalling=dataclasses.replace(
+            tables["signalling"], trunks=tuple(lists["trunk"]), phones=tuple(lists["phone"])
+        ),
+        media=tables["media"],
+        recorder=tables["recorder"],
+        calls=dataclasses.replace(tables["calls"], lines=tuple(lists["line"]), agents=tuple(lists["agent"])),
+        web=tables["web"],
+    )
+    _check(config)
+    return config
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise Problem("config.unreadable", file=str(file), reason=reason) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Problem("config.not_toml", file=file.name, reason=str(error)) from error
+
+
+def _table(file: Path, document: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise Problem("config.not_a_table", file=file.name, section=name)
+    return _build(file, name, table, kind)
+
+
+def _entries(file: Path, document: Mapping[str, Any], name: str, kind: type[T]) -> list[T]:
+    entries = document.get(name, [])
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Problem("config.not_a_list", file=file.name, section=name)
+    built: list[T] = []
+    seen: set[str] = set()
+    for number, entry in enumerate(entries, 1):
+        label = entry.get("name")
+        where = f"{name} {label if isinstance(label, str) and label else number}"
+        built.append(_build(file, where, entry, kind))
+        if str(label) in seen:
+            raise Problem("config.twice", file=file.name, where=where)
+        seen.add(str(label))
+    return built
+
+
+def _build(file: Path, where: str, table: Mapping[str, Any], kind: type[T]) -> T:
+    assert dataclasses.is_dataclass(kind)
+    known = {entry.name: entry for entry in dataclasses.fields(kind) if entry.name not in _LISTED}
+    hints = typing.get_type_hints(kind)
+    for setting in table:
+        if setting not in known:
+            raise Problem("config.unknown_setting", file=file.name, where=where, setting=setting, known=_named(known))
+    values: dict[str, Any] = {}
+    for setting, entry in known.items():
+        if setting in table:
+            values[setting] = _value(file, where, setting, table[setting], hints[setting])
+        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
+            raise Problem("config.missing_setting", file=file.name, where=where, setting=setting)
+    return typing.cast(T, kind(**values))
+
+
+def _value(file: Path, where: str, setting: str, value: object, hint: Any) -> object:
+    """The value as the field wants it, or the Problem that names what was expected."""
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise Problem(
+                "config.not_a_choice",
+                file=file.name,
+                where=where,
+                setting=setting,
+                value=str(value),
+                known=_named(choices),
+            )
+        return value
+    if origin is tuple:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise _wrong_type(file, where, setting, "list of texts", value)
+        return tuple(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(hint, type) or type(value) is not hint:
+        raise _wrong_type(file, where, setting, getattr(hint, "__name__", str(hint)), value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        least, most = _BOUNDS.get(setting, (0, float("inf")))
+        if not least <= value <= most:
+            raise Problem(
+                "config.out_of_range", file=file.name, where=where, setting=setting, value=value, least=least, most=most
+            )
+    return value
+
+
+_TYPE_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", list: "list", dict: "table"}
+
+
+def _wrong_type(file: Path, where: str, setting: str, expected: str, value: object) -> Problem:
+    words = {kind.__name__: word for kind, word in _TYPE_WORDS.items()}
+    return Problem(
+        "config.wrong_type",
+        file=file.name,
+        where=where,
+        setting=setting,
+        expected=words.get(expected, expected),
+        found=_TYPE_WORDS.get(type(value), type(value).__name__),
+    )
+
+
+def _check(config: Config) -> None:
+    """What one table says about another, and what a type cannot say."""
+    file = config.file.name
+    trunks = {trunk.name for trunk in config.signalling.trunks}
+    phones = {phone.name for phone in config.signalling.phones}
+    for line in config.calls.lines:
+        _refers(file, f"line {line.name}", "trunk", line.trunk, trunks)
+    for agent in config.calls.agents:
+        _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
+    for trunk in config.signalling.trunks:
+        where = f"trunk {trunk.name}"
+        if not trunk.proxy:
+            raise Problem("config.missing_setting", file=file, where=where, setting="proxy")
+        if trunk.registers and not trunk.user:
+            raise Problem("config.missing_setting", file=file, where=where, setting="user")
+        _networks(file, where, "sources", trunk.sources)
+        _networks(file, where, "media_from", trunk.media_from)
+        if trunk.address:
+            _address(file, where, "address", trunk.address)
+    _address(file, "signalling", "address", config.signalling.address)
+    _address(file, "web", "address", config.web.address)
+    if config.media.first_port >= config.media.last_port:
+        raise Problem(
+            "config.out_of_range",
+            file=file,
+            where="media",
+            setting="last_port",
+            value=config.media.last_port,
+            least=config.media.first_port + 1,
+            most=65_535,
+        )
+
+
+def _refers(file: str, where: str, setting: str, value: str, known: Iterable[str]) -> None:
+    names = sorted(known)
+    if value not in names:
+        raise Problem("config.no_such", file=file, where=where, setting=setting, value=value, known=_named(names))
+
+
+def _networks(file: str, where: str, setting: str, values: Sequence[str]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError as error:
+            raise Problem("config.not_a_network", file=file, where=where, setting=setting, value=value) from error
+
+
+def _address(file: str, where: str, setting: str, value: str) -> None:
+    try:
+        ipaddress.IPv4Address(value)
+    except ValueError as error:
+        raise Problem("config.not_an_address", file=file, where=where, setting=setting, value=value) from error
+
+
+def _named(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names) or "-"

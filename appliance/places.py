@@ -1,4 +1,4 @@
-"""Where the box keeps things: its folders, its sockets, its secrets. Handed to every process beside its own settings."""
+"""Where the box keeps things: folders, sockets, secrets. Handed to every process beside its own settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """``data`` survives everything, ``run`` only until the next start of the machine, ``secrets`` is read by services."""
+    """``data`` survives everything, ``run`` only until the machine starts again."""
 
     data: Path
     run: Path

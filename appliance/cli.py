@@ -1,0 +1,191 @@
+"""The command ``pasokh``: services, checks, and the tools of owner and technician.
+
+Each room adds its own subcommands (``register`` in its ``commands.py``); here stand only those that need the whole
+settings' file. Whatever a person got wrong ends in two lines (what and where; what to do) and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from appliance import __version__, messages
+from appliance.errors import Problem
+
+EXIT_PROBLEM = 2
+DEFAULT_CONFIG = Path("/etc/pasokh/pasokh.toml")
+
+Run = Callable[[argparse.Namespace], int]
+
+# What argparse says, and the key under which we say it (its own texts exist in English only).
+_SAYINGS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"unrecognized arguments: (?P<argument>.+)"), "cli.unknown_argument"),
+    (re.compile(r"the following arguments are required: (?P<argument>.+)"), "cli.missing_argument"),
+    (
+        re.compile(r"argument (?P<argument>.+?): invalid choice: (?P<value>.+?) \(choose from (?P<known>.+)\)"),
+        "cli.choice",
+    ),
+    (re.compile(r"argument (?P<argument>.+?): invalid \S+ value: (?P<value>.+)"), "cli.bad_value"),
+    (re.compile(r"argument (?P<argument>.+?): expected .*argument.*"), "cli.no_value"),
+    (re.compile(r"argument (?P<argument>.+?): not allowed with argument (?P<value>.+)"), "cli.not_together"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose complaints are Problems."""
+
+    def error(self, message: str) -> NoReturn:
+        for pattern, key in _SAYINGS:
+            found = pattern.fullmatch(message.strip())
+            if found:
+                raise Problem(key, command=self.prog, **found.groupdict())
+        raise Problem("cli.not_understood", command=self.prog, argument=message)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command; prints a Problem as two lines and returns 2."""
+    try:
+        chosen = _parser().parse_args(arguments)
+        command: Run = chosen.run
+        return command(chosen)
+    except Problem as problem:
+        for line in messages.problem_lines(problem, messages.chosen_language()):
+            print(line, file=sys.stderr)
+        return EXIT_PROBLEM
+    except BrokenPipeError:
+        # Whoever read our output has left (`pasokh cdr | head`): nothing more to say, and no traceback.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, for the generated list of commands."""
+    return _parser()
+
+
+def _parser() -> _Parser:
+    from appliance.flow import commands as flow
+    from appliance.recorder import commands as recorder
+    from appliance.records import commands as records
+
+    top = _Parser(prog="pasokh", description="A small box that answers a business's telephone.")
+    top.add_argument("--version", action="version", version=f"pasokh {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    for name, work, text in (
+        ("media", _media, "the service that carries the voices (started by systemd or `pasokh run`)"),
+        ("calls", _calls, "the service that speaks SIP, walks flows and writes records"),
+        ("web", _web, "the service that shows the page"),
+        ("run", _run, "all services on a machine without systemd, until Ctrl-C"),
+        ("check", _check, "read the settings and the flows, say what is wrong, start nothing"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings' file")
+        command.set_defaults(run=work)
+    flow.register(commands)
+    recorder.register(commands)
+    records.register(commands)
+    _add_demo(commands)
+    return top
+
+
+def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
+    text = "a whole box on this machine, three scripted calls, and the page"
+    demo = commands.add_parser("demo", help=text, description=text)
+    demo.add_argument("--once", action="store_true", help="end after the calls and print one JSON object as last line")
+    demo.add_argument("--players", type=Path, required=True, help="folder with the programs that play caller and phone")
+    demo.set_defaults(run=_demo)
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    from appliance import demo
+
+    return demo.run(players=chosen.players, once=chosen.once)
+
+
+def _media(chosen: argparse.Namespace) -> int:
+    from appliance import config, service
+    from appliance.media import worker
+
+    settings = config.load(chosen.config)
+    service.set_up_logging()
+    places = settings.places
+    return worker.run(settings.media, settings.recorder, places.data, places.run, places.prompts)
+
+
+def _calls(chosen: argparse.Namespace) -> int:
+    from appliance import config, service
+    from appliance.calls import main
+
+    settings = config.load(chosen.config)
+    service.set_up_logging()
+    service.harden()
+    box = settings.box
+    return main.run(box.name, box.language, settings.places, settings.signalling, settings.calls)
+
+
+def _web(chosen: argparse.Namespace) -> int:
+    from appliance import config, service
+    from appliance.web import main
+
+    settings = config.load(chosen.config)
+    service.set_up_logging()
+    service.harden()
+    return main.run(settings.box.name, settings.box.language, settings.places, settings.web)
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    import asyncio
+    import signal
+
+    from appliance import config, keeper
+
+    settings = config.load(chosen.config)
+
+    async def until_stopped() -> int:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        kept = keeper.Keeper(settings.file, settings.places.run, _say_kept)
+        try:
+            await kept.start()
+            await stopped.wait()
+        finally:
+            await kept.stop()
+        return 0
+
+    return asyncio.run(until_stopped())
+
+
+def _say_kept(event: object) -> None:
+    print(event, file=sys.stderr, flush=True)
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    from appliance import config
+    from appliance.flow import catalogue
+
+    settings = config.load(chosen.config)
+    places = settings.places
+    flows = catalogue.load_folder(places.flows, places.prompts, [agent.name for agent in settings.calls.agents])
+    for line in settings.calls.lines:
+        if line.flow not in flows:
+            raise Problem(
+                "config.no_such",
+                file=settings.file.name,
+                where=f"line {line.name}",
+                setting="flow",
+                value=line.flow,
+                known=", ".join(sorted(flows)) or "-",
+            )
+    print(json.dumps({"settings": settings.file.name, "flows": sorted(flows), "lines": len(settings.calls.lines)}))
+    return 0

@@ -263,6 +263,16 @@ class ServiceLost:
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationErased:
+    """The bodies of everything before about this conversation are erased; their commitments and this stay."""
+
+    kind: ClassVar[str] = "conversation.erased"
+    conversation: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialSet:
     """A way to sign in was set (never its value): first_boot, password."""
 
@@ -285,6 +295,12 @@ class SignInRefused:
     kind: ClassVar[str] = "access.refused"
     actor: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    kind: ClassVar[str] = "access.signed_out"
+    actor: str
 
 
 Happened = (
@@ -312,4 +328,6 @@ Happened = (
     | CredentialSet
     | SignedIn
     | SignInRefused
+    | SignedOut
+    | ConversationErased
 )

@@ -1,0 +1,86 @@
+"""Events to canonical JSON and back: the bytes that the chain is made over.
+
+Canonical here: UTF-8, keys sorted, no white space, whole numbers only. What is hashed once must be found again for
+ever, so a change of these bytes is a change of every commitment; the vectors in tests/records keep them. The kind and
+the subject stand beside the body (they stay when the body is erased), never inside.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import Any, cast, get_args
+
+import msgspec
+
+from appliance.records import events
+from appliance.records.events import Happened
+
+KINDS: dict[str, type[Happened]] = {kind.kind: kind for kind in get_args(Happened)}
+
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+def canonical(happened: Happened) -> tuple[Happened, bytes]:
+    """The event as it can be kept, and its bytes; characters that UTF-8 cannot carry have become U+FFFD."""
+    try:
+        return happened, _encoder.encode(happened)
+    except UnicodeEncodeError:  # half a surrogate pair out of a display name
+        readable = _readable(happened)
+        return readable, _encoder.encode(readable)
+
+
+def happened_from(kind: str, content: bytes) -> Happened | None:
+    """The event again; None for a kind that this version does not know (written by a newer one)."""
+    decoder = _decoder(kind)
+    return None if decoder is None else decoder.decode(content)
+
+
+def subject(happened: Happened) -> str:
+    """What the event is about: the conversation wherever there is one (its bodies are erased by it)."""
+    match happened:
+        case events.RecordingVerified():
+            return happened.recording
+        case events.TrunkTurned():
+            return happened.trunk
+        case events.PhoneTurned():
+            return happened.phone
+        case events.ServiceStarted() | events.ServiceLost():
+            return happened.service
+        case events.CredentialSet() | events.SignedIn() | events.SignInRefused() | events.SignedOut():
+            return happened.actor
+        case (
+            events.ConversationOpened()
+            | events.StateEntered()
+            | events.NodeEntered()
+            | events.DigitTaken()
+            | events.LanguageChosen()
+            | events.LegOpened()
+            | events.LegAnswered()
+            | events.LegEnded()
+            | events.MediaInterrupted()
+            | events.ConsentGiven()
+            | events.RecordingOpened()
+            | events.RecordingRefused()
+            | events.RecordingGap()
+            | events.RecordingSealed()
+            | events.ConversationClosed()
+            | events.RecordClosed()
+            | events.ConversationErased()
+        ):
+            return happened.conversation
+
+
+@functools.cache
+def _decoder(kind: str) -> msgspec.json.Decoder[Happened] | None:
+    cls = KINDS.get(kind)
+    return None if cls is None else cast("msgspec.json.Decoder[Happened]", msgspec.json.Decoder(cls))
+
+
+def _readable(happened: Happened) -> Happened:
+    changed: dict[str, Any] = {}
+    for field in dataclasses.fields(happened):
+        value = getattr(happened, field.name)
+        if isinstance(value, str):
+            changed[field.name] = type(value)(value.encode("utf-8", "surrogatepass").decode("utf-8", "replace"))
+    return dataclasses.replace(happened, **changed)

@@ -1,0 +1,202 @@
+"""Which rows an event changes: pure, the same for a new event and for a rebuild of everything.
+
+A change is a statement and its values; ``apply`` runs it in the transaction of its event. Changes look at nothing but
+their own event and the row they change, so the order of events is the only thing that counts, and an event about
+something unknown changes nothing.
+"""
+
+from __future__ import annotations
+
+from appliance.records import events
+from appliance.records.database import Value
+from appliance.records.events import Happened
+
+Change = tuple[str, tuple[Value, ...]]
+
+_OPEN = """INSERT INTO conversation (id, opened_n, opened, direction, line, trunk, called, customer,
+customer_as_arrived, customer_name, is_withheld, flow, flow_hash, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING"""
+
+# Adds the time since the last change to the state that was, so that the five sums always reach state_since_ms exactly.
+# ?1 is the offset, ?2 the conversation; an offset that goes back adds nothing. A closed conversation stands still.
+_ELAPSED = """ringing_ms = ringing_ms + iif(state = 'ringing', max(?1 - state_since_ms, 0), 0),
+menu_ms = menu_ms + iif(state = 'menu', max(?1 - state_since_ms, 0), 0),
+waiting_ms = waiting_ms + iif(state = 'waiting', max(?1 - state_since_ms, 0), 0),
+talking_ms = talking_ms + iif(state = 'talking', max(?1 - state_since_ms, 0), 0),
+hold_ms = hold_ms + iif(state = 'hold', max(?1 - state_since_ms, 0), 0),
+state_since_ms = max(state_since_ms, ?1)"""
+_STATE = f"UPDATE conversation SET {_ELAPSED}, state = ?3 WHERE id = ?2 AND closed IS NULL"  # noqa: S608 - constants only
+_CLOSE = f"""UPDATE conversation SET {_ELAPSED}, total_ms = max(state_since_ms, ?1), closed = ?3, outcome = ?4,
+detail = ?5, agent = iif(?6 = '', agent, ?6), state = 'closed' WHERE id = ?2 AND closed IS NULL"""  # noqa: S608 - constants only
+
+_NODE = "UPDATE conversation SET node = ? WHERE id = ?"
+_DIGIT = "UPDATE conversation SET digits = digits || ? WHERE id = ?"
+_LANGUAGE = "UPDATE conversation SET language = ? WHERE id = ?"
+_INTERRUPTED = (
+    "UPDATE conversation SET interruptions = interruptions + 1, interrupted_ms = interrupted_ms + ? WHERE id = ?"
+)
+_CONSENT = "UPDATE conversation SET consent = ?, consent_how = ? WHERE id = ?"
+_LEG = """INSERT INTO leg (id, conversation, role, party, via, opened_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING"""
+_LEG_ANSWERED = "UPDATE leg SET answered_ms = ?, codec = ? WHERE id = ? AND answered_ms IS NULL"
+_AGENT = """UPDATE conversation SET agent = (SELECT party FROM leg WHERE id = ?1)
+WHERE id = ?2 AND (SELECT role FROM leg WHERE id = ?1) = 'agent'"""
+_LEG_ENDED = """UPDATE leg SET ended_ms = ?, cause = ?, code = ?, mos10 = ?, lost_permille = ?
+WHERE id = ? AND ended_ms IS NULL"""
+_RECORDING = """INSERT INTO recording (id, conversation, part, consent, opened_ms, state) VALUES (?, ?, ?, ?, ?, 'live')
+ON CONFLICT DO NOTHING"""
+_RECORDING_REFUSED = """INSERT INTO recording (id, conversation, part, consent, opened_ms, state, reason)
+VALUES (?1, ?2, 0, '', ?3, 'refused', ?4) ON CONFLICT (id) DO UPDATE SET state = 'refused', reason = ?4"""
+_GAP = "UPDATE recording SET gaps = gaps + 1, gap_ms = gap_ms + ?, reason = ? WHERE id = ?"
+_SEALED = """UPDATE recording SET state = ?, body_bytes = ?, body_sha256 = ?, seal_sha256 = ?, milliseconds = ?,
+missing_ms = ?, left_talk_ms = ?, right_talk_ms = ?, overtalk_ms = ?, dead_air_ms = ? WHERE id = ?"""
+_VERIFIED = "UPDATE recording SET verified = ?, verified_reason = ?, verified_at = ? WHERE id = ?"
+_RECORD = "INSERT INTO cdr (conversation, revision, closed, changed_n) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING"
+_REVISED = "UPDATE cdr SET revision = revision + 1, changed_n = ? WHERE conversation = ?"
+_REVISED_BY_CHECK = """UPDATE cdr SET revision = revision + 1, changed_n = ?1
+WHERE conversation = (SELECT conversation FROM recording WHERE id = ?2 AND verified != ?3)"""
+_TRUNK = """INSERT INTO trunk_state (trunk, state, code, since) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (trunk) DO UPDATE SET state = ?2, code = ?3, since = ?4"""
+_PHONE = """INSERT INTO phone_state (phone, is_registered, since) VALUES (?1, ?2, ?3)
+ON CONFLICT (phone) DO UPDATE SET is_registered = ?2, since = ?3"""
+_STARTED = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
+VALUES (?1, ?2, ?3, ?4, 1, 0, NULL, '')
+ON CONFLICT (service) DO UPDATE SET version = ?2, boot = ?3, started = ?4, starts = starts + 1"""
+_LOST = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
+VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
+ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
+_TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
+reason = excluded.reason, actor = excluded.actor"""
+_ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
+_BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
+
+
+def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
+    """What event ``n`` of UTC ms ``at`` changes, in order."""
+    match happened:
+        case events.ConversationOpened():
+            return ((_OPEN, _opened(happened, n, at)),)
+        case events.StateEntered():
+            return ((_STATE, (happened.offset_ms, happened.conversation, happened.state)),)
+        case events.NodeEntered():
+            return ((_NODE, (happened.node, happened.conversation)),)
+        case events.DigitTaken():
+            return ((_DIGIT, (happened.digit, happened.conversation)),)
+        case events.LanguageChosen():
+            return ((_LANGUAGE, (happened.language, happened.conversation)),)
+        case events.LegOpened(conversation, leg, role, party, via, offset_ms):
+            return ((_LEG, (leg, conversation, role, party, via, offset_ms)),)
+        case events.LegAnswered():
+            return (
+                (_LEG_ANSWERED, (happened.offset_ms, happened.codec, happened.leg)),
+                (_AGENT, (happened.leg, happened.conversation)),
+            )
+        case events.LegEnded(_, leg, cause, code, offset_ms, mos10, lost):
+            return ((_LEG_ENDED, (offset_ms, cause, code, mos10, lost, leg)),)
+        case events.MediaInterrupted():
+            return ((_INTERRUPTED, (happened.gap_ms, happened.conversation)),)
+        case events.ConsentGiven():
+            return ((_CONSENT, (happened.consent, happened.how, happened.conversation)),)
+        case events.ConversationClosed():
+            return ((_CLOSE, _closed(happened, at)),)
+        case events.RecordClosed():
+            return ((_RECORD, (happened.conversation, at, n)),)
+        case events.ConversationErased():
+            return _erased(happened, n, at)
+        case (
+            events.RecordingOpened()
+            | events.RecordingRefused()
+            | events.RecordingGap()
+            | events.RecordingSealed()
+            | events.RecordingVerified()
+        ):
+            return _of_recording(happened, n, at)
+        case events.TrunkTurned(trunk, state, code):
+            return ((_TRUNK, (trunk, state, code, at)),)
+        case events.PhoneTurned(phone, is_registered):
+            return ((_PHONE, (phone, int(is_registered), at)),)
+        case events.ServiceStarted(service, version, boot, _):
+            return ((_STARTED, (service, version, boot, at)),)
+        case events.ServiceLost(service, detail):
+            return ((_LOST, (service, at, detail)),)
+        case events.CredentialSet() | events.SignedIn() | events.SignedOut() | events.SignInRefused():
+            return ()
+
+
+def erased_bodies(conversation: str, n: int) -> tuple[Change, ...]:
+    """What takes the bodies away that event ``n`` erased; not part of a rebuild, which finds them gone."""
+    return (_ERASURE, (conversation, n)), (_BODIES, (conversation, n))
+
+
+def _of_recording(
+    happened: events.RecordingOpened
+    | events.RecordingRefused
+    | events.RecordingGap
+    | events.RecordingSealed
+    | events.RecordingVerified,
+    n: int,
+    at: int,
+) -> tuple[Change, ...]:
+    match happened:
+        case events.RecordingOpened(conversation, recording, part, consent, offset_ms):
+            return ((_RECORDING, (recording, conversation, part, consent, offset_ms)),)
+        case events.RecordingRefused(conversation, recording, reason, offset_ms):
+            name = recording or f"none-{conversation}"  # refused before it got an id
+            return ((_RECORDING_REFUSED, (name, conversation, offset_ms, reason)),)
+        case events.RecordingGap(conversation, recording, reason, missing_ms):
+            return (_GAP, (missing_ms, reason, recording)), (_REVISED, (n, conversation))
+        case events.RecordingSealed():
+            return (_SEALED, _sealed(happened)), (_REVISED, (n, happened.conversation))
+        case events.RecordingVerified(recording, state, reason):
+            return (_REVISED_BY_CHECK, (n, recording, state)), (_VERIFIED, (state, reason, at, recording))
+
+
+def _opened(happened: events.ConversationOpened, n: int, at: int) -> tuple[Value, ...]:
+    return (
+        happened.conversation,
+        n,
+        at,
+        happened.direction,
+        happened.line,
+        happened.trunk,
+        happened.called,
+        happened.customer,
+        happened.customer_as_arrived,
+        happened.customer_name,
+        int(happened.is_withheld),
+        happened.flow,
+        happened.flow_hash,
+        happened.language,
+    )
+
+
+def _closed(happened: events.ConversationClosed, at: int) -> tuple[Value, ...]:
+    return (happened.offset_ms, happened.conversation, at, happened.outcome, happened.detail, happened.agent)
+
+
+def _sealed(happened: events.RecordingSealed) -> tuple[Value, ...]:
+    return (
+        happened.state,
+        happened.body_bytes,
+        happened.body_sha256,
+        happened.seal_sha256,
+        happened.milliseconds,
+        happened.missing_ms,
+        happened.left_talk_ms,
+        happened.right_talk_ms,
+        happened.overtalk_ms,
+        happened.dead_air_ms,
+        happened.recording,
+    )
+
+
+def _erased(happened: events.ConversationErased, n: int, at: int) -> tuple[Change, ...]:
+    conversation = happened.conversation
+    return (
+        ("DELETE FROM recording WHERE conversation = ?", (conversation,)),
+        ("DELETE FROM leg WHERE conversation = ?", (conversation,)),
+        ("DELETE FROM cdr WHERE conversation = ?", (conversation,)),
+        ("DELETE FROM conversation WHERE id = ?", (conversation,)),
+        (_TOMBSTONE, (conversation, n, at, happened.reason, happened.actor)),
+    )

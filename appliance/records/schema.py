@@ -1,0 +1,165 @@
+"""The tables of calls.db, as migrations that are applied once each, in order, by the writer at its start.
+
+``event`` is append-only and complete: triggers refuse every change of it, also by INSERT OR REPLACE. Only a body may
+go, and only when an event in the chain says so (``erasure``). The tables of ``DERIVED`` follow from the events and can
+be rebuilt; ``credential`` and ``web_session`` hold secrets' hashes, which no event carries, and live on.
+
+Rows name conversations without a foreign key: an event about something unknown must be kept too, never refused.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Migrations
+from sqlite_utils.db import Database
+
+# Rebuilt from the events by Store.rebuild, in any order.
+DERIVED = ("conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state")
+
+migrations = Migrations("records")
+
+_EVENTS = """
+CREATE TABLE event (
+    n INTEGER PRIMARY KEY,        -- 1, 2, 3, ... without a hole
+    at INTEGER NOT NULL,          -- UTC ms
+    mono INTEGER NOT NULL,        -- monotonic ms of the machine; comparable between events of one boot only
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    commitment BLOB NOT NULL,     -- SHA-256(salt || body)
+    link BLOB NOT NULL            -- chain.link
+) STRICT;
+CREATE INDEX event_by_subject ON event (subject);
+CREATE TABLE event_body (
+    n INTEGER PRIMARY KEY REFERENCES event (n),
+    salt BLOB NOT NULL,
+    body BLOB NOT NULL            -- canonical JSON
+) STRICT;
+CREATE TABLE erasure (
+    n INTEGER PRIMARY KEY REFERENCES event (n)  -- an event whose body may be, and is, erased
+) STRICT;
+CREATE TRIGGER event_follows BEFORE INSERT ON event
+WHEN NEW.n IS NOT (SELECT coalesce(max(n), 0) + 1 FROM event)
+BEGIN SELECT RAISE(ABORT, 'events are numbered without a hole'); END;
+CREATE TRIGGER event_stays BEFORE DELETE ON event
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER event_is_fixed BEFORE UPDATE ON event
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER event_body_is_fixed BEFORE UPDATE ON event_body
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER event_body_stays BEFORE DELETE ON event_body
+WHEN NOT EXISTS (SELECT 1 FROM erasure WHERE n = OLD.n)
+BEGIN SELECT RAISE(ABORT, 'a body goes only by an erasure'); END;
+CREATE TRIGGER event_body_is_not_replaced BEFORE INSERT ON event_body
+WHEN EXISTS (SELECT 1 FROM erasure WHERE n = NEW.n) OR EXISTS (SELECT 1 FROM event_body WHERE n = NEW.n)
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER erasure_has_its_event BEFORE INSERT ON erasure
+WHEN NOT EXISTS (
+    SELECT 1 FROM event AS told JOIN event AS gone ON gone.subject = told.subject
+    WHERE gone.n = NEW.n AND told.n > gone.n AND told.kind = 'conversation.erased'
+)
+BEGIN SELECT RAISE(ABORT, 'an erasure needs its event'); END;
+CREATE TRIGGER erasure_stays BEFORE DELETE ON erasure
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+CREATE TRIGGER erasure_is_fixed BEFORE UPDATE ON erasure
+BEGIN SELECT RAISE(ABORT, 'events are only appended'); END;
+"""
+
+_ROWS = """
+CREATE TABLE conversation (
+    id TEXT PRIMARY KEY,
+    opened_n INTEGER NOT NULL,    -- number of its first event: the order of conversations
+    opened INTEGER NOT NULL,      -- UTC ms
+    closed INTEGER,
+    direction TEXT NOT NULL, line TEXT NOT NULL, trunk TEXT NOT NULL, called TEXT NOT NULL,
+    customer TEXT NOT NULL, customer_as_arrived TEXT NOT NULL, customer_name TEXT NOT NULL,
+    is_withheld INTEGER NOT NULL,
+    flow TEXT NOT NULL, flow_hash TEXT NOT NULL, language TEXT NOT NULL,
+    node TEXT NOT NULL DEFAULT '', digits TEXT NOT NULL DEFAULT '',
+    state TEXT NOT NULL DEFAULT 'ringing', state_since_ms INTEGER NOT NULL DEFAULT 0,
+    ringing_ms INTEGER NOT NULL DEFAULT 0, menu_ms INTEGER NOT NULL DEFAULT 0, waiting_ms INTEGER NOT NULL DEFAULT 0,
+    talking_ms INTEGER NOT NULL DEFAULT 0, hold_ms INTEGER NOT NULL DEFAULT 0,
+    total_ms INTEGER,             -- the sum of the five above, once closed
+    interruptions INTEGER NOT NULL DEFAULT 0, interrupted_ms INTEGER NOT NULL DEFAULT 0,
+    consent TEXT NOT NULL DEFAULT '', consent_how TEXT NOT NULL DEFAULT '',
+    agent TEXT NOT NULL DEFAULT '', outcome TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX conversation_by_order ON conversation (opened_n);
+CREATE TABLE leg (
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL,
+    role TEXT NOT NULL, party TEXT NOT NULL, via TEXT NOT NULL,
+    opened_ms INTEGER NOT NULL, answered_ms INTEGER, ended_ms INTEGER,  -- since the conversation opened
+    codec TEXT NOT NULL DEFAULT '', cause TEXT NOT NULL DEFAULT '', code INTEGER NOT NULL DEFAULT 0,
+    mos10 INTEGER, lost_permille INTEGER
+) STRICT;
+CREATE INDEX leg_by_conversation ON leg (conversation);
+CREATE TABLE recording (
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, part INTEGER NOT NULL, consent TEXT NOT NULL,
+    opened_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,          -- live, sealed, recovered, empty, lost, refused
+    reason TEXT NOT NULL DEFAULT '',
+    body_bytes INTEGER NOT NULL DEFAULT 0, body_sha256 TEXT NOT NULL DEFAULT '', seal_sha256 TEXT NOT NULL DEFAULT '',
+    milliseconds INTEGER NOT NULL DEFAULT 0, missing_ms INTEGER NOT NULL DEFAULT 0,
+    gaps INTEGER NOT NULL DEFAULT 0, gap_ms INTEGER NOT NULL DEFAULT 0,
+    left_talk_ms INTEGER NOT NULL DEFAULT 0, right_talk_ms INTEGER NOT NULL DEFAULT 0,
+    overtalk_ms INTEGER NOT NULL DEFAULT 0, dead_air_ms INTEGER NOT NULL DEFAULT 0,
+    verified TEXT NOT NULL DEFAULT '', verified_reason TEXT NOT NULL DEFAULT '', verified_at INTEGER
+) STRICT;
+CREATE INDEX recording_by_conversation ON recording (conversation);
+CREATE TABLE cdr (
+    conversation TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,    -- 1 when the record closes; each later fact adds one
+    closed INTEGER NOT NULL,      -- UTC ms
+    changed_n INTEGER NOT NULL    -- number of the event that made this revision
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cdr_by_change ON cdr (changed_n);
+CREATE TABLE tombstone (
+    conversation TEXT PRIMARY KEY, n INTEGER NOT NULL, at INTEGER NOT NULL, reason TEXT NOT NULL, actor TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE trunk_state (
+    trunk TEXT PRIMARY KEY, state TEXT NOT NULL, code INTEGER NOT NULL, since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE phone_state (
+    phone TEXT PRIMARY KEY, is_registered INTEGER NOT NULL, since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE service_state (
+    service TEXT PRIMARY KEY, version TEXT NOT NULL, boot TEXT NOT NULL, started INTEGER,
+    starts INTEGER NOT NULL, losses INTEGER NOT NULL, lost INTEGER, lost_detail TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+_ACCESS = """
+CREATE TABLE credential (
+    actor TEXT PRIMARY KEY, role TEXT NOT NULL,
+    hash TEXT NOT NULL,           -- Argon2id, with its parameters and salt
+    must_set_password INTEGER NOT NULL, set_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE web_session (
+    token_sha256 BLOB PRIMARY KEY, actor TEXT NOT NULL, role TEXT NOT NULL, began INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def events(database: Database) -> None:
+    _run(database, _EVENTS)
+
+
+@migrations()
+def rows(database: Database) -> None:
+    _run(database, _ROWS)
+
+
+@migrations()
+def access(database: Database) -> None:
+    _run(database, _ACCESS)
+
+
+def _run(database: Database, script: str) -> None:
+    """Statement by statement: executescript would commit the transaction that the migration runs in."""
+    statement = ""
+    for line in script.strip().splitlines():
+        statement += line + "\n"
+        stripped = line.split("--")[0].rstrip()
+        if stripped.endswith(";") and ("CREATE TRIGGER" not in statement or stripped.endswith("END;")):
+            database.execute(statement)
+            statement = ""
+    assert not statement.strip()

@@ -1,0 +1,108 @@
+"""pasokh.toml is read strictly, and every complaint names the file, the place and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from appliance import config
+from appliance.errors import Problem
+from appliance.messages import LANGUAGES, problem_lines
+
+WHOLE = """
+[box]
+language = "en"
+data_folder = "data"
+
+[[trunk]]
+name = "main"
+proxy = "192.0.2.1:5060"
+user = "02112345678"
+
+[[line]]
+name = "office"
+trunk = "main"
+flow = "welcome"
+
+[[phone]]
+name = "desk1"
+
+[[agent]]
+name = "sara"
+phone = "desk1"
+"""
+
+SHIPPED = Path(__file__).parents[2] / "firmware_config" / "pasokh.toml"
+
+
+def written(folder: Path, text: str) -> Path:
+    file = folder / "pasokh.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_the_settings_that_ship_with_the_box_are_valid() -> None:
+    assert config.load(SHIPPED).calls.lines[0].flow == "welcome"
+
+
+def test_relative_folders_are_relative_to_the_file(tmp_path: Path) -> None:
+    assert config.load(written(tmp_path, WHOLE)).places.data == tmp_path.resolve() / "data"
+
+
+def test_lists_of_tables_become_trunks_phones_lines_and_agents(tmp_path: Path) -> None:
+    loaded = config.load(written(tmp_path, WHOLE))
+    assert [trunk.name for trunk in loaded.signalling.trunks] == ["main"]
+    assert [phone.name for phone in loaded.signalling.phones] == ["desk1"]
+    assert loaded.calls.lines[0].trunk == "main" and loaded.calls.agents[0].phone == "desk1"
+
+
+BROKEN = [
+    ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
+    ("[box]\nname = 5", "config.wrong_type", "name"),
+    ("[signalling]\nport = true", "config.wrong_type", "port"),
+    ("[signalling]\nport = 70000", "config.out_of_range", "port"),
+    ("[signalling]\nmax_calls = -1", "config.out_of_range", "max_calls"),
+    ("[signalling]\naddress = 'everywhere'", "config.not_an_address", "address"),
+    ("[signaling]\nport = 5060", "config.unknown_section", "signaling"),
+    ("[media]\nfirst_port = 30000", "config.out_of_range", "last_port"),
+    ("box = 3", "config.not_a_table", "box"),
+    ("[trunk]\nname = 'a'", "config.not_a_list", "trunk"),
+    ("[[trunk]]\nname = 'a'", "config.missing_setting", "proxy"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nsever = 'y'", "config.unknown_setting", "sever"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'", "config.missing_setting", "user"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = ['10.0.0.999']", "config.not_a_network", "10.0.0.999"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = 'all'", "config.wrong_type", "sources"),
+    ("[[phone]]\nname = 'a'\n[[phone]]\nname = 'a'", "config.twice", "phone a"),
+    ("[[agent]]\nname = 'a'\nphone = 'nowhere'", "config.no_such", "nowhere"),
+    ("[[line]]\nname = 'a'\ntrunk = 'nowhere'\nflow = 'f'", "config.no_such", "nowhere"),
+    ("[box\n", "config.not_toml", "line 1"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "named"), BROKEN, ids=[f"{key}-{named}" for _, key, named in BROKEN])
+def test_what_is_wrong_is_named_in_two_lines_of_both_languages(tmp_path: Path, text: str, key: str, named: str) -> None:
+    with pytest.raises(Problem) as raised:
+        config.load(written(tmp_path, text))
+    assert raised.value.key == key
+    for language in LANGUAGES:
+        what, do = problem_lines(raised.value, language)
+        assert what.startswith("pasokh.toml: ") and named in what
+        assert do and "\n" not in what + do
+
+
+def test_a_file_that_is_not_there_is_a_problem_and_not_a_traceback(tmp_path: Path) -> None:
+    with pytest.raises(Problem, match=r"config\.unreadable"):
+        config.load(tmp_path / "nothing.toml")
+
+
+def test_a_secret_comes_from_the_credentials_of_the_service_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = config.load(written(tmp_path, WHOLE + "\n[web]\nport = 0\n")).places
+    assert places.secret("trunk-main") is None
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "trunk-main").write_text("  hush\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert places.secret("trunk-main") == "hush"

@@ -14,7 +14,8 @@ from appliance.records.events import Happened
 Change = tuple[str, tuple[Value, ...]]
 
 _OPEN = """INSERT INTO conversation (id, opened_n, opened, direction, line, trunk, called, customer,
-customer_as_arrived, customer_name, is_withheld, flow, flow_hash, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+customer_as_arrived, customer_name, is_withheld, flow, flow_hash, language)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 
 # Adds the time since the last change to the state that was, so that the five sums always reach state_since_ms exactly.

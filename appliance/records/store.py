@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 _INSERT = "INSERT INTO event (n, at, mono, kind, subject, commitment, link) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_BODY = "INSERT INTO event_body (n, salt, body) VALUES (?, ?, ?)"
 _LINKS = """SELECT e.n, e.at, e.kind, e.subject, e.commitment, e.link, b.salt, b.body, x.n IS NOT NULL
-FROM event AS e LEFT JOIN event_body AS b USING (n) LEFT JOIN erasure AS x USING (n) ORDER BY e.n"""
+FROM event AS e LEFT JOIN event_body AS b USING (n) LEFT JOIN erasure AS x USING (n)
+WHERE e.n > ? ORDER BY e.n LIMIT ?"""
 _OPEN = """SELECT id, opened, state FROM conversation LEFT JOIN cdr ON cdr.conversation = conversation.id
 WHERE cdr.conversation IS NULL ORDER BY opened_n"""
 
@@ -177,9 +178,9 @@ class Store:
             log.debug("roll back: %s", error)
 
 
-def links(connection: Connection) -> Iterator[chain.Link]:
-    """All events as the chain sees them, in order."""
-    for n, at, kind, subject, commitment, link, salt, body, is_erased in connection.execute(_LINKS):
+def links(connection: Connection, after: int = 0, count: int = -1) -> Iterator[chain.Link]:
+    """Events as the chain sees them, in order: all, or ``count`` of them after number ``after``."""
+    for n, at, kind, subject, commitment, link, salt, body, is_erased in connection.execute(_LINKS, (after, count)):
         yield chain.Link(n, at, kind, subject, commitment, link, salt, body, bool(is_erased))
 
 

@@ -1,0 +1,279 @@
+"""What page and command line ask of calls.db: short read-only questions, beside the writer, as another user.
+
+Every question is one read transaction of a few milliseconds (never above a second: a long one would keep the
+write-ahead log from being taken in). A ``Reader`` may be used from several threads; it opens the
+file at its first question and again after a failure, so it lives through restarts of the writer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from appliance.errors import Problem
+from appliance.records import chain, database, store
+from appliance.records.database import Connection, Value
+
+SLICE_EVENTS = 5000  # checked in some 30 ms
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One party's voice path; times are milliseconds since the conversation opened."""
+
+    leg: str
+    role: str
+    party: str
+    via: str
+    opened_ms: int
+    answered_ms: int | None
+    ended_ms: int | None
+    codec: str
+    cause: str
+    code: int
+    mos10: int | None
+    lost_permille: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One part. ``verified`` is verified, open, damaged, missing, or empty where it was not checked yet."""
+
+    recording: str
+    part: int
+    consent: str
+    opened_ms: int
+    state: str
+    reason: str
+    body_bytes: int
+    body_sha256: str
+    seal_sha256: str
+    milliseconds: int
+    missing_ms: int
+    gaps: int
+    gap_ms: int
+    left_talk_ms: int
+    right_talk_ms: int
+    overtalk_ms: int
+    dead_air_ms: int
+    verified: str
+    verified_reason: str
+    verified_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation with its legs and recordings. ``total_ms`` is None while it lasts; ``revision`` 0 while open."""
+
+    conversation: str
+    number: int  # of its first event: the order of conversations
+    opened: int  # UTC ms
+    closed: int | None
+    direction: str
+    line: str
+    trunk: str
+    called: str
+    customer: str
+    customer_as_arrived: str
+    customer_name: str
+    is_withheld: bool
+    flow: str
+    flow_hash: str
+    language: str
+    node: str
+    digits: str
+    state: str
+    ringing_ms: int
+    menu_ms: int
+    waiting_ms: int
+    talking_ms: int
+    hold_ms: int
+    total_ms: int | None
+    interruptions: int
+    interrupted_ms: int
+    consent: str
+    consent_how: str
+    agent: str
+    outcome: str
+    detail: str
+    revision: int
+    legs: tuple[Leg, ...]
+    recordings: tuple[Recording, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """``outcomes`` and ``verified`` count by word (``""``: not yet); ``last_event`` is the chain's last number."""
+
+    conversations: int
+    open: int
+    outcomes: dict[str, int]
+    recordings: dict[str, int]
+    verified: dict[str, int]
+    last_event: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkState:
+    trunk: str
+    state: str
+    code: int
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneState:
+    phone: str
+    is_registered: bool
+    since: int
+
+
+_CONVERSATION = """id, opened_n, opened, closed, direction, line, trunk, called, customer, customer_as_arrived,
+customer_name, is_withheld, flow, flow_hash, language, node, digits, state, ringing_ms, menu_ms, waiting_ms, talking_ms,
+hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, outcome, detail,
+coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0)"""
+_LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
+_RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
+missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, verified, verified_reason,
+verified_at"""
+
+
+class Reader:
+    """Questions to calls.db. Each raises a Problem (``records.no_database``, ``stopped``, ``wrong_key``)."""
+
+    def __init__(self, path: Path, key: bytes) -> None:
+        self._path = path
+        self._key = key
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def last(self, count: int = 50, before: int | None = None) -> list[Conversation]:
+        """The last ``count`` conversations, newest first; ``before`` continues below that ``number``."""
+        where = "WHERE opened_n < ? ORDER BY opened_n DESC LIMIT ?"
+        return self._conversations(where, (before if before is not None else 1 << 62, max(count, 0)))
+
+    def conversation(self, conversation: str) -> Conversation | None:
+        """One conversation, or None where there is none by this id (never was, or was erased)."""
+        found = self._conversations("WHERE id = ?", (conversation,))
+        return found[0] if found else None
+
+    def changed(self, since: int, count: int = 500) -> list[Conversation]:
+        """Conversations whose record closed or was revised by an event after number ``since``, in that order."""
+        return self._conversations(
+            "JOIN (SELECT conversation AS of, changed_n FROM cdr WHERE changed_n > ?) ON of = id"
+            " ORDER BY changed_n LIMIT ?",
+            (since, count),
+        )
+
+    def counts(self, since_utc_ms: int = 0) -> Counts:
+        """How many conversations (opened since that time) by outcome, and recordings by state and verification."""
+        with self._reading() as db:
+            outcomes = _counted(
+                db, "SELECT outcome, count(*) FROM conversation WHERE opened >= ? GROUP BY 1", since_utc_ms
+            )
+            of_recordings = (
+                "SELECT recording.{0}, count(*) FROM recording JOIN conversation ON conversation.id = conversation"
+                " WHERE opened >= ? GROUP BY 1"
+            )
+            return Counts(
+                conversations=sum(outcomes.values()),
+                open=outcomes.get("", 0),
+                outcomes=outcomes,
+                recordings=_counted(db, of_recordings.format("state"), since_utc_ms),
+                verified=_counted(db, of_recordings.format("verified"), since_utc_ms),
+                last_event=_last_event(db),
+            )
+
+    def last_event(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        with self._reading() as db:
+            return _last_event(db)
+
+    def trunks(self) -> list[TrunkState]:
+        """The last known state of each trunk: what is shown while calls is stopped."""
+        with self._reading() as db:
+            return [TrunkState(*row) for row in db.execute("SELECT trunk, state, code, since FROM trunk_state")]
+
+    def phones(self) -> list[PhoneState]:
+        """The last known state of each phone."""
+        with self._reading() as db:
+            rows = db.execute("SELECT phone, is_registered, since FROM phone_state").fetchall()
+            return [PhoneState(phone, bool(is_registered), since) for phone, is_registered, since in rows]
+
+    def verify(self, anchor: chain.Head | None = None) -> chain.Head | chain.Fault:
+        """Checks the whole chain of events."""
+        return chain.verify(self._links(), anchor)
+
+    def close(self) -> None:
+        with self._lock:
+            self._forget()
+
+    def _links(self) -> Iterator[chain.Link]:
+        """All events, in slices: events are only appended, so that one transaction for all of them is not needed."""
+        after = 0
+        while True:
+            with self._reading() as db:
+                slice_ = list(store.links(db, after, SLICE_EVENTS))
+            yield from slice_
+            if len(slice_) < SLICE_EVENTS:
+                return
+            after = slice_[-1].n
+
+    def _conversations(self, where: str, values: tuple[Value, ...]) -> list[Conversation]:
+        with self._reading() as db:
+            rows = db.execute(f"SELECT {_CONVERSATION} FROM conversation {where}", values).fetchall()  # noqa: S608 - constants only
+            return [_conversation(db, row) for row in rows]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One read transaction; after a failure the connection is forgotten, and opened anew by the next question."""
+        with self._lock:
+            connection = self._connection = self._connection or database.open_reader(self._path, self._key)
+            try:
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except database.Unreadable as error:
+                self._forget()
+                raise Problem("records.stopped", file=str(self._path), reason=str(error)) from error
+            except BaseException:
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
+    identifier = row[0]
+    legs = db.execute(f"SELECT {_LEG} FROM leg WHERE conversation = ? ORDER BY rowid", (identifier,))  # noqa: S608 - constants only
+    recordings = db.execute(
+        f"SELECT {_RECORDING} FROM recording WHERE conversation = ? ORDER BY part, rowid",  # noqa: S608 - constants only
+        (identifier,),
+    )
+    values = [*row, tuple(Leg(*leg) for leg in legs), tuple(Recording(*recording) for recording in recordings)]
+    values[11] = bool(values[11])
+    return Conversation(*values)
+
+
+def _counted(db: Connection, sql: str, since: int) -> dict[str, int]:
+    return {str(word): int(count) for word, count in db.execute(sql, (since,))}
+
+
+def _last_event(db: Connection) -> int:
+    row = db.execute("SELECT coalesce(max(n), 0) FROM event").fetchone()
+    assert row is not None
+    return int(row[0])

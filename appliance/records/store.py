@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from sqlite_utils.db import Database
 
@@ -23,6 +23,8 @@ from appliance.records.database import Connection
 from appliance.records.events import Happened
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _INSERT = "INSERT INTO event (n, at, mono, kind, subject, commitment, link) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_BODY = "INSERT INTO event_body (n, salt, body) VALUES (?, ?, ?)"
@@ -98,6 +100,11 @@ class Store:
         except BaseException:
             self._roll_back()
             raise
+
+    def within(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` in one transaction; what it returned."""
+        with self.transaction() as connection:
+            return work(connection)
 
     def head(self) -> chain.Head:
         """How far the chain reaches now."""

@@ -1,0 +1,270 @@
+"""What the processes of the box say to calls, and hear: one datagram each on a SOCK_SEQPACKET socket.
+
+A datagram is the version byte and one msgpack array, at most 64 KiB. The page asks (``Ask``) with a number of its own
+choice and gets ``Told`` with the same number; a ``Watch`` is answered by ``Shown`` pictures under that number until
+``Unwatch``. Every command carries the opaque token of who asks; calls alone knows which person and role that is.
+``Alive`` comes twice a second: after two seconds without any datagram calls counts as dead.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeVar
+
+import msgspec
+
+from appliance.errors import Problem
+
+VERSION = 1
+MAX_MESSAGE_BYTES = 65_536
+ALIVE_SECONDS = 0.5
+SILENCE_SECONDS = 2.0  # DECISIONS 29: four heart beats missed
+
+Field = str | int | float
+T = TypeVar("T")
+Role = Literal["owner", "supervisor", "agent", "technician"]
+
+
+class _Struct(msgspec.Struct, frozen=True, array_like=True):
+    """A part of a message. A newer peer may append fields; they are passed over."""
+
+
+class _Message(_Struct, frozen=True, tag=True):
+    """A message or one of its alternatives; the tag is the class's name."""
+
+
+# What is shown --------------------------------------------------------------------------------------------------------
+
+
+class Trunk(_Struct, frozen=True):
+    """``state`` is a word of signalling.port.TrunkState; ``detail`` is the provider's, for a technician."""
+
+    name: str
+    state: str
+    code: int = 0
+    detail: str = ""
+
+
+class Phone(_Struct, frozen=True):
+    name: str
+    is_registered: bool
+    contact_count: int = 0
+
+
+class CallNow(_Struct, frozen=True):
+    """A call in progress. ``since_utc_ms`` is when it entered ``state``; ``customer`` is empty for whom it hides."""
+
+    conversation: str
+    line: str
+    customer: str
+    state: str  # a word of records.events.State
+    agent: str
+    since_utc_ms: int
+    recording: str  # none, live, refused, stopped
+    opened_utc_ms: int = 0
+
+
+class Finding(_Struct, frozen=True):
+    """Something a person should act on: a key of the messages and its fields, as a Problem has them."""
+
+    key: str
+    fields: dict[str, Field] = {}
+
+
+class Snapshot(_Struct, frozen=True):
+    """Everything live at once. ``counters`` are totals since calls started, by name."""
+
+    box: str
+    version: str
+    language: str
+    now_utc_ms: int
+    trunks: tuple[Trunk, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    calls: tuple[CallNow, ...] = ()
+    counters: dict[str, int] = {}
+    findings: tuple[Finding, ...] = ()
+    last_event: int = 0
+    media: str = "unknown"  # up, lost, full, unknown
+
+
+class Changes(_Struct, frozen=True):
+    """What is different from the picture before; None where nothing is. ``calls`` are the new and changed ones."""
+
+    now_utc_ms: int
+    trunks: tuple[Trunk, ...] | None = None
+    phones: tuple[Phone, ...] | None = None
+    calls: tuple[CallNow, ...] = ()
+    ended: tuple[str, ...] = ()
+    counters: dict[str, int] | None = None
+    findings: tuple[Finding, ...] | None = None
+    last_event: int | None = None
+    media: str | None = None
+
+
+# Requests -------------------------------------------------------------------------------------------------------------
+
+
+class SignIn(_Message, frozen=True):
+    """``address`` is the browser's: failures slow down the account and the address. Answered by SignedIn."""
+
+    name: str
+    secret: str
+    address: str = ""
+
+    def __repr__(self) -> str:
+        return f"SignIn({self.name!r}, ***)"
+
+
+class SignOut(_Message, frozen=True):
+    token: str
+
+    def __repr__(self) -> str:
+        return "SignOut(***)"
+
+
+class WhoAmI(_Message, frozen=True):
+    """Answered by Who."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "WhoAmI(***)"
+
+
+class SetPassword(_Message, frozen=True):
+    """Answered by SignedIn with a new token; every older session of the person ends."""
+
+    token: str
+    new: str
+
+    def __repr__(self) -> str:
+        return "SetPassword(***)"
+
+
+class Watch(_Message, frozen=True):
+    """Answered by Done, then by Shown until Unwatch, or until the token ends (``Told`` with Refused)."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "Watch(***)"
+
+
+class Unwatch(_Message, frozen=True):
+    """``number`` is that of the Ask that held the Watch."""
+
+    number: int
+
+
+class HangUpCall(_Message, frozen=True):
+    """Ends a call in the ordinary way; owner and supervisor only."""
+
+    token: str
+    conversation: str
+
+    def __repr__(self) -> str:
+        return f"HangUpCall(***, {self.conversation!r})"
+
+
+class Vitals(_Message, frozen=True):
+    """What every service tells of itself each second; ``figures`` are whole numbers by name (``rss_kb``, ...)."""
+
+    service: str
+    uptime_ms: int
+    figures: dict[str, int] = {}
+    findings: tuple[Finding, ...] = ()
+
+
+Request = SignIn | SignOut | WhoAmI | SetPassword | Watch | Unwatch | HangUpCall | Vitals
+
+
+class Ask(_Struct, frozen=True):
+    number: int
+    request: Request
+
+
+# Answers --------------------------------------------------------------------------------------------------------------
+
+
+class Done(_Message, frozen=True):
+    """It is done; nothing more to say."""
+
+
+class Refused(_Message, frozen=True):
+    """It is not done: the key and the fields of a Problem."""
+
+    key: str
+    fields: dict[str, Field] = {}
+
+
+class SignedIn(_Message, frozen=True):
+    """``token`` is opaque and known to nobody else; with ``must_set_password`` it is good for SetPassword only."""
+
+    token: str
+    actor: str
+    role: Role
+    must_set_password: bool
+
+    def __repr__(self) -> str:
+        return f"SignedIn(***, {self.actor!r}, {self.role!r})"
+
+
+class Who(_Message, frozen=True):
+    actor: str
+    role: Role
+    must_set_password: bool
+
+
+Reply = Done | Refused | SignedIn | Who
+
+
+class Told(_Message, frozen=True):
+    """The answer to the Ask of this number."""
+
+    number: int
+    reply: Reply
+
+
+class Shown(_Message, frozen=True):
+    """The first picture of a watch (``whole``), or what has changed since (``changes``)."""
+
+    number: int
+    whole: Snapshot | None = None
+    changes: Changes | None = None
+
+
+class Alive(_Message, frozen=True):
+    now_utc_ms: int
+
+
+Push = Told | Shown | Alive
+
+_encoder = msgspec.msgpack.Encoder()
+_asks = msgspec.msgpack.Decoder(Ask)
+_pushes: msgspec.msgpack.Decoder[Push] = msgspec.msgpack.Decoder(Push)
+
+
+def packed(message: Ask | Push) -> bytes:
+    """The datagram; Problem ``control.too_long`` above 64 KiB."""
+    content = bytes((VERSION,)) + _encoder.encode(message)
+    if len(content) > MAX_MESSAGE_BYTES:
+        raise Problem("control.too_long", bytes=len(content))
+    return content
+
+
+def ask_from(datagram: bytes) -> Ask:
+    """What a client said; Problem ``control.not_understood`` for anything else."""
+    return _decoded(_asks, datagram)
+
+
+def push_from(datagram: bytes) -> Push:
+    """What calls said; Problem ``control.not_understood`` for anything else."""
+    return _decoded(_pushes, datagram)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[T], datagram: bytes) -> T:
+    if len(datagram) < 2 or datagram[0] != VERSION or len(datagram) > MAX_MESSAGE_BYTES:
+        raise Problem("control.not_understood", reason="version")
+    try:
+        return decoder.decode(memoryview(datagram)[1:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Problem("control.not_understood", reason=str(error)) from error

@@ -395,6 +395,20 @@ class Transactions:
         client.begin(now)
         return client
 
+    def resume(
+        self,
+        request: Request,
+        peer: Peer,
+        branch: str,
+        on_response: Callable[[Client, Response, float], None],
+        on_timeout: Callable[[Client, float], None],
+    ) -> Client:
+        """Takes up an INVITE that another process sent and that rings since, without sending it."""
+        client = Client(self, request, peer, branch, on_response, on_timeout)
+        client.state = State.PROCEEDING
+        self._clients[branch, request.method] = client
+        return client
+
     def client_of(self, response: Response) -> Client | None:
         via = response.headers.get("via") or ""
         method = (response.headers.get("cseq") or "").partition(" ")[2].strip()

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import TracebackType
 
@@ -114,7 +114,7 @@ class ControlClient:
         with contextlib.suppress(Problem):
             await self.ask(vitals)
 
-    async def watch(self, token: str) -> AsyncIterator[Snapshot | None]:
+    async def watch(self, token: str) -> AsyncGenerator[Snapshot | None, None]:
         """Whole pictures, each as soon as something changes; None while calls is stopped.
 
         Ends with a Problem when the session of ``token`` ends. Close the iterator (``aclosing``) to stop watching.

@@ -1,0 +1,190 @@
+"""``pasokh cdr`` and ``pasokh records``: what is kept, for people and for programs.
+
+Both only read, beside a running box or after a crash of it. After a clean stop only the box's own user can read the
+file (SQLite then wants to make its -wal anew).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tomllib
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from appliance import messages
+from appliance.errors import Problem
+from appliance.messages import Language
+from appliance.records import cdr, chain, database
+from appliance.records.reader import Conversation, Reader
+
+KEY_NAME = "database-key"
+DEFAULT_DATA = Path("/var/lib/pasokh")
+DEFAULT_SECRETS = Path("/etc/pasokh/secrets")
+EXIT_BROKEN = 1
+
+_OUTCOMES: dict[str, str] = {
+    "": "records.outcome_open",
+    "served": "records.outcome_served",
+    "abandoned": "records.outcome_abandoned",
+    "finished": "records.outcome_finished",
+    "refused": "records.outcome_refused",
+    "crashed": "records.outcome_crashed",
+    "failed": "records.outcome_failed",
+}
+
+
+def register(subparsers: argparse._SubParsersAction[Any]) -> None:
+    """Adds ``cdr`` and ``records verify`` to the command line."""
+    text = "the records of the last conversations"
+    records = subparsers.add_parser("cdr", help=text, description=text)
+    _add_places(records)
+    records.add_argument("--last", type=_count, default=20, metavar="N", help="how many (20)")
+    form = records.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document a line, oldest first")
+    form.add_argument("--csv", action="store_true", help="a table for a spreadsheet, oldest first")
+    records.set_defaults(run=_cdr)
+    text = "check that nothing in the records was changed"
+    checks = subparsers.add_parser("records", help=text, description=text).add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    verify = checks.add_parser("verify", help=text, description=text)
+    _add_places(verify)
+    verify.add_argument("--anchor", type=_anchor, metavar="N:HEX", help="a head of the chain that was noted elsewhere")
+    verify.set_defaults(run=_verify)
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--database", type=Path, metavar="PATH", help=f"calls.db ({DEFAULT_DATA}/calls.db)")
+    parser.add_argument("--key", type=Path, metavar="FILE", help=f"its key ({DEFAULT_SECRETS}/{KEY_NAME})")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names the box's folders")
+
+
+def _cdr(chosen: argparse.Namespace) -> int:
+    with _reader(chosen) as reader:
+        newest_first = reader.last(chosen.last)
+    conversations = newest_first[::-1]
+    if chosen.json:
+        for conversation in conversations:
+            print(json.dumps(cdr.as_json(conversation), ensure_ascii=False))
+    elif chosen.csv:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(cdr.as_csv(conversations).encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+    else:
+        for line in table(newest_first, messages.chosen_language()):
+            print(line)
+    return 0
+
+
+def _verify(chosen: argparse.Namespace) -> int:
+    with _reader(chosen) as reader:
+        found = reader.verify(chosen.anchor)
+    match found:
+        case chain.Fault(n, reason):
+            raise Problem("records.chain_broken", n=n, reason=reason)
+        case chain.Head(n, link):
+            print(messages.text("records.chain_whole", messages.chosen_language(), n=n, head=f"{n}:{link.hex()}"))
+            return 0
+
+
+def table(conversations: Sequence[Conversation], language: Language) -> list[str]:
+    """The records as lines for a terminal, with a heading, newest first."""
+
+    def say(key: str) -> str:
+        return messages.text(key, language)
+
+    columns: tuple[tuple[str, Callable[[Conversation], str]], ...] = (
+        (say("records.column_opened"), lambda one: _when(one.opened, language)),
+        (say("records.column_line"), lambda one: one.line),
+        (say("records.column_customer"), lambda one: say("records.withheld") if one.is_withheld else one.customer),
+        (say("records.column_outcome"), lambda one: say(_OUTCOMES[one.outcome]) if one.outcome in _OUTCOMES else "?"),
+        (say("records.column_agent"), lambda one: one.agent),
+        (say("records.column_waited"), lambda one: _seconds(one.waiting_ms)),
+        (say("records.column_talked"), lambda one: _seconds(one.talking_ms + one.hold_ms)),
+        (say("records.column_total"), lambda one: _seconds(one.total_ms)),
+        ("MOS", lambda one: "" if cdr.mos(one) is None else str(cdr.mos(one))),
+        (say("records.column_recording"), lambda one: _recording(one, language)),
+    )
+    rows = [[heading for heading, _ in columns], *([cell(one) for _, cell in columns] for one in conversations)]
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(columns))]
+    return [
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in rows
+    ]
+
+
+def _recording(conversation: Conversation, language: Language) -> str:
+    word = cdr.recording_word(conversation.recordings)
+    return messages.text(_RECORDINGS[word], language) if word in _RECORDINGS else word
+
+
+_RECORDINGS: dict[str, str] = {
+    "": "records.recording_none",
+    "verified": "records.recording_verified",
+    "open": "records.recording_open",
+    "damaged": "records.recording_damaged",
+    "missing": "records.recording_missing",
+    "live": "records.recording_live",
+    "sealed": "records.recording_sealed",
+    "recovered": "records.recording_recovered",
+    "empty": "records.recording_empty",
+    "lost": "records.recording_lost",
+    "refused": "records.recording_refused",
+}
+
+
+def _when(at: int, language: Language) -> str:
+    return cdr.jalali(at) if language == "fa" else cdr.utc(at)[:19].replace("T", " ")
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:.1f}"
+
+
+def _width(cell: str) -> int:
+    """Columns of a terminal: marks that join or turn letters take none."""
+    return sum(unicodedata.category(letter) not in ("Mn", "Cf") for letter in cell)
+
+
+def _reader(chosen: argparse.Namespace) -> Reader:
+    data, secrets = _folders(chosen.config) if chosen.config else (DEFAULT_DATA, DEFAULT_SECRETS)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    key_file = chosen.key or (Path(credentials) if credentials else secrets) / KEY_NAME
+    path = chosen.database or data / "calls.db"
+    if not path.is_file():
+        raise Problem("records.no_database", file=str(path))
+    try:
+        content = key_file.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise Problem("records.no_key", file=str(key_file)) from error
+    return Reader(path, database.key_from(content))
+
+
+def _folders(config: Path) -> tuple[Path, Path]:
+    """Where the settings' file says that data and secrets lie; the file is checked whole by ``pasokh check``."""
+    try:
+        box = tomllib.loads(config.read_text(encoding="utf-8")).get("box", {})
+        named = [box.get("data_folder", str(DEFAULT_DATA)), box.get("secrets_folder", str(DEFAULT_SECRETS))]
+        data, secrets = ((config.resolve().parent / folder).resolve() for folder in named)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise Problem("records.not_settings", file=str(config), reason=str(error)) from error
+    return data, secrets
+
+
+def _count(given: str) -> int:
+    count = int(given)
+    if not 1 <= count <= 1_000_000:
+        raise ValueError(given)
+    return count
+
+
+def _anchor(given: str) -> chain.Head:
+    number, _, link = given.partition(":")
+    head = chain.Head(int(number), bytes.fromhex(link))
+    if len(head.link) != len(chain.FIRST):
+        raise ValueError(given)
+    return head

@@ -1,0 +1,113 @@
+"""Events as a real call makes them, for the tests of this room."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from appliance.records.events import (
+    ConsentGiven,
+    ConversationClosed,
+    ConversationErased,
+    ConversationOpened,
+    DigitTaken,
+    Happened,
+    LanguageChosen,
+    LegAnswered,
+    LegEnded,
+    LegOpened,
+    MediaInterrupted,
+    NodeEntered,
+    Outcome,
+    PhoneTurned,
+    RecordClosed,
+    RecordingGap,
+    RecordingOpened,
+    RecordingRefused,
+    RecordingSealed,
+    RecordingVerified,
+    ServiceLost,
+    ServiceStarted,
+    SignedIn,
+    State,
+    StateEntered,
+    TrunkTurned,
+)
+
+KEY = bytes(range(32))
+
+
+def opened(c: str, customer: str = "+989121234567") -> ConversationOpened:
+    return ConversationOpened(
+        c, "in", "office", "main", "02188123456", customer, "09121234567", "علی", False, "welcome", "ab" * 32, "fa"
+    )
+
+
+def sealed(c: str, r: str, state: str = "sealed") -> RecordingSealed:
+    return RecordingSealed(c, r, state, 880_000, "ab" * 32, "cd" * 32, 55_010, 0, 20_000, 22_000, 300, 1_500)
+
+
+def a_call(c: str = "c1") -> list[list[Happened]]:
+    """A customer who presses 1, is connected to an agent and recorded; each list is one moment."""
+    a, b, r = f"{c}-customer", f"{c}-agent", f"{c}-recording"
+    return [
+        [
+            opened(c),
+            LegOpened(c, a, "customer", "+989121234567", "main", 0),
+            LegAnswered(c, a, "PCMA", 20),
+            StateEntered(c, State.MENU, 20),
+            NodeEntered(c, "notice", "notice", 20),
+        ],
+        [ConsentGiven(c, f"{c}-consent", "notice", "notice", 5_000), RecordingOpened(c, r, 1, f"{c}-consent", 5_000)],
+        [
+            NodeEntered(c, "menu", "menu", 5_000),
+            DigitTaken(c, "menu", "1", 7_000),
+            NodeEntered(c, "ring", "call", 7_000),
+            StateEntered(c, State.WAITING, 7_000),
+            LegOpened(c, b, "agent", "first", "desk1", 7_010),
+        ],
+        [LegAnswered(c, b, "PCMA", 9_000), StateEntered(c, State.TALKING, 9_000)],
+        [
+            LegEnded(c, b, "hung_up", 200, 60_000, 43, 1),
+            LegEnded(c, a, "ended_here", 200, 60_010, 41, 0),
+            ConversationClosed(c, Outcome.SERVED, "", "first", 60_010),
+        ],
+        [sealed(c, r), RecordClosed(c), RecordingVerified(r, "verified", "")],
+    ]
+
+
+def whole_call(c: str = "c1") -> list[Happened]:
+    return [happened for moment in a_call(c) for happened in moment]
+
+
+_ids = st.sampled_from(["c1", "c2", "c3"])
+_recordings = st.sampled_from(["r1", "r2", "r3"])
+_legs = st.sampled_from(["l1", "l2", "l3", "l4"])
+_offsets = st.integers(0, 100_000)
+_words = st.text(max_size=6)
+_small = st.integers(0, 1_000)
+
+any_event: st.SearchStrategy[Happened] = st.one_of(
+    st.builds(opened, _ids, _words),
+    st.builds(StateEntered, _ids, st.sampled_from(State), _offsets),
+    st.builds(NodeEntered, _ids, _words, _words, _offsets),
+    st.builds(DigitTaken, _ids, _words, st.sampled_from("0123456789*#"), _offsets),
+    st.builds(LanguageChosen, _ids, st.sampled_from(["fa", "en"]), _offsets),
+    st.builds(LegOpened, _ids, _legs, st.sampled_from(["customer", "agent"]), _words, _words, _offsets),
+    st.builds(LegAnswered, _ids, _legs, _words, _offsets),
+    st.builds(LegEnded, _ids, _legs, _words, _small, _offsets, st.none() | _small, st.none() | _small),
+    st.builds(MediaInterrupted, _ids, _small, _offsets),
+    st.builds(ConsentGiven, _ids, _words, st.sampled_from(["notice", "none_needed"]), _words, _offsets),
+    st.builds(RecordingOpened, _ids, _recordings, _small, _words, _offsets),
+    st.builds(RecordingRefused, _ids, _recordings | st.just(""), _words, _offsets),
+    st.builds(RecordingGap, _ids, _recordings, _words, _small),
+    st.builds(sealed, _ids, _recordings, st.sampled_from(["sealed", "recovered", "empty", "lost"])),
+    st.builds(RecordingVerified, _recordings, st.sampled_from(["verified", "damaged"]), _words),
+    st.builds(ConversationClosed, _ids, st.sampled_from(Outcome), _words, _words, _offsets),
+    st.builds(RecordClosed, _ids),
+    st.builds(TrunkTurned, _words, _words, _small),
+    st.builds(PhoneTurned, _words, st.booleans()),
+    st.builds(ServiceStarted, _words, _words, _words, _small),
+    st.builds(ServiceLost, _words, _words),
+    st.builds(SignedIn, _words, _words, _words),
+)
+with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(ConversationErased, _ids, _words, _words)

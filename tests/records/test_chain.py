@@ -27,7 +27,7 @@ def linked(count: int, rng: random.Random) -> list[Link]:
         before = chain.link(before, n, 1_790_000_000_000 + n, kind, subject, committed)
         is_erased = n % 10 == 0
         kept = (None, None) if is_erased else (salt, body)
-        links.append(Link(n, 1_790_000_000_000 + n, kind, subject, committed, before, *kept, is_erased))
+        links.append(Link(n, 1_790_000_000_000 + n, kind, subject, committed, before, kept[0], kept[1], is_erased))
     return links
 
 

@@ -1,0 +1,178 @@
+"""After a crash or a power cut: puts committed bytes where they belong and cuts every open recording to its last
+sealed half second. Needs no key, changes nothing that is whole, and may itself be interrupted and run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from appliance.recorder import journal, seal
+from appliance.recorder.journal import IN_USE, SUFFIXES
+
+State = Literal["sealed", "recovered", "empty"]
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of one recording. ``sealed``: it was closed before the cut; ``empty``: nothing was durable yet."""
+
+    recording: bytes
+    state: State
+    body_bytes: int
+    body_sha256: str
+    seal_sha256: str
+    ticks: int
+
+
+def dirty_folders(journals: Path) -> list[Path]:
+    """Journals of processes that did not end in order."""
+    return sorted(path.parent for path in journals.glob(f"*/{IN_USE}"))
+
+
+def fresh_folder(journals: Path) -> Path:
+    """A journal folder that needs no replay: one used before if there is any, so that its segments need not be made."""
+    number = 0
+    while (journals / str(number) / IN_USE).exists():
+        number += 1
+    return journals / str(number)
+
+
+def live_recordings(live: Path) -> list[bytes]:
+    """The recordings that lie in live/, by whatever of their files is there."""
+    names = {path.name.partition(".")[0] for path in live.iterdir() if path.suffix in SUFFIXES}
+    return sorted(bytes.fromhex(name) for name in names if len(name) == 32)
+
+
+def replay(folder: Path, live: Path) -> int:
+    """Writes every committed byte of a dead journal to its file again (idempotent) and syncs; returns the bytes.
+
+    Touches only files that still exist in live/: an erased recording must not come back.
+    """
+    entries = [entry for path in sorted(folder.glob("segment.*")) for entry in journal.read_segment(path.read_bytes())]
+    entries.sort(key=lambda entry: (entry.epoch, entry.position))
+    descriptors: dict[tuple[bytes, int], int | None] = {}
+    written = 0
+    try:
+        for entry in entries:
+            key = (entry.recording, entry.kind)
+            if key not in descriptors:
+                path = live / (entry.recording.hex() + SUFFIXES[entry.kind])
+                descriptors[key] = os.open(path, os.O_RDWR | os.O_CLOEXEC) if path.exists() else None
+            descriptor = descriptors[key]
+            if descriptor is not None:
+                os.pwrite(descriptor, entry.data, entry.offset)
+                written += len(entry.data)
+    finally:
+        for descriptor in descriptors.values():
+            if descriptor is not None:
+                os.fsync(descriptor)
+                os.close(descriptor)
+    return written
+
+
+def recover(recording: bytes, live: Path) -> Recovered:
+    """Cuts body and seal of one recording to the last seal record whose hash fits."""
+    base = live / recording.hex()
+    try:
+        sealed = base.with_suffix(".seal").read_bytes()
+    except FileNotFoundError:
+        sealed = b""
+    records, ends = seal.walk(sealed)
+    best = _last_good(records, base.with_suffix(".body"))
+    if best is None:
+        return Recovered(recording, "empty", 0, "", "", 0)
+    body_bytes = records[best].body_bytes
+    _cut(base.with_suffix(".body"), body_bytes)
+    _cut(base.with_suffix(".seal"), ends[best + 1])
+    return Recovered(
+        recording,
+        "sealed" if records[best].type is seal.Type.END else "recovered",
+        body_bytes,
+        records[best].digest.hex(),
+        hashlib.sha256(sealed[: ends[best + 1]]).hexdigest(),
+        sum(record.type is seal.Type.TICK for record in records[: best + 1]),
+    )
+
+
+def keep(recording: bytes, live: Path, kept: Path) -> None:
+    """Moves a recovered recording out of live/."""
+    for suffix in SUFFIXES:
+        name = recording.hex() + suffix
+        if (live / name).exists():
+            os.rename(live / name, kept / name)
+    for folder in (kept, live):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def discard(recording: bytes, live: Path) -> None:
+    """Removes a recording of which nothing was durable."""
+    for suffix in SUFFIXES:
+        (live / (recording.hex() + suffix)).unlink(missing_ok=True)
+
+
+def run(folders: list[Path], live: Path, kept: Path, recordings: list[bytes]) -> Iterator[Recovered]:
+    """Replays ``folders``, then recovers and keeps ``recordings`` one by one; at last the folders are free again."""
+    for folder in folders:
+        replay(folder, live)
+    for recording in recordings:
+        found = recover(recording, live)
+        if found.state == "empty":
+            discard(recording, live)
+        else:
+            keep(recording, live, kept)
+        yield found
+    for folder in folders:
+        (folder / IN_USE).unlink(missing_ok=True)
+
+
+def _last_good(records: list[seal.Record], body: Path) -> int | None:
+    """The last record whose prefix of the body is there and has its hash.
+
+    The END record vouches for a body whose open chunk was written anew, so it is looked at by itself first.
+    """
+    if not records or not body.exists():
+        return None
+    size = body.stat().st_size
+    if records[-1].type is seal.Type.END and records[-1].body_bytes <= size:
+        with body.open("rb") as file:
+            if _hashed(file.read(records[-1].body_bytes)) == records[-1].digest:
+                return len(records) - 1
+    best: int | None = None
+    running = hashlib.sha256()
+    at = 0
+    with body.open("rb") as file:
+        for index, record in enumerate(records):
+            if record.type is seal.Type.END or record.body_bytes > size or record.body_bytes < at:
+                break
+            while at < record.body_bytes:
+                part = file.read(min(READ_BYTES, record.body_bytes - at))
+                running.update(part)
+                at += len(part)
+            if running.digest() != record.digest:
+                break
+            best = index
+    return best
+
+
+def _hashed(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _cut(path: Path, size: int) -> None:
+    if path.stat().st_size != size:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, size)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -32,11 +32,16 @@ TICK_BYTES = _TICK.size + 2 * _CHANNEL.size  # 59
 
 
 class Type(IntEnum):
+    """What a record is."""
+
     START = 1
     TICK = 2
     MARK = 3
     LATE = 4
     END = 5
+
+
+_TYPES = frozenset(Type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ def walk(data: bytes) -> tuple[list[Record], list[int]]:
         if len(rest) < length or length < _CLEAR.size + TAG_BYTES or zlib.crc32(rest) != check:
             break
         kind, number, body_bytes, digest = _CLEAR.unpack_from(rest)
-        if number != len(records) or kind not in Type:
+        if number != len(records) or kind not in _TYPES:
             break
         clear, sealed = rest[: _CLEAR.size], rest[_CLEAR.size :]
         records.append(Record(Type(kind), number, body_bytes, digest, sealed, clear))

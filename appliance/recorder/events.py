@@ -1,0 +1,60 @@
+"""What the recorder tells the media process; mirrors the recording part of media/port.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first bytes are durable: the recording will be there whatever happens."""
+
+    recording: str
+    stream: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Milliseconds that are missing inside a recording: ``no_space``, ``overflow``, ``write_failed``."""
+
+    recording: str
+    reason: str
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Closed for good and durable in ``folder``; talk times are of left, right, both and neither."""
+
+    recording: str
+    state: Literal["sealed", "recovered", "empty"]
+    folder: str
+    body_bytes: int
+    body_sha256: str
+    seal_sha256: str
+    milliseconds: int
+    filled_milliseconds: int
+    missing_milliseconds: int
+    left_talk_ms: int
+    right_talk_ms: int
+    overtalk_ms: int
+    dead_air_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak (100 ms of it were heard)."""
+
+    stream: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    stream: str
+    at_ms: int
+
+
+RecorderEvent = Started | Gap | Sealed | SpeechStarted | SpeechEnded

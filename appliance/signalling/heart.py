@@ -194,7 +194,7 @@ class Heart:
             if account is None or not account.peers:
                 self.deliver(Refused(command.leg, 503, "Trunk Unreachable", None))
                 return
-            side = self._trunk_side(account)
+            side = self.trunk_side(account)
             host = account.trunk.domain or account.trunk.proxy.partition(":")[0]
             user = account.trunk.user
             to = [(f"sip:{command.to.number}@{host}", account.peers[0])]
@@ -499,8 +499,8 @@ class Heart:
         matches = [account for account in self.accounts.values() if self._comes_from(account, peer)]
         for account in self.accounts.values():
             if user and user == account.contact_user and account.trunk.registers:
-                return self._trunk_side(account)
-        return self._trunk_side(matches[0]) if matches else None
+                return self.trunk_side(account)
+        return self.trunk_side(matches[0]) if matches else None
 
     @staticmethod
     def _comes_from(account: Account, peer: Peer) -> bool:
@@ -519,7 +519,7 @@ class Heart:
         """Whether a phone of the office may speak from there: private and loopback addresses only."""
         return ipaddress.ip_address(peer.address[0]).is_private
 
-    def _trunk_side(self, account: Account) -> Side:
+    def trunk_side(self, account: Account) -> Side:
         shown = account.shown or account.local
         transport = account.trunk.transport
         suffix = ";transport=tcp" if transport == "tcp" else ""

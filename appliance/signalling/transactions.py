@@ -431,6 +431,11 @@ class Transactions:
     def clients_to(self, peer: Peer) -> list[Client]:
         return [client for client in self._clients.values() if client.peer == peer]
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether an answer to a request of ours is still awaited."""
+        return any(client.state in (State.TRYING, State.PROCEEDING) for client in self._clients.values())
+
     def forget_client(self, client: Client) -> None:
         self._clients.pop((client.branch, client.request.method), None)
 

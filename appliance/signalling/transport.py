@@ -1,8 +1,8 @@
 """The sockets of SIP: UDP and TCP. The only module of this room that opens any.
 
 UDP is read by ``add_reader`` on our own sockets, up to 64 datagrams a wake-up: asyncio's DatagramTransport closes
-itself on a send that raises OverflowError. Sending never raises; what cannot be sent is counted, and the heart hears that a
-TCP peer is gone.
+itself on a send that raises OverflowError. Sending never raises; what cannot be sent is counted, and the heart hears
+that a TCP peer is gone.
 """
 
 from __future__ import annotations

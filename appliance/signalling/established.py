@@ -245,6 +245,11 @@ class Established:
         offer = replace(wanted, session_id=self.local.session_id, version=version, address=self.local.address)
         self._ask("INVITE", offer, now)
 
+    def check(self, now: float) -> None:
+        """OPTIONS in the dialog: a peer that is gone answers 481 or nothing."""
+        if not self.is_over and self.dialog is not None and self._asking is None and self._answering is None:
+            self._ask("OPTIONS", None, now)
+
     def _ask(
         self, method: str, offer: sdp.Description | None, now: float, authorization: tuple[str, str] | None = None
     ) -> None:
@@ -254,7 +259,7 @@ class Established:
             request.headers.add(*authorization)
         request.headers.add("allow", ALLOW)
         request.headers.add("supported", "timer")
-        if self._session is not None:
+        if self._session is not None and method != "OPTIONS":
             request.headers.add("session-expires", self._session.header(we_sent_the_request=True))
         if offer is not None:
             with_sdp(request, sdp.encode(offer))
@@ -284,8 +289,9 @@ class Established:
             self.dialog.retarget(response)
             if offer is not None:
                 self.local = offer
-            self.start_session(timers.as_client(response) or self._session, now)
-            if has_sdp(response):
+            if client.request.method != "OPTIONS":
+                self.start_session(timers.as_client(response) or self._session, now)
+            if has_sdp(response) and offer is not None:
                 self._take_answer(response.body, now)
         elif response.code == 491:
             least, most = GLARE_OWNER_SECONDS if self.is_ours else GLARE_OTHER_SECONDS

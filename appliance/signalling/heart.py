@@ -35,6 +35,7 @@ from appliance.signalling.outgoing import Outgoing
 from appliance.signalling.port import (
     Answer,
     Cause,
+    Check,
     Command,
     Deliver,
     Dial,
@@ -153,7 +154,16 @@ class Heart:
                 self._dial(command, now)
             case EndOrphan(key):
                 end_orphan(self, key, now)
-            case Ring(leg) | Progress(leg) | Answer(leg) | Refuse(leg) | Hold(leg) | Resume(leg) | HangUp(leg):
+            case (
+                Ring(leg)
+                | Progress(leg)
+                | Answer(leg)
+                | Refuse(leg)
+                | Hold(leg)
+                | Resume(leg)
+                | Check(leg)
+                | HangUp(leg)
+            ):
                 usage = self._legs.get(leg)
                 if usage is not None:
                     self._tell(usage, command, now)
@@ -161,7 +171,7 @@ class Heart:
     def _tell(
         self,
         usage: Incoming | Outgoing,
-        command: Ring | Progress | Answer | Refuse | Hold | Resume | HangUp,
+        command: Ring | Progress | Answer | Refuse | Hold | Resume | Check | HangUp,
         now: float,
     ) -> None:
         match command:
@@ -169,6 +179,8 @@ class Heart:
                 usage.hang_up(cause, now, code)
             case Hold(_, description) | Resume(_, description):
                 usage.change(description, now)
+            case Check():
+                usage.check(now)
             case Ring() | Progress() | Answer() | Refuse():
                 if isinstance(usage, Incoming):
                     self._tell_incoming(usage, command, now)

@@ -302,6 +302,13 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """Asks an answered leg by OPTIONS whether it still lives; where it does not, it ends with ``VANISHED``."""
+
+    leg: Leg
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Ends a leg in whatever state it is: CANCEL, BYE, or a refusal with ``code``."""
 
@@ -317,7 +324,7 @@ class EndOrphan:
     key: LegKey
 
 
-Command = Ring | Progress | Answer | Refuse | Dial | Hold | Resume | HangUp | EndOrphan
+Command = Ring | Progress | Answer | Refuse | Dial | Hold | Resume | Check | HangUp | EndOrphan
 
 
 class Line(Protocol):

@@ -55,11 +55,16 @@ def head(recipients: Sequence[Recipient], file_key: bytes) -> bytes:
     return text + b" " + _base64(mac) + b"\n"
 
 
+def check_head(data: bytes) -> None:
+    """DamagedError for anything that is not one whole age header; needs no key, so it cannot check the MAC."""
+    mac = data.find(b"\n--- ")
+    if not data.startswith(VERSION_LINE) or mac < 0 or data.find(b"\n", mac + 1) + 1 != len(data):
+        raise DamagedError("head: not an age header")
+
+
 def open_head(data: bytes, identity: Identity) -> bytes:
     """The file key; DamagedError where the header is broken, PermissionError where it is for somebody else."""
-    end = data.find(b"\n", data.find(b"\n--- ") + 1)
-    if not data.startswith(VERSION_LINE) or b"\n--- " not in data or end < 0 or end + 1 != len(data):
-        raise DamagedError("head: not an age header")
+    check_head(data)
     lines = data[len(VERSION_LINE) : data.index(b"\n--- ") + 1].split(b"\n")[:-1]
     for arguments, body in _stanzas(lines):
         file_key = _unwrapped(arguments, body, identity)
@@ -69,7 +74,7 @@ def open_head(data: bytes, identity: Identity) -> bytes:
         raise PermissionError("head")
     text = data[: data.index(b"\n--- ") + 4]
     mac = hmac.digest(derive(file_key, None, b"header"), text, "sha256")
-    if not hmac.compare_digest(_base64(mac), data[len(text) + 1 : end]):
+    if not hmac.compare_digest(_base64(mac), data[len(text) + 1 : -1]):
         raise DamagedError("head: MAC")
     return file_key
 

@@ -8,6 +8,7 @@ forbids mixing). Parsing a recipient's text costs more than wrapping a key for i
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,6 +131,38 @@ def load_recipients(file: Path) -> tuple[Recipient, ...]:
     if len({recipient.kind for recipient in recipients}) > 1:
         raise Problem("recorder.mixed_recipients", file=file.name)
     return recipients
+
+
+def recipients_file(data: Path) -> Path:
+    """Where a box keeps its recipients, in its data folder."""
+    return data / "keys" / "recipients.txt"
+
+
+def refuse_mixed(file: Path, recipient: Recipient) -> None:
+    """Problem ``recorder.mixed_recipients`` where the file holds keys of the other kind."""
+    if any(known.kind != recipient.kind for known in load_recipients(file)):
+        raise Problem("recorder.mixed_recipients", file=file.name)
+
+
+def install(file: Path, recipient: Recipient) -> None:
+    """Adds a public key to those that every new recording is sealed to; durable and whole at every moment."""
+    refuse_mixed(file, recipient)
+    known = load_recipients(file)
+    if any(each.raw == recipient.raw for each in known):
+        return
+    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    text = "".join(each.text + "\n" for each in (*known, recipient))
+    beside = file.with_suffix(".new")
+    with beside.open("w", encoding="ascii") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    os.replace(beside, file)
+    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def derive(secret: bytes | bytearray, salt: bytes | None, info: bytes) -> bytes:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import audioop
 import hashlib
+import logging
 import os
 import secrets
-import struct
 import threading
 from collections import deque
 from pathlib import Path
@@ -20,22 +20,23 @@ import _webrtcvad  # the C module behind webrtcvad: its wrapper costs a sixth of
 
 from appliance.clock import Clock
 from appliance.errors import Problem
-from appliance.recorder import container, events, recovery, seal
+from appliance.recorder import container, events, reading, recovery, seal
 from appliance.recorder.events import RecorderEvent
 from appliance.recorder.journal import BODY, HEAD, SEAL, Committed, Disk, Finished, Journal, WriteFailed
 from appliance.recorder.keys import Recipient, load_recipients
 from appliance.recorder.settings import Recorder as Settings
 from appliance.recorder.speech import FRAME_MS, Conversation
 from appliance.recorder.timeline import SLOT_BYTES, Timeline
+from appliance.recorder.wav import WAV_HEADER_BYTES, wav_header
 
 SILENCE = {"PCMU": 0xFF, "PCMA": 0xD5}  # the zero of each law
-WAV_FORMAT = {"PCMU": 7, "PCMA": 6}  # RFC 2361
 TICKS_PER_LOOK = 5  # each recording is looked at for speech every 100 ms
 SEAL_TICKS = 5  # all recordings are sealed within so many ticks before a commit
 VAD_MODE = 3
 SPACE_EVERY_SECONDS = 1.0
 COMMITS_REMEMBERED = 400
 
+_log = logging.getLogger(__name__)
 _TO_LINEAR = {"PCMU": audioop.ulaw2lin, "PCMA": audioop.alaw2lin}
 _is_speech = _webrtcvad.process
 
@@ -215,7 +216,8 @@ class Recorder:
         try:
             self.recipients = load_recipients(file)
         except Problem as problem:
-            self._no_key = problem.key
+            _log.error("recipients not usable: %s", problem)
+            self._no_key = "recorder.bad_owner_key"
         else:
             self._no_key = "" if self.recipients else "recorder.no_owner_key"
         self.refusal = self._no_key
@@ -225,7 +227,10 @@ class Recorder:
         self._space_at = now + SPACE_EVERY_SECONDS
         space = os.statvfs(self.live)
         is_low = space.f_bavail * space.f_frsize < self.settings.floor_bytes
-        self.refusal = self._no_key or ("recorder.no_space" if is_low or self._failure == "no_space" else "")
+        if is_low or self._failure == "no_space":
+            self.refusal = self._no_key or "recorder.no_space"
+        else:
+            self.refusal = self._no_key or ("recorder.write_failed" if self._failure else "")
 
     def _recover(self, folders: list[Path], recordings: list[bytes]) -> None:
         for found in recovery.run(folders, self.live, self.kept, recordings):
@@ -237,7 +242,7 @@ class Recorder:
                     body_bytes=found.body_bytes,
                     body_sha256=found.body_sha256,
                     seal_sha256=found.seal_sha256,
-                    milliseconds=max(0, found.body_bytes - container.NONCE_BYTES - WAV_HEADER_BYTES) // 16,
+                    milliseconds=reading.milliseconds_of(found.body_bytes, found.state == "sealed"),
                     filled_milliseconds=0,
                     missing_milliseconds=0,
                     left_talk_ms=0,
@@ -246,23 +251,6 @@ class Recorder:
                     dead_air_ms=0,
                 )
             )
-
-
-WAV_HEADER_BYTES = 46
-UNKNOWN_LENGTH = 0xFFFFFFFF
-
-
-def wav_header(law: str, data_bytes: int = UNKNOWN_LENGTH) -> bytes:
-    """RIFF header of stereo G.711; lengths are unknown while the call lasts, and players cope."""
-    whole = UNKNOWN_LENGTH if data_bytes == UNKNOWN_LENGTH else WAV_HEADER_BYTES - 8 + data_bytes
-    return (
-        b"RIFF"
-        + struct.pack("<I", whole)
-        + b"WAVEfmt "
-        + struct.pack("<IHHIIHHH", 18, WAV_FORMAT[law], 2, 8000, 16000, 2, 8, 0)
-        + b"data"
-        + struct.pack("<I", data_bytes)
-    )
 
 
 class LiveRecording:

@@ -20,6 +20,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.recorder import export, keys, reading, seal
 from appliance.recorder.reading import Verdict
+from appliance.recorder.segments import SUFFIXES
 
 DEFAULT_DATA = Path("/var/lib/pasokh")
 EXIT_BROKEN = 1
@@ -243,11 +244,11 @@ def _base(chosen: argparse.Namespace, given: str) -> Path:
     if _ID.fullmatch(given) and not Path(given + ".seal").exists():
         data = _data(chosen)
         for folder in (data / "kept", data / "live"):
-            if any((folder / (given + suffix)).exists() for suffix in reading.SUFFIXES):
+            if any((folder / (given + suffix)).exists() for suffix in SUFFIXES):
                 return folder / given
         raise Problem("recorder.not_there", file=str(data / "kept" / given))
     base = reading.base_of(Path(given))
-    if not any(base.with_suffix(suffix).exists() for suffix in reading.SUFFIXES):
+    if not any(base.with_suffix(suffix).exists() for suffix in SUFFIXES):
         raise Problem("recorder.not_there", file=given)
     return base
 
@@ -255,7 +256,7 @@ def _base(chosen: argparse.Namespace, given: str) -> Path:
 def _bases(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         raise Problem("recorder.no_data_folder", folder=str(folder.parent))
-    names = {path.stem for path in folder.iterdir() if path.suffix in reading.SUFFIXES and _ID.fullmatch(path.stem)}
+    names = {path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and _ID.fullmatch(path.stem)}
     return [folder / name for name in sorted(names)]
 
 

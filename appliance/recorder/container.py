@@ -51,7 +51,9 @@ def head(recipients: Sequence[Recipient], file_key: bytes) -> bytes:
     """The age header for these recipients, ending with its MAC line."""
     stanzas = b"".join(_stanza(recipient, file_key) for recipient in recipients)
     text = VERSION_LINE + stanzas + b"---"
-    mac = hmac.digest(derive(file_key, None, b"header"), text, "sha256")
+    mac_key = derive(file_key, None, b"header")
+    mac = hmac.digest(mac_key, text, "sha256")
+    wipe(mac_key)
     return text + b" " + _base64(mac) + b"\n"
 
 
@@ -92,10 +94,11 @@ class LiveBody:
         self._key = derive(file_key, nonce, b"payload")
         self._index = 0
         self._plain = bytearray()
-        self._chunk = _OpenChunk(self._key, 0)
+        self._chunk: _OpenChunk | None = _OpenChunk(self._key, 0)
 
     def feed(self, data: bytes | bytearray) -> bytes:
         """Ciphertext to append to the body now."""
+        assert self._chunk is not None
         room = CHUNK_BYTES - len(self._plain)
         if room and len(data) <= room:  # nearly always
             self._plain += data
@@ -119,6 +122,7 @@ class LiveBody:
         sealed = ChaCha20Poly1305(self._key).encrypt(chunk_nonce(self._index, True), bytes(self._plain), None)
         offset = NONCE_BYTES + self._index * SEALED_CHUNK_BYTES
         self._plain[:] = bytes(len(self._plain))
+        self._chunk = None
         wipe(self._key)
         return offset, sealed
 
@@ -210,10 +214,12 @@ def _stanza(recipient: Recipient, file_key: bytes) -> bytes:
     assert recipient.classic is not None
     ephemeral = x25519.X25519PrivateKey.generate()
     share = ephemeral.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    wrap_key = derive(ephemeral.exchange(recipient.classic), share + recipient.raw, CLASSIC_INFO)
-    return (
-        b"-> X25519 " + _base64(share) + b"\n" + _wrapped(ChaCha20Poly1305(wrap_key).encrypt(bytes(12), file_key, None))
-    )
+    shared = ephemeral.exchange(recipient.classic)
+    wrap_key = derive(shared, share + recipient.raw, CLASSIC_INFO)
+    body = ChaCha20Poly1305(wrap_key).encrypt(bytes(12), file_key, None)
+    wipe(shared)
+    wipe(wrap_key)
+    return b"-> X25519 " + _base64(share) + b"\n" + _wrapped(body)
 
 
 def _stanzas(lines: list[bytes]) -> list[tuple[list[bytes], bytes]]:

@@ -5,99 +5,77 @@ block to a segment, syncs it, and only then writes the bytes to their files, laz
 one is taken at once and a second thread syncs the files behind the old one before it may be used again: a commit never
 waits for a checkpoint. What a newcomer gets wrong: nothing may reach a file before it is durable in the journal, or a
 power cut leaves a file that nobody can mend.
-
-Record: magic ``PJR1``, CRC-32 of the rest, epoch u64, recording 16 bytes, kind u8 (0 head, 1 body, 2 seal), offset u64,
-length u32, data. A segment's records bear one epoch; a record of another epoch is left over from an earlier use.
 """
 
 from __future__ import annotations
 
-import os
+import functools
 import queue
-import struct
 import threading
-import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-MAGIC = b"PJR1"
-_HEAD = struct.Struct(">4sIQ16sB3xQI")  # 48 bytes
-_REST = struct.Struct(">Q16sB3xQI")  # what the CRC covers besides the data
+from appliance.recorder.disk import Disk, RealDisk, errno_name
+from appliance.recorder.segments import RECORD_BYTES, SUFFIXES, highest_epoch, record_head, segment_file
+
 SEGMENTS = 3
-HEAD, BODY, SEAL = 0, 1, 2
-SUFFIXES = (".head", ".body", ".seal")
 IN_USE = "in-use"  # a folder with this file belongs to a process that did not end in order
 
+ROOM_BYTES = 512 << 10  # what one recording may put after one look at is_congested
+RETRY_SECONDS = 0.5  # between two tries at a disk that refuses
+FREE_POLL_SECONDS = 0.02
+
 Key = tuple[bytes, int]  # recording, kind
-
-
-class Disk(Protocol):
-    """The calls that a power-cut model replaces; everything that must be durable goes through here."""
-
-    def open_new(self, path: Path) -> int: ...
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None: ...
-
-    def sync(self, descriptor: int) -> None: ...
-
-    def sync_folder(self, path: Path) -> None: ...
-
-    def rename(self, source: Path, target: Path) -> None: ...
-
-    def close(self, descriptor: int) -> None: ...
-
-
-class RealDisk:
-    """The operating system's own."""
-
-    def open_new(self, path: Path) -> int:
-        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o640)
-
-    def write(self, descriptor: int, data: bytes, offset: int) -> None:
-        view = memoryview(data)
-        while view:
-            written = os.pwrite(descriptor, view, offset)
-            view = view[written:]
-            offset += written
-
-    def sync(self, descriptor: int) -> None:
-        os.fdatasync(descriptor)
-
-    def sync_folder(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-    def rename(self, source: Path, target: Path) -> None:
-        os.rename(source, target)
-
-    def close(self, descriptor: int) -> None:
-        os.close(descriptor)
+Target = tuple[Key, int, bytes]  # file, offset, data
 
 
 @dataclass(slots=True)
 class _Segment:
+    """``uses`` counts how often it was begun, ``freed`` how often it was done with: equal where it is free."""
+
     descriptor: int
-    is_free: bool = True
-    dirty: set[int] = field(default_factory=set)  # files that hold bytes of this segment and are not synced
+    uses: int = 0
+    freed: int = 0
+    dirty: set[Key] = field(default_factory=set)  # files that hold bytes of this use and are not synced
+
+
+@dataclass(slots=True)
+class _Piece:
+    """The part of a batch that lies in one segment. ``retires``: nothing more follows in this use of it."""
+
+    segment: int
+    use: int
+    offset: int
+    parts: list[bytes] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    retires: bool = False
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one ``hand_over`` gives to the thread. Writes are of one segment each, in order."""
+    """What one ``hand_over`` gives to the thread."""
 
     number: int
-    began: float
+    began: float = 0.0
     created: list[bytes] = field(default_factory=list)
-    writes: list[tuple[int, int, list[bytes]]] = field(default_factory=list)  # segment, offset, parts
-    targets: list[tuple[int, Key, int, bytes]] = field(default_factory=list)  # segment, file, offset, data
-    retired: list[int] = field(default_factory=list)
+    pieces: list[_Piece] = field(default_factory=list)
     finished: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Retire:
+    """All bytes of a segment are written to their files: sync these, then it is free."""
+
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """All bytes of a closed recording are written to its files: sync and move them."""
+
+    recording: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +126,19 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.epoch = highest_epoch(folder) + 1
         (folder / IN_USE).touch()
-        self._segments = [_Segment(_segment_file(folder / f"segment.{n}", segment_bytes)) for n in range(SEGMENTS)]
+        self._segments = [_Segment(segment_file(folder / f"segment.{n}", segment_bytes)) for n in range(SEGMENTS)]
         self._current = 0
-        self._segments[0].is_free = False
+        self._segments[0].uses = 1
         self._position = 0
-        self._block_start = 0
-        self._block: list[bytes] = []
-        self._batch = _Batch(1, 0.0)
+        self._batch = _Batch(1)
+        self._piece: _Piece | None = None
         self._files: dict[Key, int] = {}
-        self._unwritten: deque[tuple[int, Key, int, bytes]] = deque()
+        self._behind: deque[Target | _Retire | _Finish] = deque()
         self._lock = threading.Lock()
+        self._given_up = threading.Event()
+        self._is_damaged = False
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
-        self._chores: queue.SimpleQueue[tuple[int, list[int]] | bytes | None] = queue.SimpleQueue()
+        self._chores: queue.SimpleQueue[_Retire | _Finish | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_all, name="journal", daemon=True)
         self._keeper = threading.Thread(target=self._do_chores, name="checkpoint", daemon=True)
         self._committer.start()
@@ -168,24 +147,35 @@ class Journal:
     # The RTP thread ---------------------------------------------------------------------------------------------------
 
     @property
+    def batch(self) -> int:
+        """The number of the batch that what is put now belongs to."""
+        return self._batch.number
+
+    @property
     def is_congested(self) -> bool:
-        """Whether recordings should wait with their next half second."""
-        return self.pending_batches > 2 or not self._room(0)
+        """Whether a recording should wait with its next half second (at most ROOM_BYTES may be put if not)."""
+        if self.pending_batches > 2:
+            return True
+        following = self._segments[(self._current + 1) % SEGMENTS]
+        return self._position + ROOM_BYTES > self._size and following.uses != following.freed
 
     def create(self, recording: bytes) -> None:
         """The recording's files are made before its first bytes become durable."""
         self._batch.created.append(recording)
 
     def put(self, recording: bytes, kind: int, offset: int, data: bytes) -> None:
-        """Bytes for a file, to be durable with the next commit. Ask ``is_congested`` before."""
-        size = _HEAD.size + len(data)
+        """Bytes for a file, to be durable with the next commit. Ask ``is_congested`` before.
+
+        A power cut keeps what was put up to some moment: what makes other bytes valid must be put before what
+        destroys the state without them.
+        """
+        size = RECORD_BYTES + len(data)
         if self._position + size > self._size:
             self._switch()
-        rest = _REST.pack(self.epoch, recording, kind, offset, len(data))
-        check = zlib.crc32(data, zlib.crc32(rest))
-        self._block.append(MAGIC + check.to_bytes(4, "big") + rest)
-        self._block.append(data)
-        self._batch.targets.append((self._current, (recording, kind), offset, data))
+        piece = self._piece or self._begin_piece()
+        piece.parts.append(record_head(self.epoch, recording, kind, offset, data))
+        piece.parts.append(data)
+        piece.targets.append(((recording, kind), offset, data))
         self._position += size
 
     def finish(self, recording: bytes) -> None:
@@ -194,107 +184,138 @@ class Journal:
 
     def hand_over(self) -> None:
         """Gives what was put to the thread that makes it durable; returns at once."""
-        self._close_block()
         batch = self._batch
-        if not (batch.writes or batch.created or batch.finished or self._unwritten):
+        if not (batch.pieces or batch.created or batch.finished or self._behind):
             return
         batch.began = self._monotonic()
         self.pending_batches += 1
-        self._batch = _Batch(batch.number + 1, 0.0)
+        self._batch, self._piece = _Batch(batch.number + 1), None
         self._batches.put(batch)
 
-    def settled(self, notice: Committed) -> None:
+    def settled(self) -> None:
         """The owner saw a Committed: one batch less is under way."""
-        del notice
         self.pending_batches -= 1
 
-    def close(self) -> None:
-        """Commits and checkpoints what is left, ends the threads; afterwards the folder holds nothing to replay."""
+    def close(self, patience_seconds: float = 10.0) -> bool:
+        """Commits and checkpoints what is left, ends the threads. True where nothing is left to replay.
+
+        A disk that refuses for longer than ``patience_seconds`` keeps its journal for the next start.
+        """
         self.hand_over()
         self._batches.put(None)
+        self._committer.join(patience_seconds)
+        self._given_up.set()
         self._committer.join()
-        for index, segment in enumerate(self._segments):
-            self._chores.put((index, list(segment.dirty)))
+        is_whole = not self._behind and self._batches.empty()
+        if is_whole:
+            for index, segment in enumerate(self._segments):
+                if segment.uses != segment.freed:
+                    self._chores.put(_Retire(index))
         self._chores.put(None)
         self._keeper.join()
-        for segment in self._segments:
-            self._disk.close(segment.descriptor)
-        for descriptor in self._files.values():
+        for descriptor in [*self._files.values(), *(segment.descriptor for segment in self._segments)]:
             self._disk.close(descriptor)
         self._files.clear()
-        if not self._unwritten:
+        if is_whole and not self._is_damaged:
             (self._folder / IN_USE).unlink(missing_ok=True)
+        return is_whole and not self._is_damaged
 
-    def _room(self, size: int) -> bool:
-        if self._position + size + (256 << 10) <= self._size:
-            return True
-        return self._segments[(self._current + 1) % SEGMENTS].is_free
+    def _begin_piece(self) -> _Piece:
+        self._piece = _Piece(self._current, self._segments[self._current].uses, self._position)
+        self._batch.pieces.append(self._piece)
+        return self._piece
 
     def _switch(self) -> None:
-        self._close_block()
-        self._batch.retired.append(self._current)
+        (self._piece or self._begin_piece()).retires = True
         self._current = (self._current + 1) % SEGMENTS
-        self._segments[self._current].is_free = False
-        self._position = self._block_start = 0
+        self._segments[self._current].uses += 1
+        self._position = 0
+        self._piece = None
         self.epoch += 1
-
-    def _close_block(self) -> None:
-        if self._block:
-            self._batch.writes.append((self._current, self._block_start, self._block))
-            self._block = []
-            self._block_start = self._position
 
     # The committing thread --------------------------------------------------------------------------------------------
 
     def _commit_all(self) -> None:
         while (batch := self._batches.get()) is not None:
-            while not self._commit(batch):
-                threading.Event().wait(0.5)  # the card is full or failing: nothing is forgotten, nothing goes on
-            self.notices.append(Committed(batch.number, self._monotonic() - batch.began))
-            self._write_files(batch)
+            if not self._commit(batch):
+                self._batches.put(None)  # given up: the next start replays what is durable
+                return
 
     def _commit(self, batch: _Batch) -> bool:
-        try:
-            for recording in batch.created:
-                for kind, suffix in enumerate(SUFFIXES):
-                    key = (recording, kind)
-                    if key not in self._files:
-                        self._files[key] = self._disk.open_new(self._live / (recording.hex() + suffix))
-            if batch.created:
-                self._disk.sync_folder(self._live)
-            for index, offset, parts in batch.writes:
-                self._disk.write(self._segments[index].descriptor, b"".join(parts), offset)
-            for index in {index for index, _, _ in batch.writes}:
-                self._disk.sync(self._segments[index].descriptor)
-        except OSError as error:
-            self._failed(error)
+        """Piece by piece, each durable before the next is begun: a torn journal ends in one place only."""
+        if batch.created and not self._insist(lambda: self._create(batch.created)):
             return False
+        last = len(batch.pieces) - 1
+        for index, piece in enumerate(batch.pieces):
+            if not (self._await_free(piece) and self._insist(functools.partial(self._write_piece, piece))):
+                return False
+            if index < last:
+                self._follow(piece)
+        self.notices.append(Committed(batch.number, self._monotonic() - batch.began))
+        if batch.pieces:
+            self._follow(batch.pieces[-1])
+        self._behind.extend(_Finish(recording) for recording in batch.finished)
+        self._write_behind()
         return True
 
-    def _write_files(self, batch: _Batch) -> None:
-        """The bytes go to their files through the page cache; what fails is tried again with the next batch."""
-        targets = [*self._unwritten, *batch.targets]
-        self._unwritten.clear()
-        for position, (index, key, offset, data) in enumerate(targets):
-            descriptor = self._files.get(key)
-            if descriptor is None:
-                continue
+    def _insist(self, work: Callable[[], None]) -> bool:
+        """Until the disk takes it; False where the process ends before."""
+        while True:
             try:
-                self._disk.write(descriptor, data, offset)
+                work()
             except OSError as error:
                 self._failed(error)
-                self._unwritten.extend(targets[position:])
-                break
-            with self._lock:
-                self._segments[index].dirty.add(descriptor)
-        if self._unwritten:
-            return
-        for index in batch.retired:
-            with self._lock:
-                dirty, self._segments[index].dirty = list(self._segments[index].dirty), set()
-            self._chores.put((index, dirty))
-        for recording in batch.finished:
-            self._chores.put(recording)
+                if self._given_up.wait(RETRY_SECONDS):
+                    return False
+            else:
+                return True
+
+    def _create(self, recordings: list[bytes]) -> None:
+        for recording in recordings:
+            for kind, suffix in enumerate(SUFFIXES):
+                key = (recording, kind)
+                if key not in self._files:
+                    self._files[key] = self._disk.open_new(self._live / (recording.hex() + suffix))
+        self._disk.sync_folder(self._live)
+
+    def _await_free(self, piece: _Piece) -> bool:
+        """A segment is never written anew before the files behind its last use are synced."""
+        segment = self._segments[piece.segment]
+        while segment.freed < piece.use - 1:
+            self._write_behind()
+            if self._given_up.wait(FREE_POLL_SECONDS):
+                return False
+        return True
+
+    def _write_piece(self, piece: _Piece) -> None:
+        descriptor = self._segments[piece.segment].descriptor
+        self._disk.write(descriptor, b"".join(piece.parts), piece.offset)
+        self._disk.sync(descriptor)
+
+    def _follow(self, piece: _Piece) -> None:
+        """What is durable goes to its files."""
+        with self._lock:
+            self._segments[piece.segment].dirty.update(key for key, _, _ in piece.targets)
+        self._behind.extend(piece.targets)
+        if piece.retires:
+            self._behind.append(_Retire(piece.segment))
+        self._write_behind()
+
+    def _write_behind(self) -> None:
+        """Through the page cache, in order; what the disk refuses is tried again with the next batch."""
+        behind = self._behind
+        while behind:
+            task = behind[0]
+            if isinstance(task, tuple):
+                key, offset, data = task
+                try:
+                    self._disk.write(self._files[key], data, offset)
+                except OSError as error:
+                    self._failed(error)
+                    return
+            else:
+                self._chores.put(task)
+            behind.popleft()
 
     def _failed(self, error: OSError) -> None:
         self.notices.append(WriteFailed(errno_name(error)))
@@ -303,91 +324,49 @@ class Journal:
 
     def _do_chores(self) -> None:
         while (chore := self._chores.get()) is not None:
-            if isinstance(chore, bytes):
-                self._move(chore)
-            else:
-                index, dirty = chore
-                for descriptor in dirty:
-                    self._sync_quietly(descriptor)
-                self._segments[index].is_free = True
+            match chore:
+                case _Retire(index):
+                    self._free(self._segments[index])
+                case _Finish(recording):
+                    self._move(recording)
+
+    def _free(self, segment: _Segment) -> None:
+        """Once the files behind a segment are synced it may be written anew.
+
+        A sync that failed leaves no way to know what reached the disk (a second try would say yes to lost pages): the
+        segment is then never used again, and the next start replays it.
+        """
+        with self._lock:
+            dirty, segment.dirty = segment.dirty, set()
+        if all(list(map(self._sync, dirty))):
+            segment.freed += 1
 
     def _move(self, recording: bytes) -> None:
         """A closed recording leaves live/ once its files are durable."""
-        descriptors = [self._files.pop((recording, kind)) for kind in range(3) if (recording, kind) in self._files]
-        for descriptor in descriptors:
-            self._sync_quietly(descriptor)
-        for suffix in SUFFIXES:
-            name = recording.hex() + suffix
-            self._disk.rename(self._live / name, self._kept / name)
-        self._disk.sync_folder(self._kept)
-        self._disk.sync_folder(self._live)
-        with self._lock:
-            for segment in self._segments:
-                segment.dirty.difference_update(descriptors)
-        for descriptor in descriptors:
-            self._disk.close(descriptor)
+        keys = [(recording, kind) for kind in range(len(SUFFIXES))]
+        if not all(list(map(self._sync, keys))) or not self._insist(lambda: self._rename(recording)):
+            return
+        for key in keys:
+            self._disk.close(self._files.pop(key))
         self.notices.append(Finished(recording))
 
-    def _sync_quietly(self, descriptor: int) -> None:
+    def _rename(self, recording: bytes) -> None:
+        for suffix in SUFFIXES:
+            name = recording.hex() + suffix
+            if (self._live / name).exists():
+                self._disk.rename(self._live / name, self._kept / name)
+        self._disk.sync_folder(self._kept)
+        self._disk.sync_folder(self._live)
+
+    def _sync(self, key: Key) -> bool:
+        """True where the file is durable; one that is not open any more was synced when it was moved."""
+        descriptor = self._files.get(key)
+        if descriptor is None:
+            return True
         try:
             self._disk.sync(descriptor)
-        except OSError as error:  # EBADF: the file was closed with its recording, synced already
-            if errno_name(error) != "EBADF":
-                self._failed(error)
-
-
-def errno_name(error: OSError) -> str:
-    import errno
-
-    return errno.errorcode.get(error.errno or 0, "EIO")
-
-
-def _segment_file(path: Path, size: int) -> int:
-    """A segment of its full size; made once, used for years."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    if os.fstat(descriptor).st_size < size:
-        os.posix_fallocate(descriptor, 0, size)
-        os.fsync(descriptor)
-    return descriptor
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record of a journal: ``data`` belongs at ``offset`` of a recording's file."""
-
-    epoch: int
-    position: int
-    recording: bytes
-    kind: int
-    offset: int
-    data: bytes
-
-
-def read_segment(data: bytes) -> list[Entry]:
-    """The records of one segment up to the first that is torn or of another epoch."""
-    entries: list[Entry] = []
-    position = 0
-    while position + _HEAD.size <= len(data):
-        magic, check, epoch, recording, kind, offset, length = _HEAD.unpack_from(data, position)
-        end = position + _HEAD.size + length
-        if magic != MAGIC or end > len(data) or kind >= len(SUFFIXES):
-            break
-        if entries and epoch != entries[0].epoch:
-            break
-        content = data[position + _HEAD.size : end]
-        if zlib.crc32(content, zlib.crc32(data[position + 8 : position + _HEAD.size])) != check:
-            break
-        entries.append(Entry(epoch, position, recording, kind, offset, content))
-        position = end
-    return entries
-
-
-def highest_epoch(folder: Path) -> int:
-    """The highest epoch in a journal's folder, 0 for none; never taken from a clock."""
-    highest = 0
-    for path in folder.glob("segment.*"):
-        with path.open("rb") as file:
-            first = file.read(_HEAD.size)
-        if len(first) == _HEAD.size and first[:4] == MAGIC:
-            highest = max(highest, _HEAD.unpack(first)[2])
-    return highest
+        except OSError as error:
+            self._is_damaged = True
+            self._failed(error)
+            return False
+        return True

@@ -20,12 +20,12 @@ from appliance.errors import Problem
 from appliance.recorder import container, seal
 from appliance.recorder.container import DamagedError
 from appliance.recorder.keys import Identity, parse_identity
+from appliance.recorder.segments import SUFFIXES
 from appliance.recorder.speech import Conversation
 from appliance.recorder.wav import WAV_FORMAT, WAV_HEADER_BYTES, wav_header
 
 State = Literal["verified", "open", "damaged", "missing"]
 
-SUFFIXES = (".head", ".body", ".seal")
 FRAME_BYTES = 320  # 20 ms of both directions
 READ_BYTES = 1 << 20
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from appliance.recorder import journal, seal
-from appliance.recorder.journal import IN_USE, SUFFIXES
+from appliance.recorder import seal, segments
+from appliance.recorder.journal import IN_USE
+from appliance.recorder.segments import SUFFIXES
 
 State = Literal["sealed", "recovered", "empty"]
 READ_BYTES = 1 << 20
+NOTHING_BYTES = 64  # nonce and header: no sound yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def replay(folder: Path, live: Path) -> int:
 
     Touches only files that still exist in live/: an erased recording must not come back.
     """
-    entries = [entry for path in sorted(folder.glob("segment.*")) for entry in journal.read_segment(path.read_bytes())]
+    entries = [entry for path in sorted(folder.glob("segment.*")) for entry in segments.read_segment(path.read_bytes())]
     entries.sort(key=lambda entry: (entry.epoch, entry.position))
     descriptors: dict[tuple[bytes, int], int | None] = {}
     written = 0
@@ -76,20 +78,33 @@ def replay(folder: Path, live: Path) -> int:
     return written
 
 
-def recover(recording: bytes, live: Path) -> Recovered:
-    """Cuts body and seal of one recording to the last seal record whose hash fits."""
-    base = live / recording.hex()
+def recover(recording: bytes, live: Path, kept: Path) -> Recovered:
+    """Cuts body and seal of one recording to the last seal record whose hash fits, and moves it to ``kept``.
+
+    Where nothing was durable yet its files are removed; where its seal is unreadable though there is sound, nothing is
+    touched but moved: what it holds is for the owner to judge.
+    """
+    if any((kept / (recording.hex() + suffix)).exists() for suffix in SUFFIXES):
+        _move(recording, live, kept)  # it was closed, and the cut came between two of its three renames
+    folder = live if (live / (recording.hex() + ".seal")).exists() else kept
+    base = folder / recording.hex()
+    body = base.with_suffix(".body")
     try:
         sealed = base.with_suffix(".seal").read_bytes()
     except FileNotFoundError:
         sealed = b""
     records, ends = seal.walk(sealed)
-    best = _last_good(records, base.with_suffix(".body"))
+    best = _last_good(records, body)
     if best is None:
+        if body.exists() and body.stat().st_size > NOTHING_BYTES:
+            _move(recording, live, kept)
+            return Recovered(recording, "recovered", 0, "", "", 0)
+        _discard(recording, live)
         return Recovered(recording, "empty", 0, "", "", 0)
     body_bytes = records[best].body_bytes
-    _cut(base.with_suffix(".body"), body_bytes)
+    _cut(body, body_bytes)
     _cut(base.with_suffix(".seal"), ends[best + 1])
+    _move(recording, live, kept)
     return Recovered(
         recording,
         "sealed" if records[best].type is seal.Type.END else "recovered",
@@ -100,8 +115,27 @@ def recover(recording: bytes, live: Path) -> Recovered:
     )
 
 
-def keep(recording: bytes, live: Path, kept: Path) -> None:
-    """Moves a recovered recording out of live/."""
+def run(folders: list[Path], live: Path, kept: Path, recordings: list[bytes]) -> Iterator[Recovered]:
+    """Replays ``folders``, then recovers ``recordings`` one by one; at last the folders are free again.
+
+    A recording that the disk refuses stays where it is, with its journal, for the next start; the first such OSError is
+    raised when all others are done.
+    """
+    refused: list[OSError] = []
+    for folder in folders:
+        replay(folder, live)
+    for recording in recordings:
+        try:
+            yield recover(recording, live, kept)
+        except OSError as error:
+            refused.append(error)
+    if refused:
+        raise refused[0]
+    for folder in folders:
+        (folder / IN_USE).unlink(missing_ok=True)
+
+
+def _move(recording: bytes, live: Path, kept: Path) -> None:
     for suffix in SUFFIXES:
         name = recording.hex() + suffix
         if (live / name).exists():
@@ -114,25 +148,9 @@ def keep(recording: bytes, live: Path, kept: Path) -> None:
             os.close(descriptor)
 
 
-def discard(recording: bytes, live: Path) -> None:
-    """Removes a recording of which nothing was durable."""
+def _discard(recording: bytes, live: Path) -> None:
     for suffix in SUFFIXES:
         (live / (recording.hex() + suffix)).unlink(missing_ok=True)
-
-
-def run(folders: list[Path], live: Path, kept: Path, recordings: list[bytes]) -> Iterator[Recovered]:
-    """Replays ``folders``, then recovers and keeps ``recordings`` one by one; at last the folders are free again."""
-    for folder in folders:
-        replay(folder, live)
-    for recording in recordings:
-        found = recover(recording, live)
-        if found.state == "empty":
-            discard(recording, live)
-        else:
-            keep(recording, live, kept)
-        yield found
-    for folder in folders:
-        (folder / IN_USE).unlink(missing_ok=True)
 
 
 def _last_good(records: list[seal.Record], body: Path) -> int | None:
@@ -143,29 +161,29 @@ def _last_good(records: list[seal.Record], body: Path) -> int | None:
     if not records or not body.exists():
         return None
     size = body.stat().st_size
-    if records[-1].type is seal.Type.END and records[-1].body_bytes <= size:
-        with body.open("rb") as file:
-            if _hashed(file.read(records[-1].body_bytes)) == records[-1].digest:
-                return len(records) - 1
-    best: int | None = None
+    is_closed = records[-1].type is seal.Type.END
+    if is_closed and records[-1].body_bytes <= size and _good(records[-1:], body) == 1:
+        return len(records) - 1
+    ticks = [record for record in records if record.type is not seal.Type.END and record.body_bytes <= size]
+    good = _good(ticks, body)
+    return good - 1 if good else None
+
+
+def _good(records: list[seal.Record], body: Path) -> int:
+    """How many records, from the first on, have the hash of their prefix of the body."""
     running = hashlib.sha256()
     at = 0
     with body.open("rb") as file:
         for index, record in enumerate(records):
-            if record.type is seal.Type.END or record.body_bytes > size or record.body_bytes < at:
-                break
+            if record.body_bytes < at:
+                return index
             while at < record.body_bytes:
                 part = file.read(min(READ_BYTES, record.body_bytes - at))
                 running.update(part)
                 at += len(part)
             if running.digest() != record.digest:
-                break
-            best = index
-    return best
-
-
-def _hashed(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+                return index
+    return len(records)
 
 
 def _cut(path: Path, size: int) -> None:

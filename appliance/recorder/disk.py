@@ -1,0 +1,59 @@
+"""The disk as the journal sees it: everything that must be durable goes through here, so that a model can cut it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Disk(Protocol):
+    """The calls whose order durability hangs on."""
+
+    def open_new(self, path: Path) -> int: ...
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None: ...
+
+    def sync(self, descriptor: int) -> None: ...
+
+    def sync_folder(self, path: Path) -> None: ...
+
+    def rename(self, source: Path, target: Path) -> None: ...
+
+    def close(self, descriptor: int) -> None: ...
+
+
+class RealDisk:
+    """The operating system's own."""
+
+    def open_new(self, path: Path) -> int:
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o640)
+
+    def write(self, descriptor: int, data: bytes, offset: int) -> None:
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(descriptor, view, offset)
+            view = view[written:]
+            offset += written
+
+    def sync(self, descriptor: int) -> None:
+        os.fdatasync(descriptor)
+
+    def sync_folder(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        os.rename(source, target)
+
+    def close(self, descriptor: int) -> None:
+        os.close(descriptor)
+
+
+def errno_name(error: OSError) -> str:
+    """``ENOSPC`` and the like."""
+    return errno.errorcode.get(error.errno or 0, "EIO")

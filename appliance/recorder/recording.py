@@ -1,0 +1,330 @@
+"""One recording while its call lasts: placed, marked, interleaved, encrypted, sealed, handed to the journal.
+
+Left is what the customer says, right what is sent to the customer. What a newcomer gets wrong: time in the file is not
+time of the call. Where the disk could not keep up, seconds are missing; the file goes on without them, a mark ``gap``
+says how many, and everything that names a place in the file (marks, late packets) counts in the file's own time.
+"""
+
+from __future__ import annotations
+
+import audioop
+import hashlib
+import math
+import secrets
+from typing import Protocol
+
+import _webrtcvad  # the C module behind webrtcvad: its wrapper costs a sixth of the call
+
+from appliance.clock import Clock
+from appliance.recorder import container, events, seal
+from appliance.recorder.journal import Journal
+from appliance.recorder.keys import Recipient
+from appliance.recorder.segments import BODY, HEAD, SEAL
+from appliance.recorder.settings import Recorder as Settings
+from appliance.recorder.speech import FRAME_MS, Conversation
+from appliance.recorder.timeline import SLOT_BYTES, Timeline
+from appliance.recorder.wav import WAV_HEADER_BYTES, wav_header
+
+SILENCE = {"PCMU": 0xFF, "PCMA": 0xD5}  # the zero of each law
+VAD_MODE = 3  # RECORDING.md, "VAD in numbers": 99 % of speech, 4 % of the rest
+TICK_SLOTS = 25  # a TICK record tells of half a second
+TICK_BITS = (1 << TICK_SLOTS) - 1
+WAITING_SLOTS = 500  # 10 s of sound wait for a disk that cannot keep up; what is older is missing
+
+_TO_LINEAR = {"PCMU": audioop.ulaw2lin, "PCMA": audioop.alaw2lin}
+_is_speech = _webrtcvad.process
+
+
+class Owner(Protocol):
+    """What a recording needs of the Recorder."""
+
+    settings: Settings
+    clock: Clock
+    journal: Journal
+    recipients: tuple[Recipient, ...]
+
+    def tell(self, event: events.RecorderEvent) -> None: ...
+
+    def stopped(self, live: LiveRecording) -> None: ...
+
+    def why_congested(self) -> str: ...
+
+
+class LiveRecording:
+    """Made by ``Recorder.start``; all methods are called from the RTP thread."""
+
+    def __init__(self, owner: Owner, recording: str, stream: str, law: str, about: bytes, now: float) -> None:
+        self.recording = recording
+        self.id = bytes.fromhex(recording)
+        self.stream = stream
+        self.is_stopped = False
+        self.began_ms = int(now * 1000)
+        self._owner = owner
+        self._began = now
+        self._to_linear = _TO_LINEAR[law]
+        self._left = Timeline(SILENCE[law])
+        self._right = Timeline(SILENCE[law])
+        self._vad_left = _vad()
+        self._vad_right = _vad()
+        self._speech = Conversation(owner.settings.left_talk_gap_ms, owner.settings.min_talk_ms)
+        self._pending_left: list[bytes] = []
+        self._pending_right: list[bytes] = []
+        self._bits_left = self._bits_right = 0  # one bit for each pending slot, the oldest in bit 0
+        self._counted = [0, 0, 0, 0, 0, 0]
+        self._resyncs = 0
+        self._slots = 0  # written
+        self._missing_slots = 0
+        self._unmarked_gap_slots = 0
+        self._gap_reason = ""
+        self._gap_end = 0  # in samples of the timeline
+        self._file_key = secrets.token_bytes(container.FILE_KEY_BYTES)
+        nonce = secrets.token_bytes(container.NONCE_BYTES)
+        self._body = container.LiveBody(self._file_key, nonce)
+        self._sealer = seal.Sealer(self.id, self._file_key, nonce)
+        self._hash = hashlib.sha256()
+        self._base_hash = self._hash.copy()
+        self._seal_hash = hashlib.sha256()
+        self._body_bytes = 0
+        self._border = container.NONCE_BYTES
+        self._seal_bytes = 0
+        self._digest = b""
+        journal = owner.journal
+        journal.create(self.id)
+        journal.put(self.id, HEAD, 0, container.head(owner.recipients, self._file_key))
+        self._append_body(nonce)
+        self._append_seal(seal.MAGIC)
+        self._append_body(self._body.feed(wav_header(law)))
+        self._record(seal.Type.START, about)
+
+    # The hot path ---------------------------------------------------------------------------------------------------
+
+    def heard(self, timestamp: int, payload: bytes, now: float) -> None:
+        """A packet from the customer; ``timestamp`` is its raw RTP timestamp."""
+        self._left.put(timestamp, payload, now - self._began)
+
+    def sent(self, timestamp: int, payload: bytes, is_own: bool, now: float) -> None:
+        """A packet to the customer; ``is_own`` for prompts, music and digits, which are never marked as speech."""
+        self._right.put(timestamp, payload, now - self._began, is_own)
+
+    def resync_heard(self) -> None:
+        self._left.resync()
+
+    def resync_sent(self) -> None:
+        self._right.resync()
+
+    def mask(self, now: float, milliseconds: int) -> None:
+        """No speech on either side from here on for so long."""
+        self._left.mask(now - self._began, milliseconds)
+        self._right.mask(now - self._began, milliseconds)
+
+    def mark(self, kind: str, detail: str, now: float) -> None:
+        """A mark in the timeline (hold, resume, transfer, ...)."""
+        if not self.is_stopped:
+            at_ms = int((now - self._began) * 1000) - self._missing_slots * FRAME_MS
+            self._mark({"at_ms": max(0, at_ms), "detail": detail[:200], "kind": kind[:40]})
+
+    def stop(self, now: float) -> None:
+        """Takes what is there up to now; its end follows in one of the next ticks, Sealed when it is kept."""
+        if self.is_stopped:
+            return
+        self.settle(now)
+        self.is_stopped = True
+        self._owner.stopped(self)
+
+    # Flat work ------------------------------------------------------------------------------------------------------
+
+    def settle(self, until: float) -> None:
+        """Takes the slots whose time has come and marks speech in them."""
+        elapsed = until - self._began
+        left, right = self._left.settle(elapsed), self._right.settle(elapsed)
+        to_linear, conversation = self._to_linear, self._speech
+        bit = 1 << len(self._pending_left)
+        for (heard, heard_masked, heard_filled), (sent, sent_own, sent_filled) in zip(left, right, strict=True):
+            speaks = not (heard_masked or heard_filled) and _is_speech(self._vad_left, 8000, to_linear(heard, 2), 160)
+            answers = not (sent_own or sent_filled) and _is_speech(self._vad_right, 8000, to_linear(sent, 2), 160)
+            if speaks:
+                self._bits_left |= bit
+            if answers:
+                self._bits_right |= bit
+            bit <<= 1
+            self._pending_left.append(heard)
+            self._pending_right.append(sent)
+            if conversation.frame(speaks, answers, sent_own):
+                self._tell_speech()
+
+    def flush(self) -> None:
+        """Encrypts and seals what is settled, half second by half second, and gives it to the journal."""
+        if self._unmarked_gap_slots:
+            self._mark_gap()
+        while self._pending_left:
+            self._flush_tick()
+        if self._left.late or self._right.late:
+            self._seal_late()
+        resyncs = self._left.resyncs + self._right.resyncs
+        if resyncs != self._resyncs:
+            self._resyncs = resyncs
+            self._mark({"at_ms": self._slots * FRAME_MS, "kind": "resync"})
+
+    def drop_excess(self) -> None:
+        """The disk cannot keep up: sound waits for ten seconds, then the oldest is missing, and counted."""
+        excess = len(self._pending_left) - WAITING_SLOTS
+        if excess <= 0:
+            return
+        del self._pending_left[:excess], self._pending_right[:excess]
+        self._bits_left >>= excess
+        self._bits_right >>= excess
+        self._missing_slots += excess
+        self._unmarked_gap_slots += excess
+        self._gap_end = (self._slots + self._missing_slots) * SLOT_BYTES
+        self._gap_reason = self._owner.why_congested()
+        self._owner.tell(events.Gap(self.recording, self._gap_reason, excess * FRAME_MS))
+
+    def end(self) -> None:
+        """Writes the end of a stopped recording; afterwards nothing on this machine can open it."""
+        self.flush()
+        offset, sealed = self._body.final()
+        whole = self._base_hash.copy()
+        whole.update(sealed)
+        self._digest = whole.digest()
+        self._body_bytes = offset + len(sealed)
+        summary = {
+            "dead_air_ms": self._speech.dead_air_ms,
+            "left_talk_ms": self._speech.left.talk_ms,
+            "milliseconds": self._slots * FRAME_MS,
+            "missing_ms": self._missing_slots * FRAME_MS,
+            "overtalk_ms": self._speech.overtalk_ms,
+            "right_talk_ms": self._speech.right.talk_ms,
+        }
+        # The seal before the body: a journal torn between the two leaves a body that its last TICK still fits.
+        self._append_seal(self._sealer.record(seal.Type.END, seal.canonical(summary), self._body_bytes, self._digest))
+        self._owner.journal.put(self.id, BODY, offset, sealed)
+        container.wipe(self._sealer.close())
+        container.wipe(self._file_key)
+        self._owner.journal.finish(self.id)
+
+    def sealed(self, folder: str) -> events.Sealed:
+        """What is to be told when the recording is durable and kept."""
+        return events.Sealed(
+            recording=self.recording,
+            state="sealed",
+            folder=folder,
+            body_bytes=self._body_bytes,
+            body_sha256=self._digest.hex(),
+            seal_sha256=self._seal_hash.hexdigest(),
+            milliseconds=self._slots * FRAME_MS,
+            filled_milliseconds=self._left.filled_slots * FRAME_MS,
+            missing_milliseconds=self._missing_slots * FRAME_MS,
+            left_talk_ms=self._speech.left.talk_ms,
+            right_talk_ms=self._speech.right.talk_ms,
+            overtalk_ms=self._speech.overtalk_ms,
+            dead_air_ms=self._speech.dead_air_ms,
+        )
+
+    # Inside ---------------------------------------------------------------------------------------------------------
+
+    def _flush_tick(self) -> None:
+        left, right = b"".join(self._pending_left[:TICK_SLOTS]), b"".join(self._pending_right[:TICK_SLOTS])
+        speech_left, speech_right = self._bits_left & TICK_BITS, self._bits_right & TICK_BITS
+        del self._pending_left[:TICK_SLOTS], self._pending_right[:TICK_SLOTS]
+        self._bits_left >>= TICK_SLOTS
+        self._bits_right >>= TICK_SLOTS
+        self._slots += len(left) // SLOT_BYTES
+        stereo = bytearray(2 * len(left))
+        stereo[0::2] = left
+        stereo[1::2] = right
+        self._append_body(self._body.feed(stereo))
+        clock = self._owner.clock
+        tick = seal.Tick(
+            plain_bytes=WAV_HEADER_BYTES + self._slots * 2 * SLOT_BYTES,
+            utc_ms=clock.utc_ms(),
+            monotonic_ms=int(clock.monotonic() * 1000),
+            clock_quality=0,
+            left=self._channel(self._left, left, speech_left, 0),
+            right=self._channel(self._right, right, speech_right, 3),
+        )
+        self._record(seal.Type.TICK, tick.encode())
+
+    def _seal_late(self) -> None:
+        """Late packets go into the seal, with their place in the file; those of a gap have none."""
+        missing = self._missing_slots * SLOT_BYTES
+        for number, timeline in enumerate((self._left, self._right)):
+            for position, timestamp, sound in timeline.take_late():
+                if position >= self._gap_end:
+                    self._record(seal.Type.LATE, seal.encode_late(number, position - missing, timestamp, sound))
+
+    def _mark_gap(self) -> None:
+        self._mark(
+            {
+                "at_ms": self._slots * FRAME_MS,
+                "detail": self._gap_reason,
+                "kind": "gap",
+                "milliseconds": self._unmarked_gap_slots * FRAME_MS,
+            }
+        )
+        self._unmarked_gap_slots = 0
+
+    def _mark(self, content: dict[str, str | int]) -> None:
+        self._record(seal.Type.MARK, seal.canonical(content))
+
+    def _tell_speech(self) -> None:
+        at_ms = int(self._owner.clock.monotonic() * 1000)
+        speaking = self._speech.left.is_speaking
+        self._owner.tell(
+            events.SpeechStarted(self.stream, at_ms) if speaking else events.SpeechEnded(self.stream, at_ms)
+        )
+
+    def _channel(self, timeline: Timeline, sound: bytes, speech: int, counted: int) -> seal.Channel:
+        """What one direction was since the last tick."""
+        before = self._counted
+        packets = timeline.packets - before[counted]
+        late = timeline.late_packets - before[counted + 1]
+        filled = timeline.filled_slots - before[counted + 2]
+        before[counted : counted + 3] = [timeline.packets, timeline.late_packets, timeline.filled_slots]
+        return seal.Channel(
+            timestamp=timeline.highest_timestamp,
+            packets=packets,
+            lost=filled,
+            late=late,
+            filled_samples=filled * SLOT_BYTES,
+            level_dbov=_level_dbov(audioop.rms(self._to_linear(sound, 2), 2)),
+            speech=speech,
+        )
+
+    def _record(self, kind: seal.Type, payload: bytes) -> None:
+        self._append_seal(self._sealer.record(kind, payload, self._body_bytes, self._hash.digest()))
+
+    def _append_seal(self, data: bytes) -> None:
+        self._owner.journal.put(self.id, SEAL, self._seal_bytes, data)
+        self._seal_bytes += len(data)
+        self._seal_hash.update(data)
+
+    def _append_body(self, data: bytes) -> None:
+        """Puts bytes of the body, and keeps the hash of all before the open chunk (which the end writes anew)."""
+        if not data:
+            return
+        self._owner.journal.put(self.id, BODY, self._body_bytes, data)
+        if self._body_bytes + len(data) < self._border:  # nearly always
+            self._hash.update(data)
+            self._body_bytes += len(data)
+            return
+        start = 0
+        while start < len(data):
+            part = data[start : start + self._border - self._body_bytes]
+            self._hash.update(part)
+            self._body_bytes += len(part)
+            start += len(part)
+            if self._body_bytes == self._border:  # the nonce, or the chunk that grew, ends here
+                self._base_hash = self._hash.copy()
+                self._border += container.SEALED_CHUNK_BYTES
+
+
+def _vad() -> object:
+    vad = _webrtcvad.create()
+    _webrtcvad.init(vad)
+    _webrtcvad.set_mode(vad, VAD_MODE)
+    return vad
+
+
+def _level_dbov(rms: int) -> int:
+    """Level against full scale of 16 bits, 0 to -127 (RFC 6465 counts the same way)."""
+    return max(-127, round(20 * math.log10(rms / 32768))) if rms else -127

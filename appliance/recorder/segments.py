@@ -1,0 +1,77 @@
+"""The journal's records in its segments.
+
+Record: magic ``PJR1``, CRC-32 of the rest, epoch u64, recording 16 bytes, kind u8 (0 head, 1 body, 2 seal), offset u64,
+length u32, data. A segment's records bear one epoch; a record of another epoch is left over from an earlier use.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+MAGIC = b"PJR1"
+SUFFIXES = (".head", ".body", ".seal")
+HEAD, BODY, SEAL = range(len(SUFFIXES))
+_HEAD = struct.Struct(">4sIQ16sB3xQI")
+_REST = struct.Struct(">Q16sB3xQI")  # what the CRC covers besides the data
+RECORD_BYTES = _HEAD.size  # 48, before the data
+
+
+def record_head(epoch: int, recording: bytes, kind: int, offset: int, data: bytes) -> bytes:
+    """What stands before ``data``."""
+    rest = _REST.pack(epoch, recording, kind, offset, len(data))
+    return MAGIC + zlib.crc32(data, zlib.crc32(rest)).to_bytes(4, "big") + rest
+
+
+def segment_file(path: Path, size: int) -> int:
+    """A segment of its full size; made once, used for years."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    if os.fstat(descriptor).st_size < size:
+        os.posix_fallocate(descriptor, 0, size)
+        os.fsync(descriptor)
+    return descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a journal: ``data`` belongs at ``offset`` of a recording's file."""
+
+    epoch: int
+    position: int
+    recording: bytes
+    kind: int
+    offset: int
+    data: bytes
+
+
+def read_segment(data: bytes) -> list[Entry]:
+    """The records of one segment up to the first that is torn or of another epoch."""
+    entries: list[Entry] = []
+    position = 0
+    while position + _HEAD.size <= len(data):
+        magic, check, epoch, recording, kind, offset, length = _HEAD.unpack_from(data, position)
+        end = position + _HEAD.size + length
+        if magic != MAGIC or end > len(data) or kind >= len(SUFFIXES):
+            break
+        if entries and epoch != entries[0].epoch:
+            break
+        content = data[position + _HEAD.size : end]
+        if zlib.crc32(content, zlib.crc32(data[position + 8 : position + _HEAD.size])) != check:
+            break
+        entries.append(Entry(epoch, position, recording, kind, offset, content))
+        position = end
+    return entries
+
+
+def highest_epoch(folder: Path) -> int:
+    """The highest epoch in a journal's folder, 0 for none; never taken from a clock."""
+    highest = 0
+    for path in folder.glob("segment.*"):
+        with path.open("rb") as file:
+            first = file.read(_HEAD.size)
+        if len(first) == _HEAD.size and first[:4] == MAGIC:
+            highest = max(highest, _HEAD.unpack(first)[2])
+    return highest

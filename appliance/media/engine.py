@@ -1,0 +1,337 @@
+"""All streams of a media process: their sockets, and what each slot of 5 ms does.
+
+A quarter of the streams sends in each slot, so that the work of 20 ms is flat. Whoever owns the loop (worker.py) calls
+``drain`` with what epoll reported and ``slot`` at the right moments; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import random
+import secrets
+import select
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from appliance.clock import Clock
+from appliance.media import port, rtp
+from appliance.media.prompts import Player, Sounds
+from appliance.media.settings import Media
+from appliance.media.stream import Stream
+from appliance.recorder import events as recorded
+from appliance.recorder.live import LiveRecording, Recorder
+
+SLOTS = 4
+REOPEN_SECONDS = 1.0
+RECEIVE_BUFFER_BYTES = 64 << 10  # some 2 s of one stream, in the kernel's own counting
+_DSCP_EF = 0xB8  # expedited forwarding (RFC 3246)
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """``tell`` takes every event; ``poll`` is where sockets are registered."""
+
+    def __init__(
+        self,
+        settings: Media,
+        recorder: Recorder,
+        prompts: Path,
+        clock: Clock,
+        poll: select.epoll,
+        tell: Callable[[port.Event], None],
+    ) -> None:
+        self.settings = settings
+        self.recorder = recorder
+        self.streams: dict[str, Stream] = {}
+        self.bad_packets = 0
+        self._clock = clock
+        self._poll = poll
+        self._tell = tell
+        self._sounds = Sounds(prompts)
+        self._sockets: dict[int, tuple[socket.socket, Stream]] = {}
+        self._reports: dict[int, tuple[socket.socket, Stream]] = {}
+        self._groups: list[dict[str, Stream]] = [{} for _ in range(SLOTS)]
+        self._own: dict[str, tuple[socket.socket, socket.socket, int]] = {}  # sockets and group of a stream
+        self._recordings: dict[str, tuple[LiveRecording, Stream]] = {}
+        self._waiting: list[tuple[port.Open, float]] = []
+        self._next_port = settings.first_port
+        self._random = random.SystemRandom()
+
+    # Commands ---------------------------------------------------------------------------------------------------------
+
+    def carry_out(self, command: port.Command, now: float) -> None:
+        match command:
+            case port.Open():
+                self._open(command, now + REOPEN_SECONDS)
+            case port.Keep(streams):
+                for name in [name for name in self.streams if name not in streams]:
+                    self.close(name, "orphan", now)
+            case port.Close(name):
+                self._waiting = [(waiting, until) for waiting, until in self._waiting if waiting.stream != name]
+                self.close(name, "asked", now)
+            case port.StartRecording():
+                self._start_recording(command, now)
+            case port.StopRecording(recording):
+                self._stop_recording(recording, now)
+            case port.MarkRecording(recording, kind, detail):
+                known = self._recordings.get(recording)
+                if known is not None:
+                    known[0].mark(kind, detail, now)
+            case port.Bridge(left, right, relays_digits):
+                self._bridge(left, right, relays_digits, now)
+            case (
+                port.SetRemote(stream)
+                | port.Play(stream)
+                | port.Stop(stream)
+                | port.SendDigits(stream)
+                | port.Unbridge(stream)
+            ):
+                found = self.streams.get(stream)
+                if found is not None:
+                    self._tell_stream(found, command, now)
+
+    def _tell_stream(
+        self,
+        stream: Stream,
+        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge,
+        now: float,
+    ) -> None:
+        match command:
+            case port.SetRemote():
+                stream.set_remote(command)
+            case port.Play(_, play, pieces, loops, is_speech):
+                self._separate(stream, now)
+                stream.play(Player(play, pieces, stream.law, self._sounds, loops, is_speech), now)
+            case port.Stop(_, play):
+                if stream.playing is not None and play in (0, stream.playing.play):
+                    stream.stop_playing()
+            case port.SendDigits(_, digits, milliseconds):
+                stream.press(digits, milliseconds)
+            case port.Unbridge():
+                self._separate(stream, now)
+
+    def _bridge(self, left: str, right: str, relays_digits: bool, now: float) -> None:
+        one, other = self.streams.get(left), self.streams.get(right)
+        if one is None or other is None or one is other or one.other is other:
+            return
+        self._separate(one, now)
+        self._separate(other, now)
+        one.bridge(other, relays_digits)
+        other.bridge(one, relays_digits)
+
+    @staticmethod
+    def _separate(stream: Stream, now: float) -> None:
+        other = stream.other
+        if other is not None:
+            stream.unbridge(now)
+            other.unbridge(now)
+
+    # Streams ----------------------------------------------------------------------------------------------------------
+
+    def _open(self, command: port.Open, until: float) -> None:
+        known = self.streams.get(command.stream)
+        if known is not None:
+            self._tell(port.Opened(command.stream, known.port))
+            return
+        if len(self.streams) >= self.settings.max_streams:
+            self._tell(port.OpenFailed(command.stream, "full"))
+            return
+        try:
+            pair = self._bound(command.address, command.port)
+        except OSError as error:
+            if command.port and error.errno == errno.EADDRINUSE and self._clock.monotonic() < until:
+                self._waiting.append((command, until))  # of a process that is about to be gone
+            else:
+                self._tell(port.OpenFailed(command.stream, error.strerror or str(error)))
+            return
+        self._add(command.stream, *pair)
+
+    def _add(self, name: str, sound: socket.socket, reports: socket.socket) -> None:
+        group = min(range(SLOTS), key=lambda index: len(self._groups[index]))
+        stream = Stream(
+            name,
+            sound.getsockname()[1],
+            sound.sendto,
+            reports.sendto,
+            self._tell,
+            lambda: secrets.randbits(32),
+            1 + len(self.streams) % 50,
+        )
+        self.streams[name] = stream
+        self._groups[group][name] = stream
+        self._own[name] = sound, reports, group
+        self._sockets[sound.fileno()] = sound, stream
+        self._reports[reports.fileno()] = reports, stream
+        self._poll.register(sound.fileno(), select.EPOLLIN)
+        self._poll.register(reports.fileno(), select.EPOLLIN)
+        self._tell(port.Opened(name, stream.port))
+
+    def _bound(self, address: str, number: int) -> tuple[socket.socket, socket.socket]:
+        """The socket of an even port and that of the next one (RFC 3550, 11)."""
+        if number:
+            return self._pair(address, number)
+        first, last = self.settings.first_port & ~1, self.settings.last_port
+        span = max(1, (last - first) // 2)
+        start = (self._next_port - first) // 2
+        failure: OSError | None = None
+        for step in range(span):
+            candidate = first + 2 * ((start + step) % span)
+            try:
+                pair = self._pair(address, candidate)
+            except OSError as error:
+                failure = error
+                if error.errno != errno.EADDRINUSE:
+                    break
+                continue
+            self._next_port = candidate + 2
+            return pair
+        raise failure or OSError(errno.EADDRINUSE, "no port is free")
+
+    @staticmethod
+    def _pair(address: str, number: int) -> tuple[socket.socket, socket.socket]:
+        made: list[socket.socket] = []
+        try:
+            for offset in (0, 1):
+                each = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+                made.append(each)
+                each.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _DSCP_EF)
+                if not offset:
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+                each.bind((address, number + offset))
+        except OSError:
+            for each in made:
+                each.close()
+            raise
+        return made[0], made[1]
+
+    def close(self, name: str, cause: str, now: float) -> None:
+        """Ends a stream, its recording and its bridge."""
+        stream = self.streams.pop(name, None)
+        if stream is None:
+            return
+        self._separate(stream, now)
+        for recording in [key for key, (_, of) in self._recordings.items() if of is stream]:
+            self._stop_recording(recording, now)
+        stream.close(now, rtp.ntp(self._clock.utc_ms()))
+        self.bad_packets += stream.refused
+        sound, reports, group = self._own.pop(name)
+        del self._groups[group][name]
+        for each, table in ((sound, self._sockets), (reports, self._reports)):
+            self._poll.unregister(each.fileno())
+            del table[each.fileno()]
+            each.close()
+        self._tell(port.Closed(name, cause))
+
+    def close_all(self, cause: str, now: float) -> None:
+        for name in list(self.streams):
+            self.close(name, cause, now)
+
+    # Recordings -------------------------------------------------------------------------------------------------------
+
+    def _start_recording(self, command: port.StartRecording, now: float) -> None:
+        stream = self.streams.get(command.stream)
+        if command.recording in self._recordings:
+            return
+        if stream is None or stream.recording is not None:
+            self._tell(port.RecordingRefused(command.recording, command.stream, "recorder.no_stream"))
+            return
+        started = self.recorder.start(
+            command.recording,
+            command.stream,
+            stream.law,
+            command.conversation,
+            command.part,
+            command.consent,
+            command.manifest,
+            now,
+        )
+        if isinstance(started, str):
+            self._tell(port.RecordingRefused(command.recording, command.stream, started))
+            return
+        stream.record(started, stream.law)
+        self._recordings[command.recording] = started, stream
+
+    def _stop_recording(self, recording: str, now: float) -> None:
+        known = self._recordings.pop(recording, None)
+        if known is not None:
+            live, stream = known
+            live.stop(now)
+            stream.record(None, "")
+
+    def tell_recorder(self) -> None:
+        """Passes on what the recorder has to say."""
+        for event in self.recorder.take_events():
+            match event:
+                case recorded.Started(recording, stream, at_ms):
+                    self._tell(port.RecordingStarted(recording, stream, at_ms))
+                case recorded.Gap(recording, reason, milliseconds):
+                    self._tell(port.RecordingGap(recording, reason, milliseconds))
+                case recorded.SpeechStarted(stream, at_ms):
+                    self._tell(port.SpeechStarted(stream, at_ms))
+                case recorded.SpeechEnded(stream, at_ms):
+                    self._tell(port.SpeechEnded(stream, at_ms))
+                case recorded.Sealed():
+                    self._tell(_sealed(event))
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    def drain(self, descriptor: int, now: float) -> bool:
+        """Takes one datagram of a socket that has some; False if the socket is none of ours."""
+        known = self._sockets.get(descriptor)
+        if known is not None:
+            try:
+                data, address = known[0].recvfrom(2048)
+            except OSError:  # nothing there after all, or an ICMP error of what we sent
+                return True
+            known[1].receive(data, address, now)
+            return True
+        known = self._reports.get(descriptor)
+        if known is None:
+            return False
+        try:
+            data, address = known[0].recvfrom(2048)
+        except OSError:
+            return True
+        known[1].receive_report(data, address, now, rtp.ntp(self._clock.utc_ms()))
+        return True
+
+    def slot(self, number: int, now: float) -> None:
+        """The frames of a quarter of the streams."""
+        for stream in list(self._groups[number].values()):
+            stream.tick(now, self._now_ntp)
+        if number == 0:
+            self.recorder.tick(now)
+            self.tell_recorder()
+            if self._waiting:
+                waiting, self._waiting = self._waiting, []
+                for command, until in waiting:
+                    self._open(command, until)
+
+    def skip(self, frames: int) -> None:
+        """The loop was late: so many frames of every stream are not sent."""
+        for stream in self.streams.values():
+            stream.skip(frames)
+
+    def _now_ntp(self) -> int:
+        return rtp.ntp(self._clock.utc_ms())
+
+
+def _sealed(event: recorded.Sealed) -> port.RecordingSealed:
+    return port.RecordingSealed(
+        recording=event.recording,
+        state=event.state,
+        folder=event.folder,
+        body_bytes=event.body_bytes,
+        body_sha256=event.body_sha256,
+        seal_sha256=event.seal_sha256,
+        milliseconds=event.milliseconds,
+        filled_milliseconds=event.filled_milliseconds,
+        missing_milliseconds=event.missing_milliseconds,
+        left_talk_ms=event.left_talk_ms,
+        right_talk_ms=event.right_talk_ms,
+        overtalk_ms=event.overtalk_ms,
+        dead_air_ms=event.dead_air_ms,
+    )

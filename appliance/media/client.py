@@ -38,7 +38,7 @@ class _Wanted:
     """What one stream should be doing."""
 
     open: port.Open
-    port: int = 0
+    number: int = 0
     remote: port.SetRemote | None = None
     learned: tuple[str, int] | None = None
     play: port.Play | None = None
@@ -106,7 +106,7 @@ class MediaState:
         match event:
             case port.Opened(name, number):
                 if name in self.streams:
-                    self.streams[name].port = number
+                    self.streams[name].number = number
             case port.Closed(name) | port.OpenFailed(name):
                 self.streams.pop(name, None)
                 self._end_bridge(name)
@@ -144,7 +144,7 @@ class MediaState:
         bridges: dict[tuple[str, str], port.Bridge] = {}
         events: list[port.ClientEvent] = []
         for name, wanted in self.streams.items():
-            commands.append(port.Open(name, wanted.open.address, wanted.port))
+            commands.append(port.Open(name, wanted.open.address, wanted.number))
             if wanted.remote is not None:
                 commands.append(msgspec.structs.replace(wanted.remote, learned=wanted.learned))
             if wanted.play is not None:

@@ -76,7 +76,7 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
             status = 1
             try:
                 status = _child(parent, listener, media, recorder, data_folder, prompts_folder)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged whole; the parent forks the next one
                 _log.exception("the media process ends by a fault")
             finally:
                 os._exit(status)

@@ -1,0 +1,78 @@
+"""After a crash: what the process before this one left open is ended on both sides, and its records are closed.
+
+Nothing of a conversation is guessed: its legs end as ``orphan`` at the last moment that is known of them, its outcome
+is ``crashed``, and its recordings are what media says they are (sealed, recovered), or lost when it says nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from appliance.calls import recording
+from appliance.calls.inbox import Inbox
+from appliance.calls.office import Item, Office
+from appliance.media import port as media
+from appliance.records import events
+from appliance.records.events import Outcome
+from appliance.records.store import OpenConversation, Store
+from appliance.signalling.port import Cause, EndOrphan, LegKey
+
+RECOVERY_SECONDS = 15.0  # media closes what nobody claims after 10 s, and replays its journal at start
+
+
+async def settle(office: Office, left_over: Sequence[LegKey]) -> int:
+    """Ends the legs that are left over and closes their records; returns how many legs there were.
+
+    The recordings may take a while: ``finish`` waits for them in the background.
+    """
+    for key in left_over:
+        office.line.submit(EndOrphan(key))
+    for conversation in await office.records.call(Store.open_conversations):
+        _end(office, conversation)
+    return len(left_over)
+
+
+def _end(office: Office, left: OpenConversation) -> None:
+    for leg in left.legs:
+        office.records.put(events.LegEnded(left.conversation, leg, Cause.ORPHAN.value, 0, left.last_offset_ms))
+    if not left.is_closed:
+        office.records.put(
+            events.ConversationClosed(left.conversation, Outcome.CRASHED, "calls", left.agent, left.last_offset_ms)
+        )
+    if not left.recordings:
+        office.records.put(events.RecordClosed(left.conversation))
+        return
+    inbox: Inbox[Item] = Inbox()
+    for name in left.recordings:
+        office.recordings[name] = inbox
+    task = asyncio.create_task(_finish(office, left, inbox), name=f"aftermath {left.conversation}")
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+_tasks: set[asyncio.Task[None]] = set()  # asyncio itself keeps only weak references
+
+
+async def _finish(office: Office, left: OpenConversation, inbox: Inbox[Item]) -> None:
+    """Waits for what media says of the recordings, then closes the record."""
+    unsealed = set(left.recordings)
+    deadline = office.clock.monotonic() + RECOVERY_SECONDS
+    while unsealed:
+        item = await inbox.next(deadline)
+        if item is None:
+            break
+        match item:
+            case media.RecordingSealed(name):
+                unsealed.discard(name)
+                office.records.put(recording.sealed(left.conversation, item))
+            case media.RecordingGap(name, reason, milliseconds):
+                office.records.put(events.RecordingGap(left.conversation, name, reason, milliseconds))
+            case _:
+                continue
+    for name in left.recordings:
+        office.recordings.pop(name, None)
+        if name in unsealed:
+            office.records.put(recording.lost(left.conversation, name))
+    office.records.put(events.RecordClosed(left.conversation))
+    office.changed()

@@ -1,0 +1,295 @@
+"""One conversation while it lasts: its parties, its place in time, its inbox. The ground on which session.py stands.
+
+``next`` is the only place where a conversation waits. What concerns every phase alike (the customer leaving, media
+moving, recordings reporting) is dealt with there; the rest is handed to whoever waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.calls.inbox import Inbox
+from appliance.calls.office import EndCall, Item, Office
+from appliance.calls.recording import ConversationRecording
+from appliance.ids import uuid7
+from appliance.media import port as media
+from appliance.records import events
+from appliance.records.events import Happened, State
+from appliance.signalling import port as signalling
+from appliance.signalling import sdp
+from appliance.signalling.port import Cause
+
+MEDIA_SECONDS = 3.0  # how long media may take to open a port: longer than it takes to start again
+LAST_WORDS_SECONDS = 1.0  # how long a leg's last figures are waited for
+VANISHED_SECONDS = 20  # silence after which a leg is asked whether it lives (DECISIONS 22)
+OWN_PLAYS = 1_000_000  # numbers of what the conversation plays itself; those below are the flow's
+RING_BACK = media.Piece("tone:ring-back")
+MUSIC = "music"
+
+
+class Left(Exception):  # noqa: N818 - the ordinary end of a conversation
+    """The customer is gone, or the conversation was ended from outside."""
+
+
+class Trouble(Exception):  # noqa: N818 - ends the conversation with a record that says why
+    """The box cannot carry this conversation (no port, no common codec)."""
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class Party:
+    """One leg of the conversation, and the stream of the same name."""
+
+    leg: str
+    role: str  # customer, agent
+    name: str
+    port: int = 0
+    local: sdp.Description | None = None
+    agreed: sdp.Agreement | None = None
+    is_answered: bool = False
+    is_held: bool = False
+    has_ended: bool = False
+    ended: events.LegEnded | None = None  # waits for the last figures
+    figures: media.Statistics | None = None
+
+
+class Conversation:
+    """``offered`` began it. Offsets are monotonic milliseconds since then."""
+
+    def __init__(
+        self, office: Office, offered: signalling.Offered, address: str, law: sdp.Law, sources: tuple[str, ...]
+    ):
+        self.office = office
+        self.offered = offered
+        self.id = uuid7(office.clock.utc_ms())
+        self.inbox: Inbox[Item] = Inbox()
+        self.began = office.clock.monotonic()
+        self.opened_utc_ms = office.clock.utc_ms()
+        self.state = State.RINGING
+        self.since_utc_ms = self.opened_utc_ms
+        self.law: sdp.Law = law
+        self.customer = Party(offered.leg, "customer", "")
+        self.parties: dict[str, Party] = {}
+        self.agent = ""
+        self.line_name = ""
+        self.shown_number = offered.caller.number  # how an agent's phone shows the customer
+        self.recording = ConversationRecording(self)
+        self.digits: list[str] = []
+        self.is_stopping = False
+        self._address = address
+        self._sources = sources
+        self._plays = OWN_PLAYS
+
+    # Record -----------------------------------------------------------------------------------------------------------
+
+    def offset_ms(self) -> int:
+        return round((self.office.clock.monotonic() - self.began) * 1000)
+
+    def put(self, happened: Happened) -> None:
+        self.office.records.put(happened)
+
+    def enter(self, state: State) -> None:
+        if state is not self.state:
+            self.state = state
+            self.since_utc_ms = self.office.clock.utc_ms()
+            self.put(events.StateEntered(self.id, state, self.offset_ms()))
+            self.office.changed()
+
+    # Waiting ----------------------------------------------------------------------------------------------------------
+
+    async def next(self, deadline: float | None) -> Item | None:
+        """What happens next, or None at ``deadline``. Raises Left when the customer has gone."""
+        item = await self.inbox.next(deadline)
+        if item is not None:
+            self._absorb(item)
+        return item
+
+    def _absorb(self, item: Item) -> None:
+        """What is the same in every phase."""
+        match item:
+            case EndCall(reason):
+                self.is_stopping = reason == "stopping"
+                raise Left
+            case signalling.HungUp(leg, cause, code):
+                self.ended(self.parties.get(leg), cause.value, code)
+                if leg == self.customer.leg:
+                    raise Left
+            case signalling.Refused(leg, code, _, _):
+                self.ended(self.parties.get(leg), Cause.REFUSED.value, code)
+            case signalling.Held(leg, description):
+                self._moved(leg, description, is_held=True)
+            case signalling.Resumed(leg, description):
+                self._moved(leg, description, is_held=False)
+            case signalling.MediaChanged(leg, description):
+                self._moved(leg, description, is_held=None)
+            case signalling.DigitPressed(leg, digit, _):
+                if leg == self.customer.leg:
+                    self.digits.append(digit)
+            case media.DigitHeard(stream, digit):
+                if stream == self.customer.leg:
+                    self.digits.append(digit)
+            case media.Statistics(stream):
+                party = self.parties.get(stream)
+                if party is not None:
+                    party.figures = item
+            case media.Closed(stream):
+                self._told(self.parties.get(stream))
+            case media.MediaSilent(stream, seconds):
+                party = self.parties.get(stream)
+                if seconds >= VANISHED_SECONDS and party is not None and not party.is_held:
+                    self.office.line.submit(signalling.Check(stream))
+            case media.MediaBack(_, gap_ms):
+                self.put(events.MediaInterrupted(self.id, gap_ms, self.offset_ms()))
+            case (
+                media.RecordingStarted()
+                | media.RecordingRefused()
+                | media.RecordingGap()
+                | media.RecordingSealed()
+                | media.RecordingContinued()
+            ):
+                self.recording.receive(item)
+            case (
+                signalling.Offered()
+                | signalling.Progressed()
+                | signalling.Answered()
+                | signalling.Confirmed()
+                | signalling.TrunkChanged()
+                | signalling.PhoneRegistered()
+                | signalling.PhoneGone()
+                | signalling.LegKept()
+                | media.Hello()
+                | media.Opened()
+                | media.OpenFailed()
+                | media.PlayEnded()
+                | media.MediaStarted()
+                | media.SpeechStarted()
+                | media.SpeechEnded()
+                | media.MediaLost()
+                | media.Load()
+            ):
+                pass
+
+    # Parties ----------------------------------------------------------------------------------------------------------
+
+    async def open(self, party: Party) -> None:
+        """A port for the party's voice. Trouble where there is none."""
+        self.parties[party.leg] = party
+        self.office.legs[party.leg] = self.inbox
+        address = self._address if party is self.customer else self.office.sip.address
+        self.office.mouth.submit(media.Open(party.leg, address))
+        deadline = self.office.clock.monotonic() + MEDIA_SECONDS
+        while True:
+            match await self.next(deadline):
+                case media.Opened(stream, port) if stream == party.leg:
+                    party.port = port
+                    return
+                case media.OpenFailed(stream, reason) if stream == party.leg:
+                    raise Trouble(503, f"media: {reason}")
+                case None:
+                    raise Trouble(503, "media: no answer")
+                case _:
+                    continue
+
+    def agree(self, party: Party, local: sdp.Description, remote: sdp.Description) -> bool:
+        """Both descriptions are known: media may flow. False where they have nothing in common."""
+        agreed = sdp.agree(local, remote)
+        if agreed is None:
+            return False
+        party.local, party.agreed = local, agreed
+        self.office.mouth.submit(
+            media.SetRemote(
+                stream=party.leg,
+                address=agreed.address,
+                port=agreed.port,
+                law=agreed.law,
+                send_payload_type=agreed.send_payload_type,
+                receive_payload_type=agreed.receive_payload_type,
+                send_event_payload_type=agreed.send_event_payload_type,
+                receive_event_payload_type=agreed.receive_event_payload_type,
+                sends=agreed.sends,
+                receives=agreed.receives,
+                sources=self._sources if party is self.customer else (),
+            )
+        )
+        return True
+
+    def answered(self, party: Party) -> None:
+        if not party.is_answered and party.agreed is not None:
+            party.is_answered = True
+            self.put(events.LegAnswered(self.id, party.leg, party.agreed.law, self.offset_ms()))
+
+    def hang_up(self, party: Party, cause: Cause, code: int = 480) -> None:
+        """Ends a leg from our side."""
+        if not party.has_ended:
+            self.office.line.submit(signalling.HangUp(party.leg, cause, code))
+            self.ended(party, cause.value, 0)
+
+    def ended(self, party: Party | None, cause: str, code: int) -> None:
+        """The leg is over: its stream closes, its last figures follow."""
+        if party is None or party.has_ended:
+            return
+        party.has_ended = True
+        party.ended = events.LegEnded(self.id, party.leg, cause, code, self.offset_ms())
+        self.office.mouth.submit(media.Close(party.leg))
+
+    async def last_words(self) -> None:
+        """Waits a moment for the figures of the legs that have ended; writes their ends with or without."""
+        deadline = self.office.clock.monotonic() + LAST_WORDS_SECONDS
+        while any(party.ended is not None for party in self.parties.values()):
+            try:
+                if await self.next(deadline) is None:
+                    break
+            except Left:
+                continue
+        for party in self.parties.values():
+            self._told(party)
+
+    def _told(self, party: Party | None) -> None:
+        """Puts the end of a leg, with what media measured of it."""
+        if party is None or party.ended is None:
+            return
+        ended, party.ended = party.ended, None
+        self.office.legs.pop(party.leg, None)
+        figures = party.figures
+        if figures is not None and figures.received:
+            ended = events.LegEnded(
+                ended.conversation,
+                ended.leg,
+                ended.cause,
+                ended.code,
+                ended.offset_ms,
+                mos10=round(figures.mos * 10),
+                lost_permille=round(1000 * figures.lost / (figures.received + figures.lost)),
+            )
+        self.put(ended)
+
+    def _moved(self, leg: str, description: sdp.Description, is_held: bool | None) -> None:
+        party = self.parties.get(leg)
+        if party is None or party.local is None:
+            return
+        if is_held is not None:
+            party.is_held = is_held
+        self.agree(party, party.local, description)
+
+    # Sound ------------------------------------------------------------------------------------------------------------
+
+    def say(self, play: int, prompts: tuple[str, ...], language: str) -> None:
+        folder = self.office.prompts / language
+        pieces = tuple(media.Piece(str(folder / prompt)) for prompt in prompts)
+        self.office.mouth.submit(media.Play(self.customer.leg, play, pieces))
+
+    def ring_back(self) -> None:
+        """What a caller hears who was answered already while an agent's phone rings."""
+        self._loop(self.customer, RING_BACK)
+
+    def music(self, party: Party) -> None:
+        self._loop(party, media.Piece(str(Path(self.office.prompts) / MUSIC)))
+
+    def _loop(self, party: Party, piece: media.Piece) -> None:
+        self._plays += 1
+        self.office.mouth.submit(media.Play(party.leg, self._plays, (piece,), loops=True, is_speech=False))

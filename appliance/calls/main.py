@@ -1,0 +1,171 @@
+"""The process ``pasokh calls``: SIP, conversations, records and the control socket in one asyncio loop.
+
+It starts in this order: flows and settings are checked before anything is touched; the records open; the control socket
+answers; signalling binds; what a crash left behind is ended. It stops the other way round, and ends by ``os._exit`` so
+that readers of other users can still open calls.db (DECISIONS 5).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+from appliance import __version__, service
+from appliance.calls import aftermath
+from appliance.calls.access import Access
+from appliance.calls.control import ControlServer
+from appliance.calls.office import Office
+from appliance.calls.runtime import KeptLegs
+from appliance.calls.settings import Calls
+from appliance.calls.switchboard import Switchboard
+from appliance.clock import SystemClock
+from appliance.control import wire
+from appliance.errors import Problem
+from appliance.flow import catalogue
+from appliance.media import port as media
+from appliance.media.client import MediaClient
+from appliance.messages import Language
+from appliance.places import Places
+from appliance.records import events, writer
+from appliance.records.store import Store
+from appliance.signalling import port as signalling
+from appliance.signalling.agent import Agent
+from appliance.signalling.settings import Signalling
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 4.0
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def run(name: str, language: Language, places: Places, settings: Signalling, calls: Calls) -> int:
+    """Runs until SIGTERM or SIGINT. Problem where the box cannot start with these settings."""
+    flows = _checked_flows(places, calls)
+    asyncio.run(_Process(name, language, places, settings, calls, flows).run())
+    return 0
+
+
+def _checked_flows(places: Places, calls: Calls) -> catalogue.Flows:
+    """Every flow compiled, and every line's flow there; the first Problem otherwise."""
+    flows = catalogue.load_folder(places.flows, places.prompts, [agent.name for agent in calls.agents])
+    for line in calls.lines:
+        if line.flow not in flows:
+            raise Problem(
+                "config.no_such",
+                file="pasokh.toml",
+                where=f"line {line.name}",
+                setting="flow",
+                value=line.flow,
+                known=", ".join(sorted(flows)) or "-",
+            )
+    return flows
+
+
+class _Process:
+    """All that lives as long as the process, and the order in which it comes and goes."""
+
+    def __init__(
+        self,
+        name: str,
+        language: Language,
+        places: Places,
+        settings: Signalling,
+        calls: Calls,
+        flows: catalogue.Flows,
+    ) -> None:
+        self._places = places
+        self._clock = SystemClock()
+        for folder in (places.data, places.run):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        key = service.made_once(places.secrets / "database-key")
+        self._store = Store(places.database, key, self._clock)
+        self._writer = writer.Writer(self._store, self._reported)
+        self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
+        self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
+        self._mouth = MediaClient(places.run / "media-1.sock", self._clock, self._mediated)
+        self._agent = Agent(settings, places.secret, self._clock, self._signalled, places.data / "runtime" / "sip.json")
+        self._office = Office(
+            box=name,
+            boot=self._boot,
+            settings=calls,
+            sip=settings,
+            line=self._agent,
+            mouth=self._mouth,
+            records=self._writer,
+            clock=self._clock,
+            flows=flows,
+            prompts=places.prompts,
+            changed=self._changed,
+        )
+        self._switchboard = Switchboard(self._office, self._kept, language)
+        self._access = Access(self._writer, self._clock, places.data / "first-boot-code")
+        self._control = ControlServer(
+            places.control_socket, self._access, self._snapshot, self._switchboard.carry_out, self._clock
+        )
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stopped.set)
+        self._writer.start()
+        await self._access.start()
+        self._control.start()
+        self._mouth.start()
+        try:
+            await self._agent.start()
+        except OSError as error:
+            raise Problem(
+                "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
+            ) from error
+        orphans = await aftermath.settle(self._office, self._kept.left_over)
+        self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
+        await self._writer.flush()
+        service.notify("READY=1")
+        log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
+        await self._stopped.wait()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        service.notify("STOPPING=1")
+        await self._switchboard.drain(DRAIN_SECONDS + self._office.settings.seal_wait_seconds)
+        await self._agent.stop()
+        await self._control.close()
+        self._mouth.stop()
+        self._access.close()
+        self._kept.close()
+        await self._writer.close(give_up=True)
+        logging.shutdown()
+        os._exit(0)
+
+    # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
+
+    def _signalled(self, event: signalling.Event) -> None:
+        asyncio.get_running_loop().call_soon(self._switchboard.signalled, event)
+
+    def _mediated(self, event: media.ClientEvent) -> None:
+        asyncio.get_running_loop().call_soon(self._switchboard.mediated, event)
+
+    def _reported(self, report: writer.Report) -> None:
+        match report:
+            case writer.Written(numbers):
+                self._switchboard.last_event = numbers[-1] if numbers else self._switchboard.last_event
+            case writer.WritesDelayed(reason):
+                self._switchboard.findings["records"] = wire.Finding("calls.records_delayed", {"reason": reason})
+            case writer.WritesResumed():
+                self._switchboard.findings.pop("records", None)
+            case writer.EventRefused(kind, reason):
+                self._switchboard.findings["refused"] = wire.Finding(
+                    "calls.event_refused", {"kind": kind, "reason": reason}
+                )
+        self._changed()
+
+    def _changed(self) -> None:
+        self._control.changed()
+
+    def _snapshot(self) -> wire.Snapshot:
+        self._office.counters.update({f"sip_{name}": count for name, count in self._agent.counters.items()})
+        return self._switchboard.snapshot()

@@ -1,0 +1,154 @@
+"""The recordings of one conversation: begun after consent, continued after a crash of media, and waited for at the end.
+
+A conversation has one recording of the customer's stream: what came from the customer left, what was sent to them
+right. When the media process dies under it, the rest is a further part with an id of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from appliance.ids import uuid7
+from appliance.media import port as media
+from appliance.records import events
+
+if TYPE_CHECKING:
+    from appliance.calls.conversation import Conversation
+
+Event = (
+    media.RecordingStarted
+    | media.RecordingRefused
+    | media.RecordingGap
+    | media.RecordingSealed
+    | media.RecordingContinued
+)
+
+
+class ConversationRecording:
+    """``state`` is what the page shows: none, live, refused or stopped."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._consent = ""
+        self._live = ""
+        self._parts: dict[str, int] = {}
+        self._unsealed: set[str] = set()
+        self.state = "none"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every part is sealed, refused or given up."""
+        return not self._unsealed
+
+    def begin(self, how: str, node: str, flow: str, flow_hash: str) -> None:
+        """Consent was given; recording starts with the next sound. A second consent changes nothing."""
+        if self._consent:
+            return
+        conversation = self._conversation
+        office = conversation.office
+        now = office.clock.utc_ms()
+        self._consent = uuid7(now)
+        conversation.put(events.ConsentGiven(conversation.id, self._consent, how, node, conversation.offset_ms()))
+        recording = uuid7(now)
+        manifest = {
+            "box": office.box,
+            "boot": office.boot,
+            "conversation": conversation.id,
+            "consent": {"id": self._consent, "how": how, "node": node},
+            "flow": {"name": flow, "sha256": flow_hash},
+            "left": {"role": "customer", "leg": conversation.customer.leg, "sound": "received"},
+            "right": {"role": "box and agent", "leg": conversation.customer.leg, "sound": "sent"},
+            "line": conversation.line_name,
+            "utc_ms": now,
+            "monotonic_ms": round(office.clock.monotonic() * 1000),
+            "offset_ms": conversation.offset_ms(),
+        }
+        self._await(recording, 1)
+        office.mouth.submit(
+            media.StartRecording(
+                stream=conversation.customer.leg,
+                recording=recording,
+                conversation=conversation.id,
+                part=1,
+                consent=self._consent,
+                manifest=json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+            )
+        )
+
+    def mark(self, kind: str, detail: str = "") -> None:
+        if self._live:
+            self._conversation.office.mouth.submit(media.MarkRecording(self._live, kind, detail))
+
+    def receive(self, event: Event) -> None:
+        conversation = self._conversation
+        match event:
+            case media.RecordingStarted(recording):
+                self._opened(recording)
+            case media.RecordingRefused(recording, _, reason):
+                self._settled(recording)
+                self.state = "refused"
+                conversation.put(events.RecordingRefused(conversation.id, recording, reason, conversation.offset_ms()))
+                conversation.office.count("recordings_refused")
+            case media.RecordingGap(recording, reason, milliseconds):
+                conversation.put(events.RecordingGap(conversation.id, recording, reason, milliseconds))
+            case media.RecordingSealed(recording):
+                self._settled(recording)
+                conversation.put(sealed(conversation.id, event))
+            case media.RecordingContinued(recording, _, part, gap_ms):
+                self._await(recording, part)
+                self._opened(recording)
+                conversation.put(events.RecordingGap(conversation.id, recording, "media_restarted", gap_ms))
+        conversation.office.changed()
+
+    def give_up(self) -> None:
+        """The files of what is still unsealed did not come in time: the record says that they are lost."""
+        for recording in sorted(self._unsealed):
+            self._conversation.put(lost(self._conversation.id, recording))
+        for recording in self._parts:
+            self._conversation.office.recordings.pop(recording, None)
+
+    def _await(self, recording: str, part: int) -> None:
+        self._parts[recording] = part
+        self._unsealed.add(recording)
+        self._conversation.office.recordings[recording] = self._conversation.inbox
+
+    def _opened(self, recording: str) -> None:
+        conversation = self._conversation
+        if recording == self._live or recording not in self._parts:
+            return
+        self._live = recording
+        self.state = "live"
+        conversation.put(
+            events.RecordingOpened(
+                conversation.id, recording, self._parts[recording], self._consent, conversation.offset_ms()
+            )
+        )
+
+    def _settled(self, recording: str) -> None:
+        self._unsealed.discard(recording)
+        if recording == self._live:
+            self._live = ""
+            self.state = "stopped"
+
+
+def sealed(conversation: str, event: media.RecordingSealed) -> events.RecordingSealed:
+    return events.RecordingSealed(
+        conversation=conversation,
+        recording=event.recording,
+        state=event.state,
+        body_bytes=event.body_bytes,
+        body_sha256=event.body_sha256,
+        seal_sha256=event.seal_sha256,
+        milliseconds=event.milliseconds,
+        missing_ms=event.missing_milliseconds,
+        left_talk_ms=event.left_talk_ms,
+        right_talk_ms=event.right_talk_ms,
+        overtalk_ms=event.overtalk_ms,
+        dead_air_ms=event.dead_air_ms,
+    )
+
+
+def lost(conversation: str, recording: str) -> events.RecordingSealed:
+    """No file came: the record says so."""
+    return events.RecordingSealed(conversation, recording, "lost", 0, "", "", 0, 0, 0, 0, 0, 0)

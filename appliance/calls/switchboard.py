@@ -1,0 +1,289 @@
+"""Who gets which event: calls that come in find their line, everything else finds the conversation it belongs to.
+
+One conversation's fault ends that conversation; the switchboard stays. It knows nothing of what a conversation does:
+sessions are tasks with an inbox each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from appliance import __version__
+from appliance.calls.control import HangUp, Order
+from appliance.calls.office import EndCall, Item, Office
+from appliance.calls.runtime import KeptLegs
+from appliance.calls.session import Session
+from appliance.calls.settings import CalledLine
+from appliance.control import wire
+from appliance.ids import uuid7
+from appliance.media import port as media
+from appliance.messages import Language
+from appliance.records import events
+from appliance.records.events import Outcome, State
+from appliance.signalling import numbers
+from appliance.signalling import port as signalling
+from appliance.signalling.port import FromPhone, Refuse
+
+log = logging.getLogger(__name__)
+
+SHOWN_CALLS = 400  # at most so many calls in one picture
+
+
+class Switchboard:
+    """``kept`` is the file of legs; ``language`` that of the page's first visit."""
+
+    def __init__(self, office: Office, kept: KeptLegs | None, language: Language = "fa") -> None:
+        self.office = office
+        self.sessions: dict[str, Session] = {}
+        self.findings: dict[str, wire.Finding] = {}
+        self.last_event = 0
+        self._kept = kept
+        self._language = language
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._trunks = {
+            trunk.name: wire.Trunk(trunk.name, signalling.TrunkState.STARTING.value) for trunk in office.sip.trunks
+        }
+        self._media = "unknown"
+        self._load: media.Load | None = None
+        self._is_draining = False
+
+    # Events of signalling ---------------------------------------------------------------------------------------------
+
+    def signalled(self, event: signalling.Event) -> None:
+        match event:
+            case signalling.Offered():
+                self._offered(event)
+            case signalling.TrunkChanged(trunk, state, code, detail):
+                self._trunks[trunk] = wire.Trunk(trunk, state.value, code, detail)
+                self.office.records.put(events.TrunkTurned(trunk, state.value, code))
+                self.office.changed()
+            case signalling.PhoneRegistered(phone, contact, _, _):
+                contacts = self.office.registered.setdefault(phone, set())
+                if not contacts:
+                    self.office.records.put(events.PhoneTurned(phone, True))
+                contacts.add(contact)
+                self.office.changed()
+            case signalling.PhoneGone(phone, contact):
+                contacts = self.office.registered.get(phone, set())
+                contacts.discard(contact)
+                if not contacts and self.office.registered.pop(phone, None) is not None:
+                    self.office.records.put(events.PhoneTurned(phone, False))
+                self.office.changed()
+            case signalling.LegKept(key):
+                if self._kept is not None:
+                    self._kept.keep(key)
+            case signalling.HungUp(leg) | signalling.Refused(leg):
+                if self._kept is not None:
+                    self._kept.forget(leg)
+                self._pass(leg, event)
+            case (
+                signalling.Progressed(leg)
+                | signalling.Answered(leg)
+                | signalling.Confirmed(leg)
+                | signalling.Held(leg)
+                | signalling.Resumed(leg)
+                | signalling.MediaChanged(leg)
+                | signalling.DigitPressed(leg)
+            ):
+                self._pass(leg, event)
+
+    def _pass(self, leg: str, event: Item) -> None:
+        inbox = self.office.legs.get(leg)
+        if inbox is not None:
+            inbox.put(event)
+
+    # Events of media --------------------------------------------------------------------------------------------------
+
+    def mediated(self, event: media.ClientEvent) -> None:
+        match event:
+            case media.Hello():
+                self._media = "up"
+                self._find_recorder(event)
+            case media.Load():
+                self._load = event
+                self._media = "up" if event.accepts else "full"
+            case media.MediaLost(streams):
+                self._media = "lost"
+                self.office.count("media_lost")
+                self.office.records.put(events.ServiceLost("media", f"{len(streams)} streams"))
+            case media.MediaBack(streams):
+                self._media = "up"
+                known = {id(found): found for leg in streams if (found := self.office.legs.get(leg)) is not None}
+                for each in known.values():
+                    each.put(event)
+            case (
+                media.Opened(stream)
+                | media.OpenFailed(stream)
+                | media.Closed(stream)
+                | media.PlayEnded(stream)
+                | media.DigitHeard(stream)
+                | media.MediaStarted(stream)
+                | media.MediaSilent(stream)
+                | media.SpeechStarted(stream)
+                | media.SpeechEnded(stream)
+                | media.Statistics(stream)
+            ):
+                self._pass(stream, event)
+            case media.RecordingContinued(recording, follows):
+                inbox = self.office.recordings.get(follows)
+                if inbox is not None:
+                    self.office.recordings[recording] = inbox
+                    inbox.put(event)
+            case (
+                media.RecordingStarted(recording)
+                | media.RecordingRefused(recording)
+                | media.RecordingGap(recording)
+                | media.RecordingSealed(recording)
+            ):
+                self._pass_recording(recording, event)
+        self.office.changed()
+
+    def _pass_recording(self, recording: str, event: Item) -> None:
+        inbox = self.office.recordings.get(recording)
+        if inbox is not None:
+            inbox.put(event)
+        else:
+            log.warning("media speaks of recording %s, which no conversation waits for", recording)
+
+    def _find_recorder(self, hello: media.Hello) -> None:
+        """A box that cannot record says so on its page."""
+        self.findings.pop("recorder", None)
+        if not hello.can_record and hello.refusal:
+            self.findings["recorder"] = wire.Finding(hello.refusal)
+
+    # Calls that come in -----------------------------------------------------------------------------------------------
+
+    def _offered(self, offered: signalling.Offered) -> None:
+        if isinstance(offered.source, FromPhone):
+            self.office.line.submit(Refuse(offered.leg, 403, "Not From Phones"))
+            return
+        trunk = self.office.trunk(offered.source.trunk)
+        line = self._line_for(trunk.name, offered.called, trunk.area_code)
+        if line is None:
+            self._turn_away(offered, trunk.name, 404, "no line for this number", None)
+            return
+        on_trunk = sum(session.line.trunk == trunk.name for session in self.sessions.values())
+        if trunk.max_calls and on_trunk >= trunk.max_calls:
+            self._turn_away(offered, trunk.name, 486, "trunk full", None)
+        elif (
+            self._is_draining or len(self.sessions) >= self.office.settings.max_calls or not self.office.mouth.accepts()
+        ):
+            self._turn_away(offered, trunk.name, 503, "box full", self.office.settings.retry_after_seconds)
+        else:
+            self._begin(Session(self.office, offered, line, self.office.flows[line.flow]))
+
+    def _line_for(self, trunk: str, called: str, area_code: str) -> CalledLine | None:
+        """The line of this very number, else the trunk's line without a number."""
+        wanted = numbers.normalise(called, area_code)
+        others = None
+        for line in self.office.settings.lines:
+            if line.trunk != trunk:
+                continue
+            if not line.number:
+                others = others or line
+                continue
+            own = numbers.normalise(line.number, area_code)
+            if line.number == called or (own.e164 is not None and own.e164 == wanted.e164):
+                return line
+        return others
+
+    def _turn_away(
+        self, offered: signalling.Offered, trunk: str, code: int, why: str, retry_after_seconds: int | None
+    ) -> None:
+        """Refuses a call, and keeps that it was refused: the owner's figures count it."""
+        self.office.line.submit(Refuse(offered.leg, code, "", retry_after_seconds))
+        self.office.count(f"refused_{code}")
+        caller = offered.caller
+        conversation = uuid7(self.office.clock.utc_ms())
+        put = self.office.records.put
+        put(
+            events.ConversationOpened(
+                conversation, "in", "", trunk, offered.called, caller.number, caller.number, caller.name,
+                caller.is_withheld, "", "", self._language,
+            )
+        )  # fmt: skip
+        put(events.LegOpened(conversation, offered.leg, "customer", caller.number, trunk, 0))
+        put(events.LegEnded(conversation, offered.leg, "refused", code, 0))
+        put(events.ConversationClosed(conversation, Outcome.REFUSED, why, "", 0))
+        put(events.RecordClosed(conversation))
+
+    def _begin(self, session: Session) -> None:
+        self.sessions[session.id] = session
+        self.office.legs[session.customer.leg] = session.inbox
+        self.office.count("calls")
+        task = asyncio.create_task(session.run(), name=f"session {session.id}")
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(session, done))
+
+    def _ended(self, session: Session, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.sessions.pop(session.id, None)
+        for party in session.parties.values():
+            self.office.legs.pop(party.leg, None)
+        if not task.cancelled() and task.exception() is not None:
+            self.office.count("faults")
+            log.error("conversation %s could not be closed", session.id, exc_info=task.exception())
+        self.office.changed()
+
+    # What people ask --------------------------------------------------------------------------------------------------
+
+    def carry_out(self, order: Order) -> bool:
+        match order:
+            case HangUp(conversation, _):
+                session = self.sessions.get(conversation)
+                if session is None:
+                    return False
+                session.inbox.put(EndCall("asked"))
+                return True
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more calls and ends those under way; returns when their records are closed, or at ``seconds``."""
+        self._is_draining = True
+        for session in self.sessions.values():
+            session.inbox.put(EndCall("stopping"))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
+    def snapshot(self) -> wire.Snapshot:
+        """Everything live, for the page."""
+        calls = [_shown(session) for session in list(self.sessions.values())[:SHOWN_CALLS]]
+        phones = tuple(
+            wire.Phone(
+                phone.name, phone.name in self.office.registered, len(self.office.registered.get(phone.name, ()))
+            )
+            for phone in self.office.sip.phones
+        )
+        counters = dict(self.office.counters)
+        if self._load is not None:
+            counters["media_streams"] = self._load.streams
+            counters["recordings_now"] = self._load.recordings
+            counters["bad_rtp"] = self._load.bad_packets
+            counters["late_ticks"] = self._load.late_ticks
+            counters["commit_p99_ms"] = round(self._load.commit_p99_ms)
+        return wire.Snapshot(
+            box=self.office.box,
+            version=__version__,
+            language=self._language,
+            now_utc_ms=self.office.clock.utc_ms(),
+            trunks=tuple(self._trunks.values()),
+            phones=phones,
+            calls=tuple(calls),
+            counters=counters,
+            findings=tuple(self.findings.values()),
+            last_event=self.last_event,
+            media=self._media,
+        )
+
+
+def _shown(session: Session) -> wire.CallNow:
+    return wire.CallNow(
+        conversation=session.id,
+        line=session.line.name,
+        customer="" if session.offered.caller.is_withheld else session.shown_number,
+        state=session.state.value,
+        agent=session.agent if session.state in (State.TALKING, State.HOLD) else "",
+        since_utc_ms=session.since_utc_ms,
+        recording=session.recording.state,
+        opened_utc_ms=session.opened_utc_ms,
+    )

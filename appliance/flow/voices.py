@@ -1,0 +1,193 @@
+"""Prompts from their texts: spoken by espeak-ng at build, levelled, and written in both G.711 laws.
+
+A recorded voice replaces any of them: a file ``NAME.wav`` in the language's folder wins over the text. Only what has
+changed is made anew; ``made.json`` remembers from what each sound was made. espeak-ng is a tool of the build and is not
+shipped. The music for waiting is made here as well: a slow arpeggio of our own, so that no rights are touched.
+"""
+
+from __future__ import annotations
+
+import audioop
+import hashlib
+import io
+import json
+import math
+import struct
+import subprocess
+import tomllib
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.errors import Problem
+from appliance.service import write_whole
+
+RATE = 8000
+LEVEL_RMS = 3300  # of 32,768: about -20 dBov, where ITU-T P.56 wants active speech
+PEAK = 30_000
+QUIET = 200  # below it a sample counts as silence when the ends are trimmed
+TAIL_SAMPLES = 1200  # 150 ms of silence after the last word
+VOICES = {"fa": ("fa", 145), "en": ("en", 150)}  # espeak-ng's voice, words a minute
+MAX_TEXT = 2_000
+VERSION = "1"  # raised when the same text would be made into another sound
+MUSIC_SECONDS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """How many sounds there are and how many of them were made now."""
+
+    sounds: int
+    made: int
+
+
+def build(prompts: Path, only: str = "") -> Built:
+    """Makes what has changed below ``prompts`` (texts/LANGUAGE.toml -> LANGUAGE/NAME.ulaw and .alaw)."""
+    sounds = made = 0
+    for file in sorted((prompts / "texts").glob("*.toml")):
+        folder = prompts / file.stem
+        folder.mkdir(exist_ok=True)
+        memory = folder / "made.json"
+        known = _known(memory)
+        now: dict[str, str] = {}
+        for name, text in _texts(file).items():
+            sounds += 1
+            now[name], is_new = _one(folder, file.stem, name, text, known.get(name, ""), only)
+            made += is_new
+        if now != known:
+            write_whole(memory, json.dumps(now, indent=1, sort_keys=True).encode(), 0o644)
+    made += _music(prompts)
+    return Built(sounds + 1, made)
+
+
+def _texts(file: Path) -> dict[str, str]:
+    try:
+        texts = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise Problem("flow.bad_texts", file=str(file), reason=str(error)) from error
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
+            raise Problem("flow.bad_texts", file=str(file), reason=name)
+    return texts
+
+
+def _known(memory: Path) -> dict[str, str]:
+    try:
+        known = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
+
+
+def _one(folder: Path, language: str, name: str, text: str, before: str, only: str) -> tuple[str, bool]:
+    """The hash of what the sound is made from, and whether it was made now."""
+    recorded = folder / f"{name}.wav"
+    source = recorded.read_bytes() if recorded.is_file() else text.encode()
+    mark = hashlib.sha256(f"{VERSION} {language} {recorded.is_file()} ".encode() + source).hexdigest()
+    is_there = all((folder / f"{name}{ending}").is_file() for ending in (".ulaw", ".alaw"))
+    if (mark == before and is_there) or (only and name != only and is_there):
+        return (mark if mark == before else before), False
+    linear = _linear(source, str(recorded)) if recorded.is_file() else _spoken(text, language)
+    _write(folder / name, levelled(trimmed(linear)))
+    return mark, True
+
+
+def _spoken(text: str, language: str) -> bytes:
+    """16-bit samples at 8 kHz, by espeak-ng."""
+    voice, speed = VOICES.get(language, (language, 150))
+    try:
+        done = subprocess.run(  # noqa: S603 - the text comes after --, from the box's own files
+            ["espeak-ng", "-v", voice, "-s", str(speed), "--stdout", "--", text],  # noqa: S607 - found on the PATH
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+    except FileNotFoundError as error:
+        raise Problem("flow.no_voice", program="espeak-ng") from error
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise Problem("flow.voice_failed", program="espeak-ng", reason=str(error)[:200]) from error
+    return _linear(done.stdout, "espeak-ng")
+
+
+def _linear(content: bytes, file: str) -> bytes:
+    """Any PCM WAV as mono 16-bit samples at 8 kHz."""
+    try:
+        with wave.open(io.BytesIO(content)) as opened:
+            width, channels, rate = opened.getsampwidth(), opened.getnchannels(), opened.getframerate()
+            frames = opened.readframes(1 << 26)  # a stream's header may claim more than there is
+    except (wave.Error, EOFError) as error:
+        raise Problem("flow.bad_recording", file=file, reason=str(error)) from error
+    if width != 2:
+        frames = (
+            audioop.lin2lin(frames, width, 2) if width != 1 else audioop.lin2lin(audioop.bias(frames, 1, -128), 1, 2)
+        )
+    if channels == 2:
+        frames = audioop.tomono(frames, 2, 0.5, 0.5)
+    elif channels != 1:
+        raise Problem("flow.bad_recording", file=file, reason=f"{channels} channels")
+    if rate > RATE:
+        frames = _low_passed(frames, rate)
+    return audioop.ratecv(frames, 2, 1, rate, RATE, None)[0] if rate != RATE else frames
+
+
+def _low_passed(frames: bytes, rate: int) -> bytes:
+    """Without what would fold back at 8 kHz: a windowed sinc at 3.6 kHz."""
+    half = 24
+    cut = 3600 / rate
+    taps = []
+    for at in range(-half, half + 1):
+        sinc = 2 * cut if at == 0 else math.sin(2 * math.pi * cut * at) / (math.pi * at)
+        taps.append(sinc * (0.54 + 0.46 * math.cos(math.pi * at / half)))
+    total = sum(taps)
+    # Weighted, shifted copies added by audioop: 49 passes in C instead of a loop over samples.
+    result = bytes(len(frames))
+    for number, tap in enumerate(taps):
+        shift = (number - half) * 2
+        moved = frames[shift:] + bytes(shift) if shift >= 0 else bytes(-shift) + frames[:shift]
+        result = audioop.add(result, audioop.mul(moved, 2, tap / total), 2)
+    return result
+
+
+def trimmed(linear: bytes) -> bytes:
+    """Without the silence before and after, and with a short one at the end."""
+    samples = memoryview(linear).cast("h")
+    loud = [at for at in range(0, len(samples), 40) if max(map(abs, samples[at : at + 40])) > QUIET]
+    if not loud:
+        return b""
+    return linear[2 * loud[0] : 2 * (loud[-1] + 40)] + bytes(2 * TAIL_SAMPLES)
+
+
+def levelled(linear: bytes) -> bytes:
+    """At the level of active speech, never clipped."""
+    if not linear:
+        return linear
+    factor = min(LEVEL_RMS / max(1, audioop.rms(linear, 2)), PEAK / max(1, audioop.max(linear, 2)))
+    return audioop.mul(linear, 2, factor)
+
+
+def _write(base: Path, linear: bytes) -> None:
+    write_whole(base.with_name(base.name + ".ulaw"), audioop.lin2ulaw(linear, 2), 0o644)
+    write_whole(base.with_name(base.name + ".alaw"), audioop.lin2alaw(linear, 2), 0o644)
+
+
+def _music(prompts: Path) -> bool:
+    if all((prompts / f"music{ending}").is_file() for ending in (".ulaw", ".alaw")):
+        return False
+    samples = list(_tune())
+    _write(prompts / "music", struct.pack(f"<{len(samples)}h", *samples))
+    return True
+
+
+def _tune() -> Iterator[int]:
+    """Four chords of eight soft notes; it ends where it begins, so that it loops without a seam."""
+    chords = ((57, 64, 69, 72), (53, 60, 65, 69), (48, 55, 64, 67), (55, 62, 67, 71))  # MIDI numbers: Am F C G
+    order = (0, 1, 2, 3, 2, 1, 2, 1)
+    length = RATE * MUSIC_SECONDS // (len(chords) * len(order))
+    for chord in chords:
+        for step in order:
+            hertz = 440.0 * 2 ** ((chord[step] - 69) / 12)
+            for at in range(length):
+                envelope = min(1.0, at / 200) * math.exp(-2.2 * at / length) * min(1.0, (length - at) / 200)
+                angle = 2 * math.pi * hertz * at / RATE
+                yield round(3800 * envelope * (math.sin(angle) + 0.25 * math.sin(2 * angle)))

@@ -66,6 +66,7 @@ async def _finish(office: Office, left: OpenConversation, inbox: Inbox[Item]) ->
             case media.RecordingSealed(name):
                 unsealed.discard(name)
                 office.records.put(recording.sealed(left.conversation, item))
+                office.verify(item)
             case media.RecordingGap(name, reason, milliseconds):
                 office.records.put(events.RecordingGap(left.conversation, name, reason, milliseconds))
             case _:

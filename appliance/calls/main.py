@@ -21,6 +21,7 @@ from appliance.calls.office import Office
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.settings import Calls
 from appliance.calls.switchboard import Switchboard
+from appliance.calls.verification import Verifier
 from appliance.clock import SystemClock
 from appliance.control import wire
 from appliance.errors import Problem
@@ -83,6 +84,7 @@ class _Process:
         key = service.made_once(places.secrets / "database-key")
         self._store = Store(places.database, key, self._clock)
         self._writer = writer.Writer(self._store, self._reported)
+        self._verifier = Verifier(self._writer)
         self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
         self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
         self._mouth = MediaClient(places.run / "media-1.sock", self._clock, self._mediated)
@@ -99,6 +101,7 @@ class _Process:
             flows=flows,
             prompts=places.prompts,
             changed=self._changed,
+            verify=self._verifier.put,
         )
         self._switchboard = Switchboard(self._office, self._kept, language)
         self._access = Access(self._writer, self._clock, places.data / "first-boot-code")
@@ -124,9 +127,11 @@ class _Process:
         orphans = await aftermath.settle(self._office, self._kept.left_over)
         self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
         await self._writer.flush()
+        verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
+        verifying.cancel()
         await self._stop()
 
     async def _stop(self) -> None:

@@ -46,6 +46,7 @@ class Office:
     flows: Flows
     prompts: Path
     changed: Callable[[], None]
+    verify: Callable[[media.RecordingSealed], None]
     legs: dict[str, Inbox[Item]] = field(default_factory=dict)
     recordings: dict[str, Inbox[Item]] = field(default_factory=dict)
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts

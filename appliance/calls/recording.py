@@ -95,6 +95,7 @@ class ConversationRecording:
             case media.RecordingSealed(recording):
                 self._settled(recording)
                 conversation.put(sealed(conversation.id, event))
+                conversation.office.verify(event)
             case media.RecordingContinued(recording, _, part, gap_ms):
                 self._await(recording, part)
                 self._opened(recording)

@@ -21,39 +21,8 @@ COUNTRY = "98"
 EMERGENCY = frozenset({"110", "112", "115", "125"})
 MAX_LENGTH = 64
 AREA_CODES = frozenset(
-    [
-        "11",
-        "13",
-        "17",
-        "21",
-        "23",
-        "24",
-        "25",
-        "26",
-        "28",
-        "31",
-        "34",
-        "35",
-        "38",
-        "41",
-        "44",
-        "45",
-        "51",
-        "54",
-        "56",
-        "58",
-        "61",
-        "66",
-        "71",
-        "74",
-        "76",
-        "77",
-        "81",
-        "83",
-        "84",
-        "86",
-        "87",
-    ]
+    {"11", "13", "17", "21", "23", "24", "25", "26", "28", "31", "34", "35", "38", "41", "44", "45", "51", "54", "56"}
+    | {"58", "61", "66", "71", "74", "76", "77", "81", "83", "84", "86", "87"}
 )
 
 _TO_LATIN = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
@@ -116,10 +85,11 @@ def dial_form(number: Number, form: Form) -> str:
 
 def _inside(digits: str, plus: bool, area_code: str) -> str | None:
     """The ten digits of an Iranian number without its zero, or None."""
-    candidates = []
-    for prefix in ("0098", "098", "98", "00980", "0980", "980"):
-        if digits.startswith(prefix) and len(digits) - len(prefix) == 10:
-            candidates.append(digits[len(prefix) :])
+    candidates = [
+        digits.removeprefix(prefix)
+        for prefix in ("0098", "098", "98", "00980", "0980", "980")
+        if digits.startswith(prefix) and len(digits) - len(prefix) == 10
+    ]
     if not plus:
         if len(digits) == 11 and digits.startswith("0"):
             candidates.append(digits[1:])

@@ -2,16 +2,21 @@
 
 Slots of 20 ms are placed by RTP timestamp, anchored at the first packet, so that jitter never moves speech; a missing
 slot becomes the law's silence and is counted as filled. What a newcomer gets wrong: the far clock drifts, and packets
-may come in a burst after a stall; only a lasting offset re-anchors the grid (``resyncs`` counts them).
+may come in a burst after a stall. So the grid is anchored anew (``resyncs`` counts it) only where packets have been
+astray for a stretch of time, however many they were: a burst is over in a moment, a drift or a sender's jump is not.
 """
 
 from __future__ import annotations
 
 SLOT_BYTES = 160  # 20 ms of G.711 at 8 kHz
 SAMPLES_PER_SECOND = 8_000
-DRIFT_SAMPLES = 320  # 40 ms (RECORDING.md, "Time stays true")
-SMOOTHING = 1 / 64  # of the offset between arrival and place: about 1.3 s of packets
-AHEAD_SLOTS = 250  # 5 s: a timestamp further ahead is a jump of the sender's, not sound of the future
+DRIFT_SAMPLES = 320  # 40 ms between arrival and place is astray (RECORDING.md, "Time stays true")
+DRIFT_PATIENCE = 8_000  # 1 s astray: the far clock, or a longer way
+JUMP_SAMPLES = 8_000  # beyond 1 s it is hardly the way any more:
+JUMP_PATIENCE = 800  # then 100 ms of it will do
+AHEAD_SAMPLES = 40_000  # 5 s: certainly a jump of the sender's
+LATE_KEPT = 200  # 4 s of late packets in one half second
+FILLED_REMEMBERED = 1_000  # slots, 20 s: a packet later than that is not worth a place
 _HALF = 1 << 31
 _WHOLE = 1 << 32
 
@@ -21,10 +26,10 @@ class Timeline:
 
     __slots__ = (
         "_anchor",
-        "_average",
+        "_astray_since",
+        "_filled",
         "_next",
         "_own",
-        "_partial",
         "_silence",
         "_slots",
         "filled_slots",
@@ -39,10 +44,10 @@ class Timeline:
         self._silence = bytes([silence]) * SLOT_BYTES
         self._slots: dict[int, bytes | bytearray] = {}
         self._own: set[int] = set()
-        self._partial: dict[int, int] = {}
         self._next = 0  # the first slot not handed over yet
         self._anchor: int | None = None  # timestamp of the sample at position 0, modulo 2**32
-        self._average = 0.0
+        self._astray_since: float | None = None
+        self._filled: set[int] = set()  # slots handed over as silence for which a late packet may still come
         self.packets = 0
         self.filled_slots = 0
         self.late_packets = 0
@@ -62,11 +67,11 @@ class Timeline:
         if position >= _HALF:
             position -= _WHOLE
         offset = here - position
-        average = self._average + (offset - self._average) * SMOOTHING
-        if abs(average) > DRIFT_SAMPLES or abs(offset) > AHEAD_SLOTS * SLOT_BYTES:
-            position = self._resynced(timestamp, here)
-        else:
-            self._average = average
+        if offset > DRIFT_SAMPLES or offset < -DRIFT_SAMPLES:
+            if self._is_lost(offset, here):
+                position = self._resynced(timestamp, here)
+        elif self._astray_since is not None:
+            self._astray_since = None
         index, inside = divmod(position, SLOT_BYTES)
         if inside == 0 and len(payload) == SLOT_BYTES:
             if index >= self._next:
@@ -100,18 +105,15 @@ class Timeline:
                 is_own = True
             if sound is None:
                 self.filled_slots += 1
+                self._filled.add(index)
                 out.append((self._silence, is_own, True))
             else:
                 out.append((bytes(sound), is_own, False))
         if end > self._next:
             self._next = end
-            if self._partial:
-                self._partial = {index: count for index, count in self._partial.items() if index >= end}
+            if len(self._filled) > 2 * FILLED_REMEMBERED:
+                self._filled = {index for index in self._filled if index >= end - FILLED_REMEMBERED}
         return out
-
-    def skip(self, until: float) -> int:
-        """Drops what is due up to ``until`` (there is no room to keep it); returns the slots that are missing."""
-        return len(self.settle(until))
 
     def take_late(self) -> list[tuple[int, int, bytes]]:
         late, self.late = self.late, []
@@ -121,8 +123,16 @@ class Timeline:
         """The first packet lies at the slot in which it arrived, never before what was written already."""
         slot = max(int(here) // SLOT_BYTES, self._next)
         self._anchor = (timestamp - slot * SLOT_BYTES) & 0xFFFFFFFF
-        self._average = SLOT_BYTES / 2
+        self._astray_since = None
         return self._anchor
+
+    def _is_lost(self, offset: float, here: float) -> bool:
+        """Whether packets have been astray for so long that the grid is wrong and not the way."""
+        if self._astray_since is None:
+            self._astray_since = here
+        astray = here - self._astray_since
+        is_jump = abs(offset) > JUMP_SAMPLES
+        return abs(offset) > AHEAD_SAMPLES or astray >= (JUMP_PATIENCE if is_jump else DRIFT_PATIENCE)
 
     def _resynced(self, timestamp: int, here: float) -> int:
         self.resyncs += 1
@@ -130,17 +140,20 @@ class Timeline:
         return (timestamp - anchor) & 0xFFFFFFFF
 
     def _too_late(self, position: int, timestamp: int, payload: bytes) -> None:
+        """Kept only where silence stands for it: a double, or a sender gone astray, must not cover what is right."""
         self.late_packets += 1
-        if position >= 0 and len(self.late) < 50:
+        index = position // SLOT_BYTES
+        if index in self._filled and len(self.late) < LATE_KEPT:
+            self._filled.discard(index)
             self.late.append((position, timestamp, payload))
 
     def _put_odd(self, position: int, timestamp: int, payload: bytes, is_own: bool) -> None:
         """Packets of another length, or not on the grid: copied into the slots they cover."""
-        if position < self._next * SLOT_BYTES:
-            if position >= 0 or position + len(payload) <= 0:
-                self._too_late(position, timestamp, payload)
-                return
-            payload, position = payload[-position:], 0
+        missed = self._next * SLOT_BYTES - position
+        if missed > 0:
+            if position >= 0:
+                self._too_late(position, timestamp, payload[:missed])
+            payload, position = payload[missed:], position + missed
         taken = 0
         while taken < len(payload):
             index, inside = divmod(position + taken, SLOT_BYTES)

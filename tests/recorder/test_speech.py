@@ -1,0 +1,112 @@
+"""Talk times from speech bits, and speech marked in real sound."""
+
+from __future__ import annotations
+
+import audioop
+import io
+import subprocess
+import wave
+from pathlib import Path
+
+import pytest
+
+from appliance.recorder import reading
+from appliance.recorder.events import Sealed, SpeechEnded, SpeechStarted
+from appliance.recorder.live import LiveRecording
+from appliance.recorder.speech import Conversation, Speaker
+from tests.recorder.given import CLASSIC, Box, named
+
+QUIET = b"\xff" * 160
+
+
+def test_a_cough_is_not_speaking_but_a_word_is() -> None:
+    speaker = Speaker(join_ms=300, least_ms=100)
+    assert [speaker.frame(True) for _ in range(4)] == [False] * 4
+    assert [speaker.frame(False) for _ in range(15)] == [False] * 15
+    assert [speaker.frame(True) for _ in range(5)] == [False] * 4 + [True]
+    assert [speaker.frame(False) for _ in range(15)] == [False] * 14 + [True]
+    assert speaker.talk_ms == 180
+
+
+def test_overtalk_and_dead_air_count_from_their_first_moment_once_they_are_long_enough() -> None:
+    conversation = Conversation()
+    for _ in range(9):
+        conversation.frame(True, True, False)
+    assert conversation.overtalk_ms == 0
+    for _ in range(11):
+        conversation.frame(True, True, False)
+    assert conversation.overtalk_ms == 400
+    for _ in range(149):
+        conversation.frame(False, False, False)
+    assert conversation.dead_air_ms == 0
+    for _ in range(51):
+        conversation.frame(False, False, False)
+    assert conversation.dead_air_ms == 4000
+    for _ in range(300):
+        conversation.frame(False, False, True)
+    assert conversation.dead_air_ms == 4000, "our own prompt is no dead air"
+
+
+@pytest.fixture(scope="module")
+def spoken() -> list[bytes]:
+    """Four or five seconds of a voice, as frames of mu-law."""
+    text = "good morning, this is a sentence that somebody says without any pause to a box that is listening"
+    made = subprocess.run(["espeak-ng", "-v", "en", "--stdout", text], capture_output=True, check=True).stdout
+    with wave.open(io.BytesIO(made)) as file:
+        linear, _ = audioop.ratecv(file.readframes(file.getnframes()), 2, 1, file.getframerate(), 8000, None)
+    sound = audioop.lin2ulaw(linear, 2)
+    return [sound[start : start + 160] for start in range(0, len(sound) - 160, 160)]
+
+
+def talked(box: Box, left: list[bytes], right: list[bytes], is_own: bool, law: str = "PCMU") -> Path:
+    """One recording of both sides; returns its base in kept/."""
+    live = box.recorder.start(named(1), "s1", law, "c", 1, "k", "{}", box.now - 0.01)
+    assert isinstance(live, LiveRecording)
+    for number, (heard, sent) in enumerate(zip(left, right, strict=True)):
+        live.heard(number * 160, heard, box.now)
+        live.sent(number * 160, sent, is_own, box.now)
+        box.tick()
+    live.stop(box.now)
+    box.wait_for(Sealed)
+    return box.folder / "kept" / named(1)
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_speech_is_marked_where_it_is_on_either_side(spoken: list[bytes], tmp_path: Path, law: str) -> None:
+    box = Box(tmp_path)
+    silence = QUIET if law == "PCMU" else b"\xd5" * 160
+    voice = spoken if law == "PCMU" else [audioop.lin2alaw(audioop.ulaw2lin(each, 2), 2) for each in spoken]
+    pause, length = [silence] * 100, len(spoken) * 20
+    left, right = pause + voice + pause + [silence] * len(spoken), pause + [silence] * len(spoken) + pause + voice
+    opened = reading.open_recording(talked(box, left, right, is_own=False, law=law), CLASSIC)
+    speech = opened.speech()
+    assert 0.7 * length <= speech.left_talk_ms <= length + 200
+    assert abs(speech.left_talk_ms - speech.right_talk_ms) <= 200
+    assert speech.overtalk_ms == 0 and 0.45 < speech.right_share < 0.55
+    # Until END is written the marks of the half seconds must tell the same.
+    counted = reading.Opened(**{**{name: getattr(opened, name) for name in opened.__slots__}, "summary": {}}).speech()
+    assert counted.left_talk_ms == speech.left_talk_ms and counted.right_talk_ms == speech.right_talk_ms
+    started, ended = box.wait_for(SpeechStarted)[0], box.wait_for(SpeechEnded)[-1]
+    assert isinstance(started, SpeechStarted) and isinstance(ended, SpeechEnded)
+    assert 1_002_000 <= started.at_ms <= 1_002_600 and started.stream == "s1"
+    assert 1_002_000 + length <= ended.at_ms <= 1_002_000 + length + 900
+
+
+def test_our_own_prompt_is_never_marked_as_speech_and_is_no_dead_air(spoken: list[bytes], tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    speech = reading.open_recording(talked(box, [QUIET] * len(spoken), spoken, is_own=True), CLASSIC).speech()
+    assert speech.left_talk_ms == speech.right_talk_ms == speech.dead_air_ms == 0
+
+
+def test_a_masked_stretch_holds_its_sound_but_no_speech(spoken: list[bytes], tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    live = box.recorder.start(named(1), "s1", "PCMU", "c", 1, "k", "{}", box.now - 0.01)
+    assert isinstance(live, LiveRecording)
+    live.mask(box.now, 60_000)
+    for number, frame in enumerate(spoken):
+        live.heard(number * 160, frame, box.now)
+        box.tick()
+    live.stop(box.now)
+    box.wait_for(Sealed)
+    opened = reading.open_recording(box.folder / "kept" / named(1), CLASSIC)
+    assert opened.speech().left_talk_ms == 0 and opened.stereo[0::2][: len(spoken) * 160] == b"".join(spoken)

@@ -26,6 +26,7 @@ IN_USE = "in-use"  # a folder with this file belongs to a process that did not e
 ROOM_BYTES = 512 << 10  # what one recording may put after one look at is_congested
 RETRY_SECONDS = 0.5  # between two tries at a disk that refuses
 FREE_POLL_SECONDS = 0.02
+BEHIND_BATCHES = 2  # files are written once a second: half as many writes, each twice as long
 
 Key = tuple[bytes, int]  # recording, kind
 Target = tuple[Key, int, bytes]  # file, offset, data
@@ -137,6 +138,8 @@ class Journal:
         self._lock = threading.Lock()
         self._given_up = threading.Event()
         self._is_damaged = False
+        self._is_commit_refused = False
+        self._are_files_refused = False
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._chores: queue.SimpleQueue[_Retire | _Finish | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_all, name="journal", daemon=True)
@@ -150,6 +153,11 @@ class Journal:
     def batch(self) -> int:
         """The number of the batch that what is put now belongs to."""
         return self._batch.number
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the disk refuses to write, by the last that was tried; after a failed sync for good."""
+        return self._is_damaged or self._is_commit_refused or self._are_files_refused
 
     @property
     def is_congested(self) -> bool:
@@ -240,6 +248,7 @@ class Journal:
             if not self._commit(batch):
                 self._batches.put(None)  # given up: the next start replays what is durable
                 return
+        self._write_behind()
 
     def _commit(self, batch: _Batch) -> bool:
         """Piece by piece, each durable before the next is begun: a torn journal ends in one place only."""
@@ -255,7 +264,8 @@ class Journal:
         if batch.pieces:
             self._follow(batch.pieces[-1])
         self._behind.extend(_Finish(recording) for recording in batch.finished)
-        self._write_behind()
+        if batch.finished or batch.number % BEHIND_BATCHES == 0:
+            self._write_behind()
         return True
 
     def _insist(self, work: Callable[[], None]) -> bool:
@@ -264,10 +274,12 @@ class Journal:
             try:
                 work()
             except OSError as error:
+                self._is_commit_refused = True
                 self._failed(error)
                 if self._given_up.wait(RETRY_SECONDS):
                     return False
             else:
+                self._is_commit_refused = False
                 return True
 
     def _create(self, recordings: list[bytes]) -> None:
@@ -299,23 +311,36 @@ class Journal:
         self._behind.extend(piece.targets)
         if piece.retires:
             self._behind.append(_Retire(piece.segment))
-        self._write_behind()
+            self._write_behind()
 
     def _write_behind(self) -> None:
         """Through the page cache, in order; what the disk refuses is tried again with the next batch."""
         behind = self._behind
         while behind:
-            task = behind[0]
-            if isinstance(task, tuple):
+            joined: dict[tuple[Key, int], list[bytes]] = {}  # by file and the offset at which more may follow
+            tasks = 0
+            for task in behind:
+                if not isinstance(task, tuple):
+                    break
+                tasks += 1
                 key, offset, data = task
+                parts = joined.pop((key, offset), [])
+                parts.append(data)
+                joined[key, offset + len(data)] = parts
+            for (key, end), parts in joined.items():
+                whole = b"".join(parts)
                 try:
-                    self._disk.write(self._files[key], data, offset)
+                    self._disk.write(self._files[key], whole, end - len(whole))
                 except OSError as error:
+                    self._are_files_refused = True
                     self._failed(error)
                     return
-            else:
-                self._chores.put(task)
-            behind.popleft()
+            self._are_files_refused = False
+            for _ in range(tasks):
+                behind.popleft()
+            while behind and not isinstance(chore := behind[0], tuple):
+                self._chores.put(chore)
+                behind.popleft()
 
     def _failed(self, error: OSError) -> None:
         self.notices.append(WriteFailed(errno_name(error)))

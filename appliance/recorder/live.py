@@ -210,7 +210,8 @@ class Recorder:
                 case Committed(number, seconds):
                     self.journal.settled()
                     self._commits.append(seconds)
-                    self._failure = ""
+                    if not self.journal.is_refused:
+                        self._failure = ""
                     self._tell_started(number)
                 case Finished(recording):
                     live = self._closing.pop(recording, None)

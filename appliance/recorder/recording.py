@@ -11,6 +11,7 @@ import audioop
 import hashlib
 import math
 import secrets
+from collections.abc import Callable
 from typing import Protocol
 
 import _webrtcvad  # the C module behind webrtcvad: its wrapper costs a sixth of the call
@@ -22,13 +23,14 @@ from appliance.recorder.keys import Recipient
 from appliance.recorder.segments import BODY, HEAD, SEAL
 from appliance.recorder.settings import Recorder as Settings
 from appliance.recorder.speech import FRAME_MS, Conversation
-from appliance.recorder.timeline import SLOT_BYTES, Timeline
+from appliance.recorder.timeline import SLOT_BYTES, Sound, Timeline
 from appliance.recorder.wav import WAV_HEADER_BYTES, wav_header
 
 SILENCE = {"PCMU": 0xFF, "PCMA": 0xD5}  # the zero of each law
 VAD_MODE = 3  # RECORDING.md, "VAD in numbers": 99 % of speech, 4 % of the rest
 TICK_SLOTS = 25  # a TICK record tells of half a second
 TICK_BITS = (1 << TICK_SLOTS) - 1
+LEVEL_STEP = 7  # a level is the power of every seventh sample: no tone of telephony is a multiple of 8000/7 Hz
 WAITING_SLOTS = 500  # 10 s of sound wait for a disk that cannot keep up; what is older is missing
 
 _TO_LINEAR = {"PCMU": audioop.ulaw2lin, "PCMA": audioop.alaw2lin}
@@ -51,7 +53,13 @@ class Owner(Protocol):
 
 
 class LiveRecording:
-    """Made by ``Recorder.start``; all methods are called from the RTP thread."""
+    """Made by ``Recorder.start``; all methods are called from the RTP thread.
+
+    ``heard(timestamp, payload, now)`` takes a packet from the customer, with its raw RTP timestamp. It is the
+    timeline's own method, without one of ours around it: it is called fifty times a second for every call.
+    """
+
+    heard: Callable[[int, bytes, float], None]
 
     def __init__(self, owner: Owner, recording: str, stream: str, law: str, about: bytes, now: float) -> None:
         self.recording = recording
@@ -62,13 +70,15 @@ class LiveRecording:
         self._owner = owner
         self._began = now
         self._to_linear = _TO_LINEAR[law]
-        self._left = Timeline(SILENCE[law])
-        self._right = Timeline(SILENCE[law])
+        self._silence = bytes([SILENCE[law]]) * SLOT_BYTES
+        self._left = Timeline(SILENCE[law], now)
+        self._right = Timeline(SILENCE[law], now)
+        self.heard = self._left.put
         self._vad_left = _vad()
         self._vad_right = _vad()
         self._speech = Conversation(owner.settings.left_talk_gap_ms, owner.settings.min_talk_ms)
-        self._pending_left: list[bytes] = []
-        self._pending_right: list[bytes] = []
+        self._pending_left: list[Sound] = []
+        self._pending_right: list[Sound] = []
         self._bits_left = self._bits_right = 0  # one bit for each pending slot, the oldest in bit 0
         self._counted = [0, 0, 0, 0, 0, 0]
         self._resyncs = 0
@@ -98,13 +108,9 @@ class LiveRecording:
 
     # The hot path ---------------------------------------------------------------------------------------------------
 
-    def heard(self, timestamp: int, payload: bytes, now: float) -> None:
-        """A packet from the customer; ``timestamp`` is its raw RTP timestamp."""
-        self._left.put(timestamp, payload, now - self._began)
-
     def sent(self, timestamp: int, payload: bytes, is_own: bool, now: float) -> None:
         """A packet to the customer; ``is_own`` for prompts, music and digits, which are never marked as speech."""
-        self._right.put(timestamp, payload, now - self._began, is_own)
+        self._right.put(timestamp, payload, now, is_own)
 
     def resync_heard(self) -> None:
         self._left.resync()
@@ -114,8 +120,8 @@ class LiveRecording:
 
     def mask(self, now: float, milliseconds: int) -> None:
         """No speech on either side from here on for so long."""
-        self._left.mask(now - self._began, milliseconds)
-        self._right.mask(now - self._began, milliseconds)
+        self._left.mask(now, milliseconds)
+        self._right.mask(now, milliseconds)
 
     def mark(self, kind: str, detail: str, now: float) -> None:
         """A mark in the timeline (hold, resume, transfer, ...)."""
@@ -135,22 +141,39 @@ class LiveRecording:
 
     def settle(self, until: float) -> None:
         """Takes the slots whose time has come and marks speech in them."""
-        elapsed = until - self._began
-        left, right = self._left.settle(elapsed), self._right.settle(elapsed)
-        to_linear, conversation = self._to_linear, self._speech
-        bit = 1 << len(self._pending_left)
-        for (heard, heard_masked, heard_filled), (sent, sent_own, sent_filled) in zip(left, right, strict=True):
-            speaks = not (heard_masked or heard_filled) and _is_speech(self._vad_left, 8000, to_linear(heard, 2), 160)
-            answers = not (sent_own or sent_filled) and _is_speech(self._vad_right, 8000, to_linear(sent, 2), 160)
-            if speaks:
-                self._bits_left |= bit
-            if answers:
-                self._bits_right |= bit
-            bit <<= 1
-            self._pending_left.append(heard)
-            self._pending_right.append(sent)
-            if conversation.frame(speaks, answers, sent_own):
+        left, left_masked, left_filled = self._left.settle(until)
+        right, right_own, right_filled = self._right.settle(until)
+        count = len(left)
+        if not count:
+            return
+        speaks = self._voiced(self._vad_left, left, left_masked | left_filled)
+        answers = self._voiced(self._vad_right, right, right_own | right_filled)
+        before = len(self._pending_left)
+        self._bits_left |= speaks << before
+        self._bits_right |= answers << before
+        self._pending_left += left
+        self._pending_right += right
+        conversation = self._speech
+        all_own = right_own == (1 << count) - 1
+        if not (speaks or answers) and (all_own or not right_own) and conversation.is_quiet:  # nearly half the time
+            conversation.quiet(count, all_own)
+            return
+        for bit in range(count):
+            if conversation.frame(bool(speaks >> bit & 1), bool(answers >> bit & 1), bool(right_own >> bit & 1)):
                 self._tell_speech()
+
+    def _voiced(self, vad: object, sounds: list[Sound], skipped: int) -> int:
+        """One bit for each slot that holds speech; skipped ones and digital silence do not, and cost nothing."""
+        if skipped == (1 << len(sounds)) - 1:
+            return 0
+        voiced = 0
+        bit = 1
+        to_linear, silence = self._to_linear, self._silence
+        for sound in sounds:
+            if not skipped & bit and sound != silence and _is_speech(vad, 8000, to_linear(sound, 2), SLOT_BYTES):
+                voiced |= bit
+            bit <<= 1
+        return voiced
 
     def flush(self) -> None:
         """Encrypts and seals what is settled, half second by half second, and gives it to the journal."""
@@ -281,12 +304,12 @@ class LiveRecording:
         filled = timeline.filled_slots - before[counted + 2]
         before[counted : counted + 3] = [timeline.packets, timeline.late_packets, timeline.filled_slots]
         return seal.Channel(
-            timestamp=timeline.highest_timestamp,
+            timestamp=timeline.timestamp,
             packets=packets,
             lost=filled,
             late=late,
             filled_samples=filled * SLOT_BYTES,
-            level_dbov=_level_dbov(audioop.rms(self._to_linear(sound, 2), 2)),
+            level_dbov=_level_dbov(audioop.rms(self._to_linear(sound[::LEVEL_STEP], 2), 2)),
             speech=speech,
         )
 

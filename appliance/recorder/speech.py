@@ -43,6 +43,12 @@ class Speaker:
                 return True
         return False
 
+    def quiet(self, frames: int) -> None:
+        """Takes so many frames without speech, of a side that is not speaking."""
+        self._silent += frames
+        if self._silent >= self._join_frames:
+            self._voiced = 0
+
 
 class Conversation:
     """Both directions together."""
@@ -78,3 +84,17 @@ class Conversation:
             elif self._neither > DEAD_AIR_MS:
                 self.dead_air_ms += FRAME_MS
         return changed
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody is speaking by the smoothed rule."""
+        return not (self.left.is_speaking or self.right.is_speaking)
+
+    def quiet(self, frames: int, right_is_own: bool) -> None:
+        """The same as ``frames`` frames without speech on either side, where nobody is speaking."""
+        self.left.quiet(frames)
+        self.right.quiet(frames)
+        self._both = 0
+        before, self._neither = self._neither, 0 if right_is_own else self._neither + frames * FRAME_MS
+        if self._neither >= DEAD_AIR_MS:
+            self.dead_air_ms += self._neither - (before if before >= DEAD_AIR_MS else 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 SLOT_BYTES = 160  # 20 ms of G.711 at 8 kHz
 SAMPLES_PER_SECOND = 8_000
+SLOTS_PER_SECOND = 50
 DRIFT_SAMPLES = 320  # 40 ms between arrival and place is astray (RECORDING.md, "Time stays true")
 DRIFT_PATIENCE = 8_000  # 1 s astray: the far clock, or a longer way
 JUMP_SAMPLES = 8_000  # beyond 1 s it is hardly the way any more:
@@ -17,32 +18,40 @@ JUMP_PATIENCE = 800  # then 100 ms of it will do
 AHEAD_SAMPLES = 40_000  # 5 s: certainly a jump of the sender's
 LATE_KEPT = 200  # 4 s of late packets in one half second
 FILLED_REMEMBERED = 1_000  # slots, 20 s: a packet later than that is not worth a place
+
+Sound = bytes | bytearray
+
 _HALF = 1 << 31
 _WHOLE = 1 << 32
 
 
 class Timeline:
-    """``put`` is the hot path; ``settle`` hands over slots in order, once, when their time has come."""
+    """``put`` is the hot path; ``settle`` hands over slots in order, once, when their time has come.
+
+    All times are the caller's monotonic seconds; ``began`` is where the first slot begins.
+    """
 
     __slots__ = (
         "_anchor",
         "_astray_since",
+        "_began",
         "_filled",
         "_next",
         "_own",
         "_silence",
         "_slots",
         "filled_slots",
-        "highest_timestamp",
         "late",
         "late_packets",
         "packets",
         "resyncs",
+        "timestamp",
     )
 
-    def __init__(self, silence: int) -> None:
+    def __init__(self, silence: int, began: float = 0.0) -> None:
         self._silence = bytes([silence]) * SLOT_BYTES
-        self._slots: dict[int, bytes | bytearray] = {}
+        self._began = began
+        self._slots: dict[int, Sound] = {}
         self._own: set[int] = set()
         self._next = 0  # the first slot not handed over yet
         self._anchor: int | None = None  # timestamp of the sample at position 0, modulo 2**32
@@ -52,68 +61,65 @@ class Timeline:
         self.filled_slots = 0
         self.late_packets = 0
         self.resyncs = 0
-        self.highest_timestamp = 0
+        self.timestamp = 0  # of the last packet
         self.late: list[tuple[int, int, bytes]] = []  # position in samples, timestamp, sound: of slots already written
 
-    def put(self, timestamp: int, payload: bytes, elapsed: float, is_own: bool = False) -> None:
-        """Places one packet that arrived ``elapsed`` seconds after the recording's start."""
+    def put(self, timestamp: int, payload: bytes, now: float, is_own: bool = False) -> None:
+        """Places one packet that arrived just now."""
         self.packets += 1
-        self.highest_timestamp = timestamp
-        here = elapsed * SAMPLES_PER_SECOND
+        self.timestamp = timestamp
+        here = (now - self._began) * SAMPLES_PER_SECOND
         anchor = self._anchor
         if anchor is None:
             anchor = self._anchored(timestamp, here)
         position = (timestamp - anchor) & 0xFFFFFFFF
-        if position >= _HALF:
-            position -= _WHOLE
-        offset = here - position
-        if offset > DRIFT_SAMPLES or offset < -DRIFT_SAMPLES:
-            if self._is_lost(offset, here):
-                position = self._resynced(timestamp, here)
+        if not -DRIFT_SAMPLES <= here - position <= DRIFT_SAMPLES:
+            position = self._astray(timestamp, position, here)
         elif self._astray_since is not None:
             self._astray_since = None
-        index, inside = divmod(position, SLOT_BYTES)
-        if inside == 0 and len(payload) == SLOT_BYTES:
-            if index >= self._next:
-                self._slots[index] = payload
-                if is_own:
-                    self._own.add(index)
-            else:
-                self._too_late(position, timestamp, payload)
-        else:
+        index = position // SLOT_BYTES
+        if index * SLOT_BYTES != position or len(payload) != SLOT_BYTES:
             self._put_odd(position, timestamp, payload, is_own)
+        elif index < self._next:
+            self._too_late(position, timestamp, payload)
+        else:
+            self._slots[index] = payload
+            if is_own:
+                self._own.add(index)
 
-    def mask(self, elapsed: float, milliseconds: int) -> None:
+    def mask(self, now: float, milliseconds: int) -> None:
         """No speech is marked from here on for so long (a digit, or its echo)."""
-        first = int(elapsed * 50)
+        first = int((now - self._began) * SLOTS_PER_SECOND)
         self._own.update(range(first, first + milliseconds // 20 + 1))
 
     def resync(self) -> None:
         """A new source: its next packet gives the anchor."""
         self._anchor = None
 
-    def settle(self, until: float) -> list[tuple[bytes, bool, bool]]:
-        """Slots up to ``until`` seconds, in order: sound, whether it is our own, whether it is only filled in."""
-        end = int(until * 50)
-        out: list[tuple[bytes, bool, bool]] = []
-        slots, own = self._slots, self._own
-        for index in range(self._next, end):
-            sound = slots.pop(index, None)
-            is_own = False
-            if own and index in own:
-                own.discard(index)
-                is_own = True
-            if sound is None:
-                self.filled_slots += 1
-                self._filled.add(index)
-                out.append((self._silence, is_own, True))
-            else:
-                out.append((bytes(sound), is_own, False))
-        if end > self._next:
-            self._next = end
+    def settle(self, until: float) -> tuple[list[Sound], int, int]:
+        """The slots up to ``until``, in order; which are our own or masked, and which only filled in (bit 0: first)."""
+        first, end = self._next, int((until - self._began) * SLOTS_PER_SECOND)
+        if end <= first:
+            return [], 0, 0
+        pop = self._slots.pop
+        sounds = [pop(index, self._silence) for index in range(first, end)]
+        self._next = end
+        own_bits = filled_bits = 0
+        silence = self._silence
+        for bit, sound in enumerate(sounds):
+            if sound is silence:
+                filled_bits |= 1 << bit
+                self._filled.add(first + bit)
+        if filled_bits:
+            self.filled_slots += filled_bits.bit_count()
             if len(self._filled) > 2 * FILLED_REMEMBERED:
                 self._filled = {index for index in self._filled if index >= end - FILLED_REMEMBERED}
-        return out
+        if self._own:
+            for index in range(first, end):
+                if index in self._own:
+                    self._own.discard(index)
+                    own_bits |= 1 << index - first
+        return sounds, own_bits, filled_bits
 
     def take_late(self) -> list[tuple[int, int, bytes]]:
         late, self.late = self.late, []
@@ -126,18 +132,20 @@ class Timeline:
         self._astray_since = None
         return self._anchor
 
-    def _is_lost(self, offset: float, here: float) -> bool:
-        """Whether packets have been astray for so long that the grid is wrong and not the way."""
+    def _astray(self, timestamp: int, position: int, here: float) -> int:
+        """The place of a packet far from where it arrived: its own, unless packets are astray for too long."""
+        if position >= _HALF:
+            position -= _WHOLE
+        offset = abs(here - position)
+        if offset <= DRIFT_SAMPLES:
+            return position
         if self._astray_since is None:
             self._astray_since = here
-        astray = here - self._astray_since
-        is_jump = abs(offset) > JUMP_SAMPLES
-        return abs(offset) > AHEAD_SAMPLES or astray >= (JUMP_PATIENCE if is_jump else DRIFT_PATIENCE)
-
-    def _resynced(self, timestamp: int, here: float) -> int:
+        patience = JUMP_PATIENCE if offset > JUMP_SAMPLES else DRIFT_PATIENCE
+        if offset <= AHEAD_SAMPLES and here - self._astray_since < patience:
+            return position
         self.resyncs += 1
-        anchor = self._anchored(timestamp, here)
-        return (timestamp - anchor) & 0xFFFFFFFF
+        return (timestamp - self._anchored(timestamp, here)) & 0xFFFFFFFF
 
     def _too_late(self, position: int, timestamp: int, payload: bytes) -> None:
         """Kept only where silence stands for it: a double, or a sender gone astray, must not cover what is right."""

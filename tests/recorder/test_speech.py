@@ -9,6 +9,8 @@ import wave
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.recorder import reading
 from appliance.recorder.events import Sealed, SpeechEnded, SpeechStarted
@@ -45,6 +47,25 @@ def test_overtalk_and_dead_air_count_from_their_first_moment_once_they_are_long_
     for _ in range(300):
         conversation.frame(False, False, True)
     assert conversation.dead_air_ms == 4000, "our own prompt is no dead air"
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 40)), max_size=30), st.booleans())
+def test_many_quiet_frames_at_once_count_as_one_by_one(stretches: list[tuple[bool, bool, int]], is_own: bool) -> None:
+    one_by_one, at_once = Conversation(), Conversation()
+    for left, right, frames in stretches:
+        for _ in range(frames):
+            one_by_one.frame(left, right, is_own)
+        if not (left or right) and at_once.is_quiet:
+            at_once.quiet(frames, is_own)
+        else:
+            for _ in range(frames):
+                at_once.frame(left, right, is_own)
+        figures = [(each.dead_air_ms, each.overtalk_ms, each.is_quiet) for each in (one_by_one, at_once)]
+        assert figures[0] == figures[1]
+        assert (one_by_one.left.talk_ms, one_by_one.left.is_speaking) == (
+            at_once.left.talk_ms,
+            at_once.left.is_speaking,
+        )
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,10 @@ def sound(number: int) -> bytes:
     return number.to_bytes(4, "big") * 40
 
 
+def settled(timeline: Timeline, until: float) -> list[bytes]:
+    return [bytes(sound) for sound in timeline.settle(until)[0]]
+
+
 def played(packets: list[Packet], seconds: float, timeline: Timeline | None = None) -> list[bytes]:
     """The slots after all packets have arrived, looked at every 100 ms as the recorder does."""
     timeline = timeline or Timeline(0xFF)
@@ -31,7 +35,7 @@ def played(packets: list[Packet], seconds: float, timeline: Timeline | None = No
             arrival, timestamp, payload = waiting[at]
             timeline.put(timestamp & 0xFFFFFFFF, payload, arrival)
             at += 1
-        out += [slot for slot, _, _ in timeline.settle(look / 10 - HOLD)]
+        out += settled(timeline, look / 10 - HOLD)
     return out
 
 
@@ -85,8 +89,8 @@ def test_a_far_clock_that_is_wrong_is_followed_within_40_ms_and_a_slot(ppm: int)
         arrival = 0.005 + number * step
         timeline.put((number * 160) & 0xFFFFFFFF, sound(number), arrival)
         if number % 50 == 49:
-            for payload, _, is_filled in timeline.settle(arrival - HOLD):
-                if not is_filled:
+            for payload in settled(timeline, arrival - HOLD):
+                if payload != SILENCE:
                     placed[int.from_bytes(payload[:4], "big")] = slot
                 slot += 1
     worst = max(abs(at * 0.02 - number * step) for number, at in placed.items())
@@ -103,7 +107,7 @@ def test_a_new_source_goes_on_where_it_is_heard() -> None:
     timeline.resync()
     for n in range(50, 100):
         timeline.put(3_111_222_333 + n * 160, sound(n), 0.005 + n * 0.02)
-    assert [slot for slot, _, _ in timeline.settle(2.0)] == [sound(n) for n in range(100)]
+    assert settled(timeline, 2.0) == [sound(n) for n in range(100)]
 
 
 @given(st.integers(1 << 16, (1 << 32) - (1 << 16)))
@@ -113,7 +117,7 @@ def test_a_sender_that_jumps_in_its_timestamps_loses_nothing(jump: int) -> None:
     for n in range(100):
         timestamp = n * 160 + (jump if n >= 50 else 0)
         timeline.put(timestamp & 0xFFFFFFFF, sound(n), 0.005 + n * 0.02)
-    assert [slot for slot, _, _ in timeline.settle(2.0)] == [sound(n) for n in range(100)]
+    assert settled(timeline, 2.0) == [sound(n) for n in range(100)]
     assert timeline.resyncs == 1
 
 
@@ -126,19 +130,19 @@ def test_packets_of_any_length_are_joined_without_a_seam(lengths: list[int], fir
     for length in lengths:
         timeline.put((first + at) & 0xFFFFFFFF, data[at : at + length], at / 8000 + 0.005)
         at += length
-    whole = b"".join(slot for slot, _, _ in timeline.settle(at / 8000 + 0.02))
+    whole = b"".join(settled(timeline, at / 8000 + 0.02))
     assert whole[:at] == data and set(whole[at:]) <= {0xFF}
 
 
 @given(st.lists(st.tuples(st.integers(0, 0xFFFFFFFF), st.binary(max_size=700), st.floats(0, 3)), max_size=60))
 def test_no_packet_whatsoever_breaks_the_grid(packets: list[tuple[int, bytes, float]]) -> None:
     timeline = Timeline(0xFF)
-    slots: list[tuple[bytes, bool, bool]] = []
+    slots: list[bytes] = []
     for timestamp, payload, arrival in sorted(packets, key=lambda packet: packet[2]):
         timeline.put(timestamp, payload, arrival)
-        slots += timeline.settle(arrival - HOLD)
-    slots += timeline.settle(4.0)
-    assert len(slots) == 200 and all(len(slot) == SLOT_BYTES for slot, _, _ in slots)
+        slots += settled(timeline, arrival - HOLD)
+    slots += settled(timeline, 4.0)
+    assert len(slots) == 200 and all(len(slot) == SLOT_BYTES for slot in slots)
 
 
 def test_what_is_our_own_or_masked_is_told_with_its_slot() -> None:
@@ -146,7 +150,8 @@ def test_what_is_our_own_or_masked_is_told_with_its_slot() -> None:
     for n in range(10):
         timeline.put(n * 160, sound(n), 0.005 + n * 0.02, n in (2, 3))
     timeline.mask(0.1, 40)
-    assert [n for n, (_, is_own, _) in enumerate(timeline.settle(0.2)) if is_own] == [2, 3, 5, 6, 7]
+    sounds, own, filled = timeline.settle(0.24)
+    assert (len(sounds), own, filled) == (12, 0b000011101100, 0b110000000000)
 
 
 def test_late_packets_are_counted_without_end_but_kept_with_one() -> None:
@@ -180,6 +185,6 @@ def test_a_longer_way_is_followed_after_a_second() -> None:
     timeline = Timeline(0xFF)
     for n in range(400):
         timeline.put(n * 160, sound(n), 0.005 + n * 0.02 + (0.06 if n >= 100 else 0))
-    slots = [slot for slot, _, _ in timeline.settle(8.06)]
+    slots = settled(timeline, 8.06)
     assert timeline.resyncs == 1 and slots[:150] == [sound(n) for n in range(150)]
     assert slots[203:403] == [sound(n) for n in range(200, 400)]

@@ -1,0 +1,160 @@
+"""What the page shows, in the words and digits of its reader; templates only place it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from appliance import messages
+from appliance.control.wire import CallNow, Finding, Role, Snapshot
+from appliance.errors import Problem
+from appliance.messages import Language, calendar
+from appliance.messages.numbers import digits
+from appliance.records import cdr
+from appliance.records.reader import Conversation
+
+GOOD, BUSY, BAD, IDLE = "good", "busy", "bad", "idle"
+_TRUNK_TONES = {"up": GOOD, "starting": BUSY, "refused": BAD, "unreachable": BAD, "stopped": IDLE}
+_CALL_TONES = {"ringing": BUSY, "menu": BUSY, "waiting": BUSY, "talking": GOOD, "hold": BUSY}
+_OUTCOME_TONES = {"served": GOOD, "finished": IDLE, "abandoned": BUSY, "refused": BAD, "crashed": BAD, "failed": BAD}
+_RECORDING_TONES = {
+    "verified": GOOD, "sealed": BUSY, "live": BUSY, "recovered": BUSY, "open": BUSY, "": IDLE, "empty": IDLE,
+    "refused": BAD, "lost": BAD, "damaged": BAD, "missing": BAD,
+}  # fmt: skip
+_MEDIA_TONES = {"up": GOOD, "full": BUSY, "lost": BAD, "unknown": IDLE}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A word with a colour and, for eyes that see no colour, a shape (the tone's name is its class)."""
+
+    word: str
+    tone: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    name: str
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """``since_ms`` is the wall time from which the browser counts on."""
+
+    customer: str
+    line: str
+    agent: str
+    state: State
+    recording: State
+    since_ms: int
+    length: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRow:
+    when: str
+    customer: str
+    line: str
+    agent: str
+    outcome: State
+    waited: str
+    talked: str
+    clarity: str
+    recording: State
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    what: str
+    do: str
+
+
+def trunks(snapshot: Snapshot, language: Language) -> list[Party]:
+    return [
+        Party(each.name, State(_word("trunk", each.state, language), _TRUNK_TONES.get(each.state, IDLE), each.detail))
+        for each in snapshot.trunks
+    ]
+
+
+def phones(snapshot: Snapshot, language: Language) -> list[Party]:
+    return [
+        Party(
+            each.name,
+            State(
+                messages.text("web.phone_here" if each.is_registered else "web.phone_away", language),
+                GOOD if each.is_registered else BAD,
+            ),
+        )
+        for each in snapshot.phones
+    ]
+
+
+def media(snapshot: Snapshot, language: Language) -> State:
+    return State(_word("media", snapshot.media, language), _MEDIA_TONES.get(snapshot.media, IDLE))
+
+
+def calls(snapshot: Snapshot, language: Language) -> list[CallRow]:
+    return [_call(each, snapshot.now_utc_ms, language) for each in snapshot.calls]
+
+
+def _call(call: CallNow, now: int, language: Language) -> CallRow:
+    return CallRow(
+        customer=digits(call.customer, language) or messages.text("web.hidden", language),
+        line=call.line,
+        agent=call.agent,
+        state=State(_word("state", call.state, language), _CALL_TONES.get(call.state, IDLE)),
+        recording=State(
+            _word("recording_now", call.recording, language),
+            {"live": GOOD, "refused": BAD}.get(call.recording, IDLE),
+        ),
+        since_ms=call.since_utc_ms,
+        length=calendar.length(max(0, now - call.since_utc_ms), language),
+    )
+
+
+def last(conversations: Sequence[Conversation], role: Role, language: Language) -> list[LastRow]:
+    """The newest first. A technician sees no numbers."""
+    return [_last(each, role != "technician", language) for each in conversations]
+
+
+def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow:
+    word = cdr.recording_word(one.recordings)
+    clarity = cdr.mos(one)
+    hidden = messages.text("web.hidden", language)
+    outcome = one.outcome or "open"
+    return LastRow(
+        when=calendar.moment(one.opened, language),
+        customer=digits(_number(one), language) or hidden if shows_numbers and not one.is_withheld else hidden,
+        line=one.line or one.trunk,
+        agent=one.agent,
+        outcome=State(_word("outcome", outcome, language), _OUTCOME_TONES.get(outcome, BUSY)),
+        waited=calendar.length(one.waiting_ms, language),
+        talked=calendar.length(one.talking_ms + one.hold_ms, language),
+        clarity="" if clarity is None else digits(clarity, language),
+        recording=State(_word("recording", word or "none", language), _RECORDING_TONES.get(word, BAD)),
+    )
+
+
+def _number(one: Conversation) -> str:
+    return one.customer_as_arrived if not one.customer.startswith("+98") else "0" + one.customer[3:]
+
+
+def findings(found: Sequence[Finding], language: Language) -> list[FindingRow]:
+    rows = []
+    for each in found:
+        what, do = messages.problem_lines(Problem(each.key, **each.fields), language)
+        rows.append(FindingRow(what, do))
+    return rows
+
+
+def counters(snapshot: Snapshot, language: Language) -> list[tuple[str, str]]:
+    """Names are for a technician and stay as they are."""
+    return [(name, digits(count, language)) for name, count in sorted(snapshot.counters.items())]
+
+
+def _word(kind: str, value: str, language: Language) -> str:
+    """The text for a word of another room; the word itself where a newer one is not known here."""
+    key = f"web.{kind}_{value}"
+    return messages.text(key, language) if key in messages.catalogue(language) else value

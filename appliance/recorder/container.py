@@ -86,67 +86,75 @@ def chunk_nonce(index: int, is_last: bool) -> bytes:
 
 
 class LiveBody:
-    """The payload of one recording as it grows. Feed plaintext, append what comes out, close with ``final``."""
+    """The payload of one recording as it grows. Feed plaintext, append what comes out, close with ``final``.
 
-    __slots__ = ("_chunk", "_index", "_key", "_plain")
+    Holds no sound: what the end needs of the open chunk is read back from the body.
+    """
+
+    __slots__ = ("_chunk", "_index", "_key")
 
     def __init__(self, file_key: bytes, nonce: bytes) -> None:
         self._key = derive(file_key, nonce, b"payload")
         self._index = 0
-        self._plain = bytearray()
         self._chunk: _OpenChunk | None = _OpenChunk(self._key, 0)
+
+    @property
+    def open_offset(self) -> int:
+        """Where the open chunk begins in the body."""
+        return NONCE_BYTES + self._index * SEALED_CHUNK_BYTES
 
     def feed(self, data: bytes | bytearray) -> bytes:
         """Ciphertext to append to the body now."""
-        assert self._chunk is not None
-        room = CHUNK_BYTES - len(self._plain)
-        if room and len(data) <= room:  # nearly always
-            self._plain += data
-            return self._chunk.update(data)
+        chunk = self._chunk
+        assert chunk is not None
+        if chunk.size + len(data) <= CHUNK_BYTES:  # nearly always
+            return chunk.update(data)
         out: list[bytes] = []
         rest = memoryview(data)
         while rest:
-            if len(self._plain) == CHUNK_BYTES:  # a full chunk is closed only when more follows
-                out.append(self._chunk.tag())
+            if chunk.size == CHUNK_BYTES:  # a full chunk is closed only when more follows
+                out.append(chunk.tag())
                 self._index += 1
-                self._plain.clear()
-                self._chunk = _OpenChunk(self._key, self._index)
-            take = rest[: CHUNK_BYTES - len(self._plain)]
-            out.append(self._chunk.update(take))
-            self._plain += take
+                chunk = self._chunk = _OpenChunk(self._key, self._index)
+            take = rest[: CHUNK_BYTES - chunk.size]
+            out.append(chunk.update(take))
             rest = rest[len(take) :]
         return b"".join(out)
 
-    def final(self) -> tuple[int, bytes]:
-        """Offset in the body and bytes of the last chunk, which replace what was written of it; wipes the key."""
-        sealed = ChaCha20Poly1305(self._key).encrypt(chunk_nonce(self._index, True), bytes(self._plain), None)
-        offset = NONCE_BYTES + self._index * SEALED_CHUNK_BYTES
-        self._plain[:] = bytes(len(self._plain))
+    def final(self, open_chunk: bytes) -> bytes:
+        """What replaces ``open_chunk`` (all of the body from ``open_offset`` on) at the end; wipes the key."""
+        plain = _deciphered(self._key, self._index, open_chunk)
+        sealed = ChaCha20Poly1305(self._key).encrypt(chunk_nonce(self._index, True), plain, None)
+        wipe(plain)
+        self.forget()
+        return sealed
+
+    def forget(self) -> None:
+        """Wipes the key; nothing can be fed any more."""
         self._chunk = None
         wipe(self._key)
-        return offset, sealed
 
 
 class _OpenChunk:
     """RFC 8439's AEAD whose ciphertext leaves before its tag is known."""
 
-    __slots__ = ("_bytes", "_cipher", "_mac")
+    __slots__ = ("_cipher", "_mac", "size")
 
     def __init__(self, key: bytes, index: int) -> None:
         # 16 bytes: the block counter (little-endian, from 0) and the nonce; block 0 keys the MAC (RFC 8439, 2.6).
         cipher = Cipher(ChaCha20(key, bytes(4) + chunk_nonce(index, False)), None)
         self._cipher = cipher.encryptor()
         self._mac = poly1305.Poly1305(self._cipher.update(bytes(64))[:32])
-        self._bytes = 0
+        self.size = 0
 
     def update(self, data: bytes | bytearray | memoryview) -> bytes:
         sealed = self._cipher.update(data)
         self._mac.update(sealed)
-        self._bytes += len(sealed)
+        self.size += len(sealed)
         return sealed
 
     def tag(self) -> bytes:
-        self._mac.update(bytes(-self._bytes % 16) + struct.pack("<QQ", 0, self._bytes))
+        self._mac.update(bytes(-self.size % 16) + struct.pack("<QQ", 0, self.size))
         return self._mac.finalize()
 
 
@@ -163,8 +171,7 @@ def open_body(body: bytes, file_key: bytes, is_closed: bool) -> bytes:
         chunk = sealed[index * SEALED_CHUNK_BYTES : (index + 1) * SEALED_CHUNK_BYTES]
         is_last = (index + 1) * SEALED_CHUNK_BYTES >= len(sealed)
         if is_last and not is_closed and len(chunk) < SEALED_CHUNK_BYTES:
-            stream = Cipher(ChaCha20(key, b"\1\0\0\0" + chunk_nonce(index, False)), None).decryptor()
-            out.append(stream.update(bytes(chunk[:CHUNK_BYTES])))
+            out.append(_deciphered(key, index, bytes(chunk[:CHUNK_BYTES])))
         else:
             try:
                 out.append(cipher.decrypt(chunk_nonce(index, is_last and is_closed), bytes(chunk), None))
@@ -173,6 +180,12 @@ def open_body(body: bytes, file_key: bytes, is_closed: bool) -> bytes:
         index += 1
         if is_last:
             return b"".join(out)
+
+
+def _deciphered(key: bytes, index: int, open_chunk: bytes) -> bytes:
+    """The plaintext of a chunk that has no tag yet (block 1 on, RFC 8439, 2.8); somebody else must vouch for it."""
+    stream = Cipher(ChaCha20(key, b"\1\0\0\0" + chunk_nonce(index, False)), None).decryptor()
+    return stream.update(open_chunk)
 
 
 def wipe(secret: bytes) -> None:

@@ -15,6 +15,8 @@ class Disk(Protocol):
 
     def write(self, descriptor: int, data: bytes, offset: int) -> None: ...
 
+    def read(self, descriptor: int, size: int, offset: int) -> bytes: ...
+
     def sync(self, descriptor: int) -> None: ...
 
     def sync_folder(self, path: Path) -> None: ...
@@ -36,6 +38,9 @@ class RealDisk:
             written = os.pwrite(descriptor, view, offset)
             view = view[written:]
             offset += written
+
+    def read(self, descriptor: int, size: int, offset: int) -> bytes:
+        return os.pread(descriptor, size, offset)
 
     def sync(self, descriptor: int) -> None:
         os.fdatasync(descriptor)

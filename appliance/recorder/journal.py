@@ -63,6 +63,7 @@ class _Batch:
     created: list[bytes] = field(default_factory=list)
     pieces: list[_Piece] = field(default_factory=list)
     finished: list[bytes] = field(default_factory=list)
+    fills_files: bool = False  # at once, not together with the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ class Journal:
     ) -> None:
         self.notices: deque[Notice] = deque()
         self.pending_batches = 0
+        self.files_hold = 0  # the number of the batch up to which all bytes are in their files
         self._folder = folder
         self._live = live
         self._kept = kept
@@ -186,6 +188,15 @@ class Journal:
         piece.targets.append(((recording, kind), offset, data))
         self._position += size
 
+    def fill_files(self) -> int:
+        """Bytes put so far are to be readable soon: when ``files_hold`` has reached the number returned."""
+        self._batch.fills_files = True
+        return self._batch.number
+
+    def read(self, recording: bytes, kind: int, offset: int, size: int) -> bytes:
+        """What a file holds, from memory nearly always: it was written seconds ago. May raise OSError."""
+        return self._disk.read(self._files[recording, kind], size, offset)
+
     def finish(self, recording: bytes) -> None:
         """The recording's last bytes are put: sync its files and move them to kept/ after the next commit."""
         self._batch.finished.append(recording)
@@ -193,7 +204,7 @@ class Journal:
     def hand_over(self) -> None:
         """Gives what was put to the thread that makes it durable; returns at once."""
         batch = self._batch
-        if not (batch.pieces or batch.created or batch.finished or self._behind):
+        if not (batch.pieces or batch.created or batch.finished or batch.fills_files or self._behind):
             return
         batch.began = self._monotonic()
         self.pending_batches += 1
@@ -264,8 +275,10 @@ class Journal:
         if batch.pieces:
             self._follow(batch.pieces[-1])
         self._behind.extend(_Finish(recording) for recording in batch.finished)
-        if batch.finished or batch.number % BEHIND_BATCHES == 0:
+        if batch.finished or batch.fills_files or batch.number % BEHIND_BATCHES == 0:
             self._write_behind()
+            if not self._behind:
+                self.files_hold = batch.number
         return True
 
     def _insist(self, work: Callable[[], None]) -> bool:

@@ -31,6 +31,7 @@ ENDS_PER_TICK = 4  # closing one costs up to 0.5 ms: its last 64 KiB are encrypt
 SPACE_EVERY_SECONDS = 1.0
 COMMITS_REMEMBERED = 400
 CLOSE_PATIENCE_SECONDS = 10.0  # of an orderly end, for a disk that refuses
+CLOSE_STEP_SECONDS = 0.005
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Recorder:
         self._load_recipients(recipients_file(folder))
         self._events: deque[RecorderEvent] = deque()
         self._recordings: dict[str, LiveRecording] = {}
-        self._ending: deque[LiveRecording] = deque()
+        self._stopped: deque[LiveRecording] = deque()  # with sound that is not flushed
+        self._ending: deque[tuple[int, LiveRecording]] = deque()  # flushed in this batch, not closed
         self._closing: dict[bytes, LiveRecording] = {}
         self._unstarted: list[tuple[int, LiveRecording]] = []
         self._commits: deque[float] = deque(maxlen=COMMITS_REMEMBERED)
@@ -60,7 +62,7 @@ class Recorder:
         self._look: list[LiveRecording] = []
         self._space_at = 0.0
         self._failure = ""
-        self._is_recovery_refused = False
+        self._is_recovery_needed = False
         dead = recovery.dirty_folders(folder / "journal")
         left = recovery.live_recordings(self.live)
         self.journal = Journal(
@@ -122,7 +124,7 @@ class Recorder:
             self._due = list(self._recordings.values())
         if sealing >= 0:
             self._seal(sealing, now)
-        if self._ending:
+        if self._stopped or self._ending:
             self._end_some()
         if phase == self._ticks_per_commit - 1:
             self.journal.hand_over()
@@ -151,15 +153,15 @@ class Recorder:
         """The orderly end of the process: everything is sealed, durable and kept."""
         for live in list(self._recordings.values()):
             live.stop(now)
-        refusing = 0.0
-        while self._ending and refusing < CLOSE_PATIENCE_SECONDS:
-            before = len(self._ending)
+        waited = 0.0
+        while (self._stopped or self._ending) and waited < CLOSE_PATIENCE_SECONDS:
+            before = len(self._stopped), len(self._ending)
             self._end_some()
             self.journal.hand_over()
             self._read_notices()
-            if len(self._ending) == before:
-                threading.Event().wait(0.02)
-                refusing += 0.02
+            if before == (len(self._stopped), len(self._ending)):
+                threading.Event().wait(CLOSE_STEP_SECONDS)
+                waited += CLOSE_STEP_SECONDS
         self.journal.close(CLOSE_PATIENCE_SECONDS)
         self._read_notices()
         self._recovery.join()
@@ -172,7 +174,7 @@ class Recorder:
     def stopped(self, live: LiveRecording) -> None:
         """It takes no more sound; its end is written when it is its turn and there is room."""
         if self._recordings.pop(live.recording, None) is not None:
-            self._ending.append(live)
+            self._stopped.append(live)
 
     def why_congested(self) -> str:
         return self._failure or "overflow"
@@ -197,12 +199,29 @@ class Recorder:
                 live.flush()
 
     def _end_some(self) -> None:
-        for _ in range(min(ENDS_PER_TICK, len(self._ending))):
+        """First the last sound is flushed; when the files hold it, the last chunk is written anew, with the end."""
+        for _ in range(min(ENDS_PER_TICK, len(self._stopped))):
             if self.journal.is_congested:
                 return
-            live = self._ending.popleft()
-            live.end()
-            self._closing[live.id] = live
+            live = self._stopped.popleft()
+            live.flush()
+            self._ending.append((self.journal.fill_files(), live))
+        for _ in range(min(ENDS_PER_TICK, len(self._ending))):
+            if self._ending[0][0] > self.journal.files_hold or self.journal.is_congested:
+                return
+            self._end(self._ending.popleft()[1])
+
+    def _end(self, live: LiveRecording) -> None:
+        self._closing[live.id] = live
+        try:
+            is_closed = live.end()
+        except OSError as error:
+            _log.error("recording %s is closed at the next start: %s", live.recording, error)
+            live.forget()
+            is_closed = False
+        if not is_closed:
+            self._is_recovery_needed = True
+            del self._closing[live.id]
 
     def _read_notices(self) -> None:
         while self.journal.notices:
@@ -245,7 +264,7 @@ class Recorder:
         if is_low or self._failure == "no_space":
             self.refusal = self._no_key or "recorder.no_space"
         else:
-            is_failing = self._failure or self._is_recovery_refused
+            is_failing = self._failure or self._is_recovery_needed
             self.refusal = self._no_key or ("recorder.write_failed" if is_failing else "")
 
     def _recover(self, folders: list[Path], recordings: list[bytes]) -> None:
@@ -255,7 +274,7 @@ class Recorder:
                 self._events.append(self._recovered(found))
         except OSError as error:
             _log.error("recordings of the last run wait for the next start: %s", error)
-            self._is_recovery_refused = True
+            self._is_recovery_needed = True
 
     def _recovered(self, found: recovery.Recovered) -> events.Sealed:
         """Talk times are in the owner's hands: the box cannot read them any more."""

@@ -202,10 +202,25 @@ class LiveRecording:
         self._gap_reason = self._owner.why_congested()
         self._owner.tell(events.Gap(self.recording, self._gap_reason, excess * FRAME_MS))
 
-    def end(self) -> None:
-        """Writes the end of a stopped recording; afterwards nothing on this machine can open it."""
-        self.flush()
-        offset, sealed = self._body.final()
+    def forget(self) -> None:
+        """Wipes every key: from now on nothing on this machine can open the recording."""
+        self._body.forget()
+        container.wipe(self._sealer.close())
+        container.wipe(self._file_key)
+
+    def end(self) -> bool:
+        """Writes the end, once the files hold all that was flushed. False where the body is not what was written.
+
+        Afterwards no key is left, either way; without its end the recording is recovered at the next start.
+        """
+        offset = self._body.open_offset
+        open_chunk = self._owner.journal.read(self.id, BODY, offset, self._body_bytes - offset)
+        whole = self._base_hash.copy()
+        whole.update(open_chunk)
+        if whole.digest() != self._hash.digest():
+            self.forget()
+            return False
+        sealed = self._body.final(open_chunk)
         whole = self._base_hash.copy()
         whole.update(sealed)
         self._digest = whole.digest()
@@ -224,6 +239,7 @@ class LiveRecording:
         container.wipe(self._sealer.close())
         container.wipe(self._file_key)
         self._owner.journal.finish(self.id)
+        return True
 
     def sealed(self, folder: str) -> events.Sealed:
         """What is to be told when the recording is durable and kept."""

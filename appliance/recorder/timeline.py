@@ -17,7 +17,7 @@ JUMP_SAMPLES = 8_000  # beyond 1 s it is hardly the way any more:
 JUMP_PATIENCE = 800  # then 100 ms of it will do
 AHEAD_SAMPLES = 40_000  # 5 s: certainly a jump of the sender's
 LATE_KEPT = 200  # 4 s of late packets in one half second
-FILLED_REMEMBERED = 1_000  # slots, 20 s: a packet later than that is not worth a place
+FILLED_MASK = (1 << 1000) - 1  # 20 s of slots: a packet later than that is not worth a place
 
 Sound = bytes | bytearray
 
@@ -56,7 +56,9 @@ class Timeline:
         self._next = 0  # the first slot not handed over yet
         self._anchor: int | None = None  # timestamp of the sample at position 0, modulo 2**32
         self._astray_since: float | None = None
-        self._filled: set[int] = set()  # slots handed over as silence for which a late packet may still come
+        self._filled = (
+            0  # a bit for each of the last slots handed over (bit 0: the very last): only silence stands there
+        )
         self.packets = 0
         self.filled_slots = 0
         self.late_packets = 0
@@ -105,15 +107,14 @@ class Timeline:
         sounds = [pop(index, self._silence) for index in range(first, end)]
         self._next = end
         own_bits = filled_bits = 0
+        self._filled = self._filled << len(sounds) & FILLED_MASK
         silence = self._silence
         for bit, sound in enumerate(sounds):
             if sound is silence:
                 filled_bits |= 1 << bit
-                self._filled.add(first + bit)
+                self._filled |= 1 << len(sounds) - 1 - bit
         if filled_bits:
             self.filled_slots += filled_bits.bit_count()
-            if len(self._filled) > 2 * FILLED_REMEMBERED:
-                self._filled = {index for index in self._filled if index >= end - FILLED_REMEMBERED}
         if self._own:
             for index in range(first, end):
                 if index in self._own:
@@ -150,9 +151,9 @@ class Timeline:
     def _too_late(self, position: int, timestamp: int, payload: bytes) -> None:
         """Kept only where silence stands for it: a double, or a sender gone astray, must not cover what is right."""
         self.late_packets += 1
-        index = position // SLOT_BYTES
-        if index in self._filled and len(self.late) < LATE_KEPT:
-            self._filled.discard(index)
+        bit = self._next - 1 - position // SLOT_BYTES
+        if self._filled >> bit & 1 and len(self.late) < LATE_KEPT:
+            self._filled ^= 1 << bit
             self.late.append((position, timestamp, payload))
 
     def _put_odd(self, position: int, timestamp: int, payload: bytes, is_own: bool) -> None:

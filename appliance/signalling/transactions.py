@@ -444,12 +444,15 @@ class Transactions:
 
 
 def key_of(request: Request, via: h.Via) -> Key:
-    """How a request is matched to its server transaction. Without the magic cookie the branch is made from the rest."""
+    """How a request is matched to its server transaction (RFC 3261, 17.2.3).
+
+    Call-ID and From tag stand beside the branch: there are telephones whose branches begin anew with each restart, and
+    those of RFC 2543 have none.
+    """
     method = "INVITE" if request.method == "ACK" else request.method
     host, port = via.sent_by
+    get = request.headers.get
     branch = via.branch
-    if not branch.startswith("z9hG4bK"):  # RFC 2543: request URI, From tag, Call-ID, CSeq number
-        get = request.headers.get
-        number = (get("cseq") or "").partition(" ")[0]
-        branch = f"{branch}|{h.tag_of(get('from') or '')}|{get('call-id')}|{number}"
-    return branch, host, port, method
+    if not branch.startswith("z9hG4bK"):
+        branch = f"{branch}|{(get('cseq') or '').partition(' ')[0]}"
+    return f"{branch}|{h.tag_of(get('from') or '')}|{get('call-id')}", host, port, method

@@ -36,8 +36,7 @@ def fed_at_random(size: int) -> tuple[bytes, bytes]:
         part = data[start : start + seed.choice([1, 7_999, 8_000, 16_000, 65_536, 140_000])]
         body += live.feed(part)
         start += len(part)
-    offset, last = live.final()
-    body[offset:] = last
+    body[live.open_offset :] = live.final(bytes(body[live.open_offset :]))
     return data, container.head([OTHER.recipient(), CLASSIC.recipient()], file_key) + bytes(body)
 
 
@@ -108,16 +107,17 @@ def test_at_every_moment_the_body_is_a_prefix_that_opens(feeds: list[int]) -> No
         body += live.feed(data)
         said += data
         assert container.open_body(bytes(body), file_key, is_closed=False) == said
-    offset, last = live.final()
-    assert offset <= len(body) < offset + len(last)
-    body[offset:] = last
+    open_chunk = bytes(body[live.open_offset :])
+    last = live.final(open_chunk)
+    assert len(last) == len(open_chunk) + container.TAG_BYTES
+    body[live.open_offset :] = last
     assert container.open_body(bytes(body), file_key, is_closed=True) == said
 
 
 def test_the_end_uses_no_key_stream_twice() -> None:
     live = container.LiveBody(bytes(16), bytes(16))
     open_chunk = live.feed(bytes(1000))
-    _, last = live.final()
+    last = live.final(open_chunk)
     assert not any(open_chunk[n : n + 16] == last[n : n + 16] for n in range(984))
 
 

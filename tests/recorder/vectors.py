@@ -35,8 +35,7 @@ def written(size: int, file_key: bytes, nonce: bytes, feed_bytes: int = 8_000) -
     out = bytearray(nonce)
     for start in range(0, size, feed_bytes):
         out += body.feed(data[start : start + feed_bytes])
-    offset, last = body.final()
-    out[offset:] = last
+    out[body.open_offset :] = body.final(bytes(out[body.open_offset :]))
     return bytes(out)
 
 
@@ -89,8 +88,7 @@ def recording(identity: Identity) -> dict[str, Any]:
         record(seal.Type.TICK, tick.encode())
     record(seal.Type.MARK, seal.canonical({"at_ms": 400, "detail": "desk", "kind": "hold"}))
     record(seal.Type.LATE, seal.encode_late(1, 320, 4711, b"\x2a" * 160))
-    offset, last = live.final()
-    body[offset:] = last
+    body[live.open_offset :] = live.final(bytes(body[live.open_offset :]))
     summary = {"dead_air_ms": 0, "left_talk_ms": 400, "milliseconds": 1000, "missing_ms": 0}
     record(seal.Type.END, seal.canonical({**summary, "overtalk_ms": 0, "right_talk_ms": 40}))
     parts = {"head": container.head([identity.recipient()], file_key), "body": bytes(body), "seal": bytes(sealed)}

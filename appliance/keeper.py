@@ -49,12 +49,18 @@ class Keeper:
     """Runs ``pasokh SERVICE --config FILE`` for each service until told to stop; events go to ``deliver``."""
 
     def __init__(
-        self, config: Path, run_folder: Path, deliver: Callable[[Event], None], services: Sequence[str] = SERVICES
+        self,
+        config: Path,
+        run_folder: Path,
+        deliver: Callable[[Event], None],
+        services: Sequence[str] = SERVICES,
+        journal: Path | None = None,
     ) -> None:
         self._config = config
         self._run = run_folder
         self._deliver = deliver
         self._services = services
+        self._journal = journal  # a file for what the services log; None: our own standard error
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._ready = {service: asyncio.Event() for service in services}
         self._tasks: list[asyncio.Task[None]] = []
@@ -115,16 +121,19 @@ class Keeper:
 
     async def _live(self, service: str, notify: Path) -> int:
         """One life of a service, to its end."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "appliance",
-            service,
-            "--config",
-            str(self._config),
-            env={**os.environ, "NOTIFY_SOCKET": str(notify)},
-            stdin=asyncio.subprocess.DEVNULL,
-        )
+        with contextlib.ExitStack() as opened:
+            journal = opened.enter_context(self._journal.open("ab")) if self._journal else None
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "appliance",
+                service,
+                "--config",
+                str(self._config),
+                env={**os.environ, "NOTIFY_SOCKET": str(notify)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stderr=journal,
+            )
         self._processes[service] = process
         self._deliver(Started(service, process.pid))
         return await process.wait()

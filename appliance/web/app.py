@@ -33,8 +33,6 @@ from appliance.web import views
 from appliance.web.security import Door, form_token, is_form_token
 
 LAST_CALLS = 30
-READ_AGAIN_SECONDS = 0.5  # the table of last calls is read at most so often
-KEEP_ALIVE_SECONDS = 15.0
 LANGUAGE_COOKIE = "pasokh-language"
 
 ANYBODY: frozenset[Role] = frozenset()  # no session needed
@@ -202,15 +200,14 @@ class Page:
         """Server-sent events: the fragments that have changed, as one JSON object."""
         sent: dict[str, str] = {}
         conversations: list[Conversation] | None = None
-        seen_event, read_at = -1, 0.0
-        loop = asyncio.get_running_loop()
+        seen_event = -1
         yield "retry: 1000\n\n"
         try:
             async with contextlib.aclosing(self._control.watch(token)) as pictures:
                 async for snapshot in pictures:
                     number = snapshot.last_event if snapshot else -2
-                    if number != seen_event and loop.time() - read_at >= READ_AGAIN_SECONDS:
-                        seen_event, read_at = number, loop.time()
+                    if number != seen_event:
+                        seen_event = number
                         conversations = await asyncio.to_thread(self._last)
                     now = self._fragments(request, snapshot, conversations, role, language)
                     changed = {name: html for name, html in now.items() if sent.get(name) != html}

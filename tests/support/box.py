@@ -93,7 +93,7 @@ class Box:
             keys.install(keys.recipients_file(data), self.identity.recipient())
         shipped = shipped_flows()
         self.file = self.folder / "pasokh.toml"
-        names = "first second third fourth".split()
+        names = ["first", "second", "third", "fourth"]
         self.file.write_text(
             f'[box]\nname = "test"\nlanguage = "fa"\ndata_folder = "data"\nrun_folder = "run"\n'
             f'secrets_folder = "secrets"\nflows_folder = "{flows or shipped}"\n'
@@ -116,12 +116,17 @@ class Box:
         self._keeper: Keeper | None = None
 
     @property
+    def log(self) -> str:
+        """What the services said."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    @property
     def data(self) -> Path:
         return self.folder / "data"
 
     def start(self) -> None:
         self._thread.start()
-        self._keeper = Keeper(self.file, self.folder / "run", self._heard, self._services)
+        self._keeper = Keeper(self.file, self.folder / "run", self._heard, self._services, self.folder / "log")
         asyncio.run_coroutine_threadsafe(self._keeper.start(), self._loop).result(60)
 
     def stop(self) -> None:

@@ -28,7 +28,7 @@ check: setup lint ## what CI runs: lint, types, import contract, tests (pure one
 
 lint: ## ruff, mypy, import contract
 	@test -x $(PY) || requirements/setup test
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check -q . && $(PY) -m mypy && $(PY) -m importlinter.cli --no-cache
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check -q . && $(PY) -m mypy && .venv/bin/lint-imports --no-cache
 
 long: setup ## the full numbers, written to bench/results (ONLY=name for one)
 	@$(PY) -m bench.long $(ONLY)

@@ -1,0 +1,203 @@
+"""The port without a network: legs whose other ends follow a script, for simulations, ``flow test`` and commissioning.
+
+Driven by a clock that may be virtual: whatever is to happen stands in one heap, and ``due`` delivers what has come due.
+Nothing is delivered from within ``submit``. A leg here leaves nothing behind that another process could end, so there
+is no ``LegKept``.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from appliance.clock import Clock
+from appliance.ids import uuid7
+from appliance.signalling import port, sdp
+from appliance.signalling.port import Cause, Identity
+
+ADDRESS = "192.0.2.1"  # RFC 5737: stands in descriptions, is never sent to
+REMOTE_PORT = 40_000
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What a phone does when it is rung: answers after a while, refuses with ``code``, or rings on (both None).
+
+    ``talks_seconds`` None: it never hangs up by itself.
+    """
+
+    answers_after: float | None = 1.0
+    talks_seconds: float | None = None
+    code: int | None = None
+    code_after: float = 0.1
+
+
+@dataclass(slots=True)
+class _Leg:
+    name: str
+    is_ours: bool  # dialled by us
+    is_answered: bool = False
+    remote: sdp.Description | None = None
+    behaviour: Behaviour | None = None
+
+
+class Loopback:
+    """A Line whose remote parties are scripted. ``phones`` may be changed at any time."""
+
+    def __init__(self, deliver: port.Deliver, clock: Clock) -> None:
+        self.phones: dict[str, Behaviour] = {}
+        self._deliver = deliver
+        self._clock = clock
+        self._legs: dict[str, _Leg] = {}
+        self._heap: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+
+    # Time -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When ``due`` wants to be called next."""
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: float) -> None:
+        """Delivers what has come due."""
+        while self._heap and self._heap[0][0] <= now:
+            heapq.heappop(self._heap)[2]()
+
+    @property
+    def legs(self) -> int:
+        return len(self._legs)
+
+    # What the others do -----------------------------------------------------------------------------------------------
+
+    def call_in(self, trunk: str, called: str, caller: str, *, is_late_offer: bool = False) -> port.Leg:
+        """Somebody rings; the leg's name is returned, Offered follows."""
+        leg = _Leg(uuid7(self._clock.utc_ms()), is_ours=False)
+        self._legs[leg.name] = leg
+        described = sdp.offer(ADDRESS, REMOTE_PORT, "PCMA", 1)
+        leg.remote = None if is_late_offer else described
+        offered = port.Offered(
+            leg=leg.name,
+            source=port.FromTrunk(trunk),
+            called=called,
+            caller=Identity(caller, "", is_withheld=not caller),
+            sdp=None if is_late_offer else described,
+            diverted_by="",
+            call_id=leg.name,
+        )
+        self._soon(lambda: self._deliver(offered))
+        return leg.name
+
+    def register(self, phone: str, behaviour: Behaviour) -> None:
+        """A desk phone is there from now on."""
+        self.phones[phone] = behaviour
+        self._soon(lambda: self._deliver(port.PhoneRegistered(phone, f"sip:{phone}@{ADDRESS}", 3600, "loopback")))
+
+    def unregister(self, phone: str) -> None:
+        if self.phones.pop(phone, None) is not None:
+            self._soon(lambda: self._deliver(port.PhoneGone(phone, f"sip:{phone}@{ADDRESS}")))
+
+    def hang_up(self, leg: port.Leg) -> None:
+        """The other side leaves: by BYE, or by CANCEL before the answer."""
+        known = self._legs.get(leg)
+        if known is not None:
+            cause = Cause.HUNG_UP if known.is_answered else Cause.CANCELLED
+            self._soon(lambda: self._end(leg, port.HungUp(leg, cause)))
+
+    def hold(self, leg: port.Leg) -> None:
+        self._redirect(leg, sdp.Direction.SENDONLY)
+
+    def resume(self, leg: port.Leg) -> None:
+        self._redirect(leg, sdp.Direction.SENDRECV)
+
+    def press(self, leg: port.Leg, digit: str) -> None:
+        """A key press by INFO."""
+        if leg in self._legs:
+            self._soon(lambda: self._deliver(port.DigitPressed(leg, digit, 100)))
+
+    def is_up(self, leg: port.Leg) -> bool:
+        return leg in self._legs
+
+    # The port ---------------------------------------------------------------------------------------------------------
+
+    def submit(self, command: port.Command) -> None:
+        match command:
+            case port.Dial(leg, to, description, _):
+                self._dial(leg, to, description)
+            case port.Answer(leg, description):
+                self._answered(leg, description)
+            case port.Refuse(leg, code, _, _):
+                if leg in self._legs:
+                    self._soon(lambda: self._end(leg, port.HungUp(leg, Cause.ENDED_HERE, code)))
+            case port.HangUp(leg, cause, _):
+                if leg in self._legs:
+                    self._soon(lambda: self._end(leg, self._last(leg, cause)))
+            case port.Ring() | port.Progress() | port.Hold() | port.Resume() | port.Check() | port.EndOrphan():
+                pass
+
+    def _last(self, leg: str, cause: Cause) -> port.Event:
+        known = self._legs.get(leg)
+        if known is not None and known.is_ours and not known.is_answered:
+            return port.Refused(leg, 487, "Request Terminated", None)
+        return port.HungUp(leg, cause)
+
+    def _answered(self, leg: str, description: sdp.Description) -> None:
+        known = self._legs.get(leg)
+        if known is None or known.is_ours or known.is_answered:
+            return
+        known.is_answered = True
+        late = sdp.answer(description, ADDRESS, REMOTE_PORT, "PCMA") if known.remote is None else None
+        self._soon(lambda: leg in self._legs and self._deliver(port.Confirmed(leg, late)))
+
+    def _dial(self, leg: str, to: port.ToTrunk | port.ToPhone, description: sdp.Description) -> None:
+        behaviour = self.phones.get(to.phone) if isinstance(to, port.ToPhone) else Behaviour()
+        self._legs[leg] = known = _Leg(leg, is_ours=True, behaviour=behaviour)
+        known.remote = sdp.answer(description, ADDRESS, REMOTE_PORT, "PCMA")
+        if behaviour is None or known.remote is None:
+            code = 480 if behaviour is None else 488
+            self._soon(lambda: self._end(leg, port.Refused(leg, code, "", None)))
+            return
+        self._soon(lambda: leg in self._legs and self._deliver(port.Progressed(leg, 180, None)))
+        if behaviour.code is not None:
+            code = behaviour.code
+            self._in(behaviour.code_after, lambda: self._end(leg, port.Refused(leg, code, "", None)))
+        elif behaviour.answers_after is not None:
+            self._in(behaviour.answers_after, lambda: self._pick_up(leg))
+
+    def _pick_up(self, leg: str) -> None:
+        known = self._legs.get(leg)
+        if known is None or known.remote is None or known.behaviour is None:
+            return
+        known.is_answered = True
+        self._deliver(port.Answered(leg, known.remote))
+        if known.behaviour.talks_seconds is not None:
+            self._in(known.behaviour.talks_seconds, lambda: self._end(leg, port.HungUp(leg, Cause.HUNG_UP)))
+
+    def _redirect(self, leg: str, direction: sdp.Direction) -> None:
+        known = self._legs.get(leg)
+        if known is None or known.remote is None or not known.is_answered:
+            return
+        known.remote = remote = replace(known.remote, direction=direction, version=known.remote.version + 1)
+        is_hold = sdp.is_hold(remote)
+        event: port.Event = port.Held(leg, remote) if is_hold else port.Resumed(leg, remote)
+        self._soon(lambda: leg in self._legs and self._deliver(event))
+
+    def _end(self, leg: str, event: port.Event) -> None:
+        """The one last event of a leg."""
+        if self._legs.pop(leg, None) is not None:
+            self._deliver(event)
+
+    def _soon(self, action: Callable[[], object]) -> None:
+        self._in(0.0, action)
+
+    def _in(self, seconds: float, action: Callable[[], object]) -> None:
+        self._count += 1
+        heapq.heappush(self._heap, (self._clock.monotonic() + seconds, self._count, _silent(action)))
+
+
+def _silent(action: Callable[[], object]) -> Callable[[], None]:
+    def done() -> None:
+        action()
+
+    return done

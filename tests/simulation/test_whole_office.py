@@ -1,4 +1,4 @@
-"""A whole office in virtual time: real sessions, flows and records on a line without a network and media without sound."""
+"""A whole office in virtual time: real sessions, flows and records, a line without network, media without sound."""
 
 from __future__ import annotations
 

@@ -112,7 +112,8 @@ class Established:
     def _updated(self, server: Server, request: Request, now: float) -> None:
         """UPDATE (RFC 3311): a session refresh, or new media without the three-way handshake."""
         assert self.dialog is not None and self.local is not None
-        if self._asking is not None or self._answering is not None:
+        is_changing = self._asking is not None and self._asking.request.method != "OPTIONS"
+        if is_changing or self._answering is not None:
             self._respond(server, request, 491, now)
             return
         self.dialog.retarget(request)
@@ -277,6 +278,7 @@ class Established:
 
     def _asked(self, client: Client, offer: sdp.Description | None, response: Response, now: float) -> None:
         if response.code < 200 or self.dialog is None:
+            client.give_up_in(LIFE, now)  # nobody needs to think longer about a change; the transaction would stay
             return
         if 200 <= response.code < 300 and client.request.method == "INVITE":
             self._acknowledge(client, now)
@@ -286,7 +288,8 @@ class Established:
         if self.is_over:
             return
         if response.code < 300:
-            self.dialog.retarget(response)
+            if client.request.method != "OPTIONS":
+                self.dialog.retarget(response)
             if offer is not None:
                 self.local = offer
             if client.request.method != "OPTIONS":

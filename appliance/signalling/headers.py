@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 DEFAULT_PORT = 5060
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\]")
+_TAG = re.compile(r";\s*tag\s*=\s*([^;\s]*)", re.IGNORECASE)
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 
 Parameters = tuple[tuple[str, str], ...]
@@ -176,7 +177,7 @@ def parse_via(text: str) -> Via:
 
 def parse_cseq(text: str) -> tuple[int, str]:
     number, _, method = text.strip().partition(" ")
-    if not (number.isascii() and number.isdigit()) or int(number) >= 2**31:
+    if not (number.isascii() and number.isdigit()) or len(number) > 63 or int(number) >= 2**31:
         raise ValueError("cseq")
     return int(number), method.strip()
 
@@ -192,13 +193,8 @@ def number_and_parameters(text: str) -> tuple[int, Parameters]:
 
 def tag_of(text: str) -> str:
     """The tag of a From or To as text, without parsing the rest; empty where there is none."""
-    start = text.rfind(">")
-    lower = text.lower()
-    found = lower.find(";tag=", start + 1)
-    if found < 0:
-        return ""
-    end = text.find(";", found + 5)
-    return text[found + 5 : end if end >= 0 else len(text)].strip()
+    found = _TAG.search(text, text.rfind(">") + 1)
+    return found[1] if found else ""
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -104,7 +104,6 @@ class Heart:
         self._legs: dict[Leg, Incoming | Outgoing] = {}
         self._usages: dict[tuple[str, str], Usage] = {}
         self._incoming: dict[tuple[str, str], Incoming] = {}  # by Call-ID and From tag: CANCEL and odd ACKs
-        self._busy: dict[str, int] = {}
 
     # In --------------------------------------------------------------------------------------------------------------
 
@@ -290,6 +289,8 @@ class Heart:
             self._receive_ack(server, request, now)
         elif server is not None:
             server.receive_again()
+        elif self._is_strange(request, peer):
+            self.counters["unknown_sources"] += 1
         else:
             server = self.transactions.accept(key, request, answer_peer)
             self._begin(server, request, peer, now)
@@ -319,7 +320,7 @@ class Heart:
         elif request.method == "INVITE":
             self._invite(server, request, peer, now)
         else:
-            self._outside(server, request, peer, now)
+            self._outside(server, request, now)
 
     def _unacceptable(self, request: wire.Request) -> wire.Response | None:
         """What is wrong with any request, whatever it asks."""
@@ -395,12 +396,8 @@ class Heart:
         for event in events:
             self.deliver(event)
 
-    def _outside(self, server: Server, request: wire.Request, peer: Peer, now: float) -> None:
+    def _outside(self, server: Server, request: wire.Request, now: float) -> None:
         """OPTIONS, and what makes no sense without a dialog."""
-        if self._side_from(request, peer) is None and not self._is_office(peer):
-            self.counters["unknown_sources"] += 1
-            server.end()
-            return
         if request.method == "OPTIONS":
             response = answer_to(request, 200, self.token())
             response.headers.add("allow", ALLOW)
@@ -414,10 +411,6 @@ class Heart:
         """A new call (RFC 3261, 8.2 and 13.3.1)."""
         side = self._side_from(request, peer)
         if side is None:
-            if not self._is_office(peer):
-                self.counters["unknown_sources"] += 1
-                server.end()
-                return
             phone = self._challenged(server, request, peer, now)
             if phone is None:
                 return
@@ -501,6 +494,18 @@ class Heart:
         return None
 
     # Who is it --------------------------------------------------------------------------------------------------------
+
+    def _is_strange(self, request: wire.Request, peer: Peer) -> bool:
+        """Whether nobody we know speaks, and of no call that stands: such a source is not even refused."""
+        if self._is_office(peer) or self._side_from(request, peer) is not None:
+            return False
+        headers = request.headers
+        call_id = headers.get("call-id") or ""
+        if request.method == "CANCEL":
+            return (call_id, h.tag_of(headers.get("from") or "")) not in self._incoming
+        if request.method == "REGISTER":
+            return False  # a phone away from the office proves itself by its password
+        return (call_id, h.tag_of(headers.get("to") or "")) not in self._usages
 
     def _side_from(self, request: wire.Request, peer: Peer) -> Side | None:
         """The trunk that a request comes from (DECISIONS 23): our random user, else source and proxy list."""

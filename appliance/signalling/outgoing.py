@@ -249,11 +249,12 @@ class Outgoing(Established):
 
     def try_failed(self, now: float, code: int = 0) -> None:
         """One try ended without an answer; the last one ends the leg."""
-        del now
         if self._is_answered or self.is_over or (not code and not all(each.is_done for each in self._tries)):
             return
         self._stop_ringing()
         self.is_over = True
+        for each in self._tries:  # those that still ring where one answered with what cannot be used
+            each.cancel(now)
         self.ground.forget_usage(self)
         best = self._best()
         if best is None:

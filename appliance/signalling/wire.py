@@ -178,7 +178,7 @@ def parse(datagram: bytes) -> Message:
     message = _parse_head(head)
     length = message.headers.get("content-length")
     if length is not None:
-        if not (length.isascii() and length.isdigit()) or int(length) > len(body):
+        if not is_number(length, 9) or int(length) > len(body):
             raise _refused(400, "Bad Content-Length", message)
         body = body[: int(length)]
     message.body = body
@@ -323,7 +323,7 @@ def _checked(message: Message, is_malformed: bool) -> Message:
         if seen.get(name, 0) > 1:
             raise _refused(400, f"Repeated {canonical(name)}", message)
     number, _, method = (headers.get("cseq") or "").partition(" ")
-    if not (number.isascii() and number.isdigit()) or int(number) >= 2**31 or not method.strip():
+    if not is_number(number, 10) or int(number) >= 2**31 or not method.strip():
         raise _refused(400, "Bad CSeq", message)
     if isinstance(message, Request) and method.strip() != message.method:
         raise _refused(400, "CSeq Method Mismatch", message)
@@ -339,6 +339,11 @@ def _refused(code: int, reason: str, message: Message) -> Refusal:
     ):
         return Refusal(code, reason, message)
     return Refusal(None, reason)
+
+
+def is_number(text: str, digits: int) -> bool:
+    """Whether ``text`` is a number of at most so many digits beside leading zeros; ``int`` itself has a limit."""
+    return text.isascii() and text.isdigit() and len(text) < 64 and len(text.lstrip("0")) <= digits
 
 
 def canonical(name: str) -> str:

@@ -65,7 +65,7 @@ def test_ringing_early_media_and_the_answer_carry_one_tag_our_contact_and_the_re
 
 
 def test_the_answer_shows_the_trunks_own_local_address_in_sdp_and_contact() -> None:
-    bench = Bench(with_trunk(address="10.20.0.5"))
+    bench = Bench(with_trunk(replace(SETTINGS.trunks[0], address="10.20.0.5")))
     leg = bench.offered(Caller()).leg
     final = only(bench.submit(Answer(leg, replace(LOCAL, address=""))))
     assert b"c=IN IP4 10.20.0.5" in final.body
@@ -76,9 +76,9 @@ def test_the_ack_confirms_the_call_and_a_bye_ends_it_and_nothing_is_left() -> No
     bench = Bench()
     caller = Caller()
     leg = bench.answered(caller)
-    assert bench.events[-1] == Confirmed(leg, None)
+    assert bench.last() == Confirmed(leg, None)
     assert code_of(bench.receive(caller.ask("BYE"))) == 200
-    assert bench.events[-1] == HungUp(leg, Cause.HUNG_UP)
+    assert bench.last() == HungUp(leg, Cause.HUNG_UP)
     bench.wait(LIFE + 1)
     assert bench.is_clean
 
@@ -111,7 +111,7 @@ def test_a_lost_ack_ends_the_call_by_bye_after_32_seconds_and_says_so() -> None:
     bench.submit(Answer(leg, LOCAL))
     bench.wait(LIFE + 0.1)
     assert bench.methods[-1] == "BYE"
-    assert bench.events[-1] == HungUp(leg, Cause.LOST_ACK)
+    assert bench.last() == HungUp(leg, Cause.LOST_ACK)
     bench.wait(2 * LIFE)
     assert bench.is_clean
 
@@ -122,7 +122,7 @@ def test_a_lost_bye_of_ours_is_repeated_and_given_up_without_a_second_ending() -
     bench.submit(HangUp(leg))
     bench.wait(2 * LIFE)
     assert bench.methods.count("BYE") == 11  # timers E and F of RFC 3261, 17.1.2.2
-    assert bench.events[-1] == HungUp(leg, Cause.ENDED_HERE)
+    assert bench.last() == HungUp(leg, Cause.ENDED_HERE)
     assert bench.is_clean
 
 
@@ -133,7 +133,7 @@ def test_cancel_is_answered_the_invite_gets_487_and_its_ack_ends_the_repeating()
     bench.submit(Ring(leg))
     said = bench.receive(caller.cancel())
     assert [message.code for message in said if isinstance(message, wire.Response)] == [200, 487]
-    assert bench.events[-1] == HungUp(leg, Cause.CANCELLED, 487)
+    assert bench.last() == HungUp(leg, Cause.CANCELLED, 487)
     bench.receive(caller.ack(branch="z9hG4bK-c1-1"))
     assert bench.wait(LIFE + 1) == []
     assert bench.is_clean
@@ -164,7 +164,7 @@ def test_a_refusal_bears_its_code_and_retry_after_and_is_repeated_until_the_ack(
     answer = only(bench.submit(Refuse(leg, code, "", retry)))
     assert isinstance(answer, wire.Response) and answer.code == code
     assert answer.headers.get("retry-after") == (str(retry) if retry else None)
-    assert bench.events[-1] == HungUp(leg, Cause.ENDED_HERE, code)
+    assert bench.last() == HungUp(leg, Cause.ENDED_HERE, code)
     assert code_of(bench.wait(0.6)) == code
     bench.receive(caller.ack(branch="z9hG4bK-c1-1"))
     bench.wait(10)
@@ -177,7 +177,7 @@ def test_hanging_up_before_the_ack_waits_with_its_bye_for_the_ack() -> None:
     leg = bench.offered(caller).leg
     caller.to_tag = tag_of(only(bench.submit(Answer(leg, LOCAL))))
     assert bench.submit(HangUp(leg)) == []
-    assert bench.events[-1] == HungUp(leg, Cause.ENDED_HERE)
+    assert bench.last() == HungUp(leg, Cause.ENDED_HERE)
     assert [message.method for message in bench.receive(caller.ack()) if isinstance(message, wire.Request)] == ["BYE"]
     bench.wait(2 * LIFE)
     assert bench.is_clean
@@ -190,7 +190,7 @@ def test_an_ack_with_another_to_tag_still_confirms_the_call() -> None:
     bench.submit(Answer(leg, LOCAL))
     caller.to_tag = "other"
     bench.receive(caller.ack())
-    assert bench.events[-1] == Confirmed(leg, None)
+    assert bench.last() == Confirmed(leg, None)
 
 
 def test_a_late_offer_gets_our_offer_in_the_200_and_its_answer_from_the_ack() -> None:
@@ -202,7 +202,7 @@ def test_a_late_offer_gets_our_offer_in_the_200_and_its_answer_from_the_ack() ->
     assert len(sdp.parse(final.body).codecs) == 3
     caller.to_tag = tag_of(final)
     bench.receive(caller.ack(sdp_body(formats="8")))
-    confirmed = bench.events[-1]
+    confirmed = bench.last()
     assert isinstance(confirmed, Confirmed) and confirmed.sdp is not None and confirmed.sdp.port == 4000
 
 
@@ -212,7 +212,7 @@ def test_a_late_offer_that_the_ack_does_not_answer_is_ended() -> None:
     leg = bench.offered(caller, body=b"").leg
     caller.to_tag = tag_of(only(bench.submit(Answer(leg, LOCAL))))
     bench.receive(caller.ack())
-    assert bench.methods[-1] == "BYE" and bench.events[-1] == HungUp(leg, Cause.FAULT)
+    assert bench.methods[-1] == "BYE" and bench.last() == HungUp(leg, Cause.FAULT)
 
 
 @pytest.mark.parametrize("hold", ["sendonly", "inactive", "0.0.0.0"])
@@ -224,7 +224,7 @@ def test_hold_and_resume_by_re_invite_are_answered_in_kind_and_told_once(hold: s
     answer = bench.receive(caller.invite(body=body))[-1]
     expected = {"sendonly": "recvonly", "inactive": "inactive", "0.0.0.0": "sendrecv"}[hold]
     assert code_of([answer]) == 200 and f"a={expected}".encode() in answer.body
-    assert isinstance(bench.events[-1], Held)
+    assert isinstance(bench.last(), Held)
     bench.receive(caller.ack())
     bench.receive(caller.invite(body=body))
     bench.receive(caller.ack())
@@ -232,7 +232,7 @@ def test_hold_and_resume_by_re_invite_are_answered_in_kind_and_told_once(hold: s
     answer = bench.receive(caller.invite(body=sdp_body()))[-1]
     assert b"a=sendrecv" in answer.body
     bench.receive(caller.ack())
-    assert bench.events[-1] == Resumed(leg, sdp.parse(sdp_body()))
+    assert bench.last() == Resumed(leg, sdp.parse(sdp_body()))
 
 
 def test_moved_media_is_answered_with_the_same_session_and_told() -> None:
@@ -241,7 +241,7 @@ def test_moved_media_is_answered_with_the_same_session_and_told() -> None:
     leg = bench.answered(caller)
     answer = sdp.parse(bench.receive(caller.invite(body=sdp_body(port=4444)))[-1].body)
     assert answer.session_id == LOCAL.session_id and answer.port == LOCAL.port
-    assert bench.events[-1] == MediaChanged(leg, sdp.parse(sdp_body(port=4444)))
+    assert bench.last() == MediaChanged(leg, sdp.parse(sdp_body(port=4444)))
 
 
 def test_a_re_invite_that_changes_nothing_tells_nothing() -> None:
@@ -250,7 +250,7 @@ def test_a_re_invite_that_changes_nothing_tells_nothing() -> None:
     leg = bench.answered(caller)
     assert code_of(bench.receive(caller.invite())) == 200
     bench.receive(caller.ack())
-    assert bench.events[-1] == Confirmed(leg, None)
+    assert bench.last() == Confirmed(leg, None)
 
 
 def test_a_re_invite_without_an_offer_gets_ours_with_sendrecv_and_is_no_hold() -> None:
@@ -260,7 +260,7 @@ def test_a_re_invite_without_an_offer_gets_ours_with_sendrecv_and_is_no_hold() -
     answer = bench.receive(caller.invite(body=b""))[-1]
     assert sdp.parse(answer.body).direction is sdp.Direction.SENDRECV
     bench.receive(caller.ack(sdp_body(port=4002)))
-    assert isinstance(bench.events[-1], MediaChanged)
+    assert isinstance(bench.last(), MediaChanged)
 
 
 def test_a_re_invite_that_cannot_be_used_is_refused_488_and_the_call_goes_on() -> None:
@@ -278,7 +278,7 @@ def test_a_lost_ack_of_a_re_invite_ends_the_call() -> None:
     leg = bench.answered(caller)
     bench.receive(caller.invite())
     bench.wait(LIFE + 5)
-    assert bench.events[-1] == HungUp(leg, Cause.LOST_ACK) and bench.methods[-1] == "BYE"
+    assert bench.last() == HungUp(leg, Cause.LOST_ACK) and bench.methods[-1] == "BYE"
 
 
 def test_a_second_re_invite_before_the_ack_of_the_first_is_answered_500_with_retry_after() -> None:
@@ -296,7 +296,7 @@ def test_update_changes_media_without_a_handshake() -> None:
     leg = bench.answered(caller)
     answer = only(bench.receive(caller.ask("UPDATE", body=sdp_body("sendonly"))))
     assert code_of([answer]) == 200 and b"a=recvonly" in answer.body
-    assert bench.events[-1] == Held(leg, sdp.parse(sdp_body("sendonly")))
+    assert bench.last() == Held(leg, sdp.parse(sdp_body("sendonly")))
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_a_bye_before_the_answer_ends_the_call_like_a_cancel() -> None:
     caller.to_tag = tag_of(only(bench.submit(Ring(leg))))
     bench.receive(caller.ask("BYE"))
     assert bench.codes[-2:] == [200, 487]
-    assert bench.events[-1] == HungUp(leg, Cause.CANCELLED, 487)
+    assert bench.last() == HungUp(leg, Cause.CANCELLED, 487)
 
 
 def test_a_merged_invite_is_refused_482() -> None:
@@ -511,7 +511,7 @@ def test_a_session_that_the_caller_does_not_refresh_ends_as_vanished() -> None:
     bench.wait(55)
     assert bench.heart.legs == 1
     bench.wait(30)
-    assert bench.events[-1] == HungUp(leg, Cause.VANISHED)
+    assert bench.last() == HungUp(leg, Cause.VANISHED)
 
 
 def test_a_session_that_is_ours_to_refresh_is_refreshed_with_the_unchanged_description() -> None:

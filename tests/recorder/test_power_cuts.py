@@ -11,6 +11,7 @@ import pytest
 
 from appliance.errors import Problem
 from appliance.recorder import events, journal, live, reading, recovery
+from appliance.recorder.container import NONCE_BYTES, SEALED_CHUNK_BYTES
 from tests.recorder.given import CLASSIC, Box, named
 from tests.recorder.power import Op, RecordingDisk, cut
 
@@ -167,7 +168,7 @@ def rewrites(run: Run) -> list[int]:
     found: list[int] = []
     for index, op in enumerate(run.ops):
         if op.what == "write" and op.file.endswith(".body"):
-            if op.offset < sizes.get(op.file, 0):
+            if op.offset < sizes.get(op.file, 0) and (op.offset - NONCE_BYTES) % SEALED_CHUNK_BYTES == 0:
                 found.append(index)
             sizes[op.file] = op.offset + len(op.data)
     return found

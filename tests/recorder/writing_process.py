@@ -1,7 +1,7 @@
 """A process that records until it is killed: ``python -m tests.recorder.writing_process DATA PROGRESS``.
 
-PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit in seconds, and when each
-recording began, all of the machine's monotonic clock. One recording in five is closed after two seconds.
+PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit in seconds (the one under way
+counts), and when each recording began, all of the machine's monotonic clock. One recording in five is closed after two seconds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main(data: Path, progress: Path) -> None:
         live = recorder.start(named(number), f"s{number}", "PCMA", "c", 1, "k", "{}", began[-1])
         assert isinstance(live, LiveRecording), live
         voices.append(Voice(live, number))
-    following = clock.monotonic() + 0.01
+    following = idle_at = clock.monotonic() + 0.01
     while True:
         time.sleep(max(0.0, following - clock.monotonic()))
         now = clock.monotonic()
@@ -46,7 +46,9 @@ def main(data: Path, progress: Path) -> None:
             voices[0].live.stop(now)
         recorder.tick(now)
         recorder.take_events()
-        shared[:] = PROGRESS.pack(now, recorder.commit_p99_ms / 1000, *began)
+        if not recorder.journal.pending_batches:
+            idle_at = now
+        shared[:] = PROGRESS.pack(now, max(recorder.commit_p99_ms / 1000, now - idle_at), *began)
 
 
 if __name__ == "__main__":

@@ -72,8 +72,7 @@ class Box:
         max_streams: int = 400,
         services: Sequence[str] = ("media", "calls"),
         kind: keys.Kind = "classic",
-        flow: str = "welcome",
-        flows: Path | None = None,
+        flow: str = "",
         has_key: bool = True,
         extra: str = "",
         extra_trunk: str = "",
@@ -93,10 +92,17 @@ class Box:
             keys.install(keys.recipients_file(data), self.identity.recipient())
         shipped = shipped_flows()
         self.file = self.folder / "pasokh.toml"
-        names = ["first", "second", "third", "fourth"]
+        names = ["first", *(f"agent{number}" for number in range(2, len(phones) + 1))]
+        flows = shipped
+        if flow or len(phones) > 1:
+            flows = self.folder / "flows"
+            flows.mkdir()
+            everybody = ", ".join(f'"{name}"' for name in names)
+            text = flow or (shipped / "welcome.toml").read_text(encoding="utf-8")
+            (flows / "welcome.toml").write_text(text.replace('["first"]', f"[{everybody}]"), encoding="utf-8")
         self.file.write_text(
             f'[box]\nname = "test"\nlanguage = "fa"\ndata_folder = "data"\nrun_folder = "run"\n'
-            f'secrets_folder = "secrets"\nflows_folder = "{flows or shipped}"\n'
+            f'secrets_folder = "secrets"\nflows_folder = "{flows}"\n'
             f'[signalling]\naddress = "127.0.0.1"\nport = {self.sip}\nmax_calls = {max_calls}\n'
             f"[media]\nfirst_port = {self.rtp}\nlast_port = {self.rtp + 4 * max_streams - 1}\n"
             f'max_streams = {max_streams}\nreal_time = false\nprompts_folder = "{shipped / "prompts"}"\n'
@@ -104,10 +110,10 @@ class Box:
             f"[calls]\nmax_calls = {max_calls}\n"
             f'[web]\naddress = "127.0.0.1"\nport = {self.page}\ntls = false\n'
             f'[[trunk]]\nname = "provider"\nproxy = "{trunk}"\nregisters = false\n{extra_trunk}\n'
-            f'[[line]]\nname = "office"\ntrunk = "provider"\nflow = "{flow}"\n'
+            f'[[line]]\nname = "office"\ntrunk = "provider"\nflow = "welcome"\n'
             + "".join(
                 f'[[phone]]\nname = "{phone}"\n[[agent]]\nname = "{agent}"\nphone = "{phone}"\n'
-                for phone, agent in zip(phones, names, strict=False)
+                for phone, agent in zip(phones, names, strict=True)
             )
             + extra
         )

@@ -7,6 +7,7 @@ known. A voice is a G.711 frame sent every 20 ms; what is heard is kept with its
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 import struct
 import time
@@ -43,7 +44,7 @@ class Talk:
     def longest_silence(self, since: float, until: float) -> float:
         """The longest time between two packets from ``since`` to ``until``."""
         moments = [since, *(each for each in self.heard if since <= each <= until), until]
-        return max(after - before for before, after in zip(moments, moments[1:], strict=False))
+        return max(after - before for before, after in itertools.pairwise(moments))
 
 
 class Softphone:
@@ -77,7 +78,7 @@ class Softphone:
     async def start(self) -> None:
         await self._agent.start()
         self._speaking = asyncio.create_task(self._speak())
-        while not self._agent.heart.accounts["box"].peers:
+        while not self._agent.heart.accounts["box"].peers:  # noqa: ASYNC110 - a machine has no event to wait for
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:

@@ -25,6 +25,7 @@ from appliance.recorder.settings import Recorder as Settings
 
 __all__ = ["LiveRecording", "Recorder"]
 
+TICKS_PER_SECOND = 50
 TICKS_PER_LOOK = 5  # each recording is looked at for speech every 100 ms
 SEAL_TICKS = 5  # all recordings are sealed within so many ticks before a commit
 ENDS_PER_TICK = 4  # closing one costs up to 0.5 ms: its last 64 KiB are encrypted anew
@@ -56,8 +57,9 @@ class Recorder:
         self._closing: dict[bytes, LiveRecording] = {}
         self._unstarted: list[tuple[int, LiveRecording]] = []
         self._commits: deque[float] = deque(maxlen=COMMITS_REMEMBERED)
+        self._zero = clock.monotonic()
         self._tick = 0
-        self._ticks_per_commit = max(SEAL_TICKS + 1, round(settings.commit_seconds * 50))
+        self._ticks_per_commit = max(SEAL_TICKS + 1, round(settings.commit_seconds * TICKS_PER_SECOND))
         self._due: list[LiveRecording] = []
         self._look: list[LiveRecording] = []
         self._space_at = 0.0
@@ -113,21 +115,14 @@ class Recorder:
         return live
 
     def tick(self, now: float) -> None:
-        """Once every 20 ms: a share of the work."""
-        self._tick += 1
-        phase = self._tick % self._ticks_per_commit
-        if self._tick % TICKS_PER_LOOK == 0:
-            self._look = list(self._recordings.values())
-        self._look_at(self._tick % TICKS_PER_LOOK, now)
-        sealing = phase - (self._ticks_per_commit - SEAL_TICKS)
-        if sealing == 0:
-            self._due = list(self._recordings.values())
-        if sealing >= 0:
-            self._seal(sealing, now)
+        """Once every 20 ms: a share of the work. After a late tick the shares that were missed are done with it."""
+        due = round((now - self._zero) * TICKS_PER_SECOND)
+        self._tick = max(self._tick, due - self._ticks_per_commit)
+        while self._tick < due:
+            self._tick += 1
+            self._share(now)
         if self._stopped or self._ending:
             self._end_some()
-        if phase == self._ticks_per_commit - 1:
-            self.journal.hand_over()
         if self.journal.notices:
             self._read_notices()
         if now >= self._space_at:
@@ -180,6 +175,19 @@ class Recorder:
         return self._failure or "overflow"
 
     # Inside ---------------------------------------------------------------------------------------------------------
+
+    def _share(self, now: float) -> None:
+        phase = self._tick % self._ticks_per_commit
+        if self._tick % TICKS_PER_LOOK == 0:
+            self._look = list(self._recordings.values())
+        self._look_at(self._tick % TICKS_PER_LOOK, now)
+        sealing = phase - (self._ticks_per_commit - SEAL_TICKS)
+        if sealing == 0:
+            self._due = list(self._recordings.values())
+        if sealing >= 0:
+            self._seal(sealing, now)
+        if phase == self._ticks_per_commit - 1:
+            self.journal.hand_over()
 
     def _look_at(self, share: int, now: float) -> None:
         until = now - self.settings.hold_seconds

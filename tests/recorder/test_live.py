@@ -70,11 +70,25 @@ def test_without_consent_and_without_space_nothing_is_recorded(tmp_path: Path) -
 def test_a_recording_is_told_as_started_when_durable_even_after_an_idle_hour(tmp_path: Path) -> None:
     box = Box(tmp_path)
     for _ in range(3600 * 2):
+        box.clock.advance_to(box.now + 0.5)
         box.recorder.tick(box.now)
     voice = box.start(1)
     box.run(1.2)
     (started,) = box.wait_for(Started)
     assert started == Started(named(1), "s1", voice.live.began_ms)
+    box.close()
+
+
+def test_a_loop_that_is_late_commits_as_often_as_one_that_is_not(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    voice = box.start(1)
+    for _ in range(12):
+        for _ in range(17):  # 340 ms at once
+            voice.speak(box.now)
+            box.clock.advance_to(round(box.now + 0.02, 2))
+        box.recorder.tick(box.now)
+        box.wait_for_commit()
+    assert 7 <= box.recorder.journal.batch - 1 <= 8, "half seconds in 4.08 s"
     box.close()
 
 

@@ -1,7 +1,8 @@
 """A process that records until it is killed: ``python -m tests.recorder.writing_process DATA PROGRESS``.
 
 PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit in seconds (the one under way
-counts), and when each recording began, all of the machine's monotonic clock. One recording in five is closed after two seconds.
+counts), and when each recording began, all of the machine's monotonic clock. The first recording is closed
+after two seconds.
 """
 
 from __future__ import annotations

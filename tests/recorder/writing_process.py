@@ -19,6 +19,7 @@ from appliance.recorder.settings import Recorder as Settings
 from tests.recorder.given import Voice, named
 
 RECORDINGS = 5
+STOP_SECONDS = 2.0  # the first one's
 PROGRESS = struct.Struct(f"<{2 + RECORDINGS}d")
 
 
@@ -43,7 +44,7 @@ def main(data: Path, progress: Path) -> None:
                 if not voice.live.is_stopped:
                     voice.speak(now)
             following += 0.02
-        if now > began[0] + 2 and not voices[0].live.is_stopped:
+        if now > began[0] + STOP_SECONDS and not voices[0].live.is_stopped:
             voices[0].live.stop(now)
         recorder.tick(now)
         recorder.take_events()

@@ -225,7 +225,7 @@ class Established:
         )
 
     def _repeat_answer(self, server: Server, waited: float, began: float, now: float) -> None:
-        if now - began >= LIFE:
+        if now >= began + LIFE:  # not the difference: rounding may leave it a hair below for ever
             self._repeat = None
             self._answering = None
             self.hang_up(Cause.LOST_ACK, now)

@@ -173,7 +173,7 @@ class Incoming(Established):
             self._repeat = self.ground.transactions.timers.at(now + RING_AGAIN_SECONDS, self._ring_again)
 
     def _no_ack_yet(self, waited: float, began: float, now: float) -> None:
-        if now - began >= LIFE:
+        if now >= began + LIFE:  # not the difference: rounding may leave it a hair below for ever
             self._repeat = None
             self._is_confirmed = True
             if self._bye_after_ack is not None:

@@ -551,3 +551,12 @@ def test_commands_for_a_leg_that_is_over_are_dropped() -> None:
     bench.receive(caller.ask("BYE"))
     for command in (Ring(leg), Answer(leg, LOCAL), Refuse(leg, 486), HangUp(leg)):
         assert bench.submit(command) == []
+
+
+def test_an_ack_that_is_lost_at_a_moment_that_rounds_badly_still_ends_the_call() -> None:
+    bench = Bench()
+    bench.now = 8.013345031205052  # plus 32 minus itself is a hair below 32
+    leg = bench.offered(Caller()).leg
+    bench.submit(Answer(leg, LOCAL))
+    bench.wait(LIFE + 1)
+    assert bench.last() == HungUp(leg, Cause.LOST_ACK)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -206,9 +207,8 @@ def test_on_a_good_network_every_leg_that_was_dialled_is_offered_and_no_message_
     assert world.hearts[NEAR].transactions.repeated == 0
 
 
-@pytest.mark.long
-def test_every_leg_ends_once_in_two_thousand_bad_networks() -> None:
+def test_every_leg_ends_once_in_any_weather() -> None:
     chance = random.Random(5)
-    for seed in range(2000):
+    for seed in range(2000 if os.environ.get("PASOKH_LONG") else 60):
         weather = Weather(chance.uniform(0, 0.6), chance.uniform(0, 0.4), chance.choice((0.05, 0.6, 3.0, 9.0)))
         check(10_000 + seed, weather, calls=5)

@@ -130,6 +130,7 @@ def cuts(run: Run, seed: random.Random) -> list[int]:
 def test_a_power_cut_loses_at_most_the_promise_and_nothing_that_was_told_as_sealed(run: Run, tmp_path: Path) -> None:
     seed = random.Random(1)
     worst = max(lost_seconds(run, count, seed, tmp_path / str(n)) for n, count in enumerate(cuts(run, seed)))
+    print(f"{1000 if IS_LONG else 80} power cuts: at most {worst:.3f} s lost")
     assert worst <= PROMISE_SECONDS, worst
 
 
@@ -178,7 +179,7 @@ def is_caught(run: Run, folder: Path) -> bool:
     seed = random.Random(2)
     places = [place for rewrite in rewrites(run) for place in range(rewrite - 2, min(rewrite + 30, len(run.ops)))]
     assert places
-    for n, count in enumerate(places * 4):
+    for n, count in enumerate(seed.choices(places, k=90)):
         try:
             if lost_seconds(run, count, seed, folder / str(n)) > PROMISE_SECONDS:
                 return True

@@ -44,12 +44,13 @@ class Entry:
     recording: bytes
     kind: int
     offset: int
-    data: bytes
+    data: memoryview
 
 
 def read_segment(data: bytes) -> list[Entry]:
     """The records of one segment up to the first that is torn or of another epoch."""
     entries: list[Entry] = []
+    view = memoryview(data)
     position = 0
     while position + _HEAD.size <= len(data):
         magic, check, epoch, recording, kind, offset, length = _HEAD.unpack_from(data, position)
@@ -58,8 +59,8 @@ def read_segment(data: bytes) -> list[Entry]:
             break
         if entries and epoch != entries[0].epoch:
             break
-        content = data[position + _HEAD.size : end]
-        if zlib.crc32(content, zlib.crc32(data[position + 8 : position + _HEAD.size])) != check:
+        content = view[position + _HEAD.size : end]
+        if zlib.crc32(content, zlib.crc32(view[position + 8 : position + _HEAD.size])) != check:
             break
         entries.append(Entry(epoch, position, recording, kind, offset, content))
         position = end

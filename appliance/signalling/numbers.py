@@ -48,9 +48,7 @@ def normalise(text: str, area_code: str = "") -> Number:
     written = _IGNORED.sub("", arrived.removeprefix("tel:").partition(";")[0].translate(_TO_LATIN))
     if written.lower() in _HIDDEN:
         return Number(None, "", "withheld", arrived)
-    ranged = _RANGE.match(written)
-    if ranged and len(re.sub(r"\D", "", ranged[1])) >= 8:
-        written = ranged[1]
+    written = _first_of_range(written, area_code.removeprefix("0"))
     digits = written.replace("-", "").replace("/", "")
     plus, digits = digits.startswith("+"), digits.removeprefix("+")
     if not digits.isascii() or not digits.isdigit():
@@ -81,6 +79,18 @@ def dial_form(number: Number, form: Form) -> str:
             return number.e164
         case "local":
             return inside[2:] if number.kind == "landline" else "0" + inside
+
+
+def _first_of_range(written: str, area_code: str) -> str:
+    """``021-88123456-8`` means the first of some lines; dashes alone (``+98-21-8812-3456``) are none."""
+    ranged = _RANGE.match(written)
+    if ranged is None:
+        return written
+    first, whole = re.sub(r"\D", "", ranged[1]), re.sub(r"\D", "", written)
+    is_local = len(first) == 8 and area_code in AREA_CODES
+    if len(first) < 8 or (not is_local and _inside(whole, written.startswith("+"), area_code) is not None):
+        return written
+    return ranged[1]
 
 
 def _inside(digits: str, plus: bool, area_code: str) -> str | None:

@@ -1,0 +1,209 @@
+"""Streams by themselves: what is played, relayed, converted and recorded, packet by packet."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from appliance.media import port, rtp
+from appliance.media.prompts import TO_ALAW, Player, Sounds, tone
+from appliance.media.stream import Stream
+
+HOME = ("192.0.2.1", 4000)
+AWAY = ("192.0.2.2", 5000)
+
+
+class Heard:
+    """Stands for a recording: keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.left: list[tuple[int, bytes]] = []
+        self.right: list[tuple[int, bytes, bool]] = []
+        self.resyncs = 0
+
+    def heard(self, timestamp: int, payload: bytes, now: float) -> None:
+        self.left.append((timestamp, payload))
+
+    def sent(self, timestamp: int, payload: bytes, is_own: bool, now: float) -> None:
+        self.right.append((timestamp, payload, is_own))
+
+    def resync_heard(self) -> None:
+        self.resyncs += 1
+
+    def mark(self, kind: str, detail: str, now: float) -> None: ...
+
+    def stop(self, now: float) -> None: ...
+
+
+class Leg:
+    """A stream and what it sent and said."""
+
+    def __init__(self, address: tuple[str, int], law: str = "PCMA", events: tuple[int, int] = (101, 101)) -> None:
+        self.packets: list[rtp.Packet] = []
+        self.told: list[port.Event] = []
+        self.reports: list[bytes] = []
+        numbers = itertools.count(1000, 1000)
+        self.stream = Stream(
+            "a" * 32, 20_000, self._send, self._report, self.told.append, lambda: next(numbers), 1_000_000
+        )
+        kind = 8 if law == "PCMA" else 0
+        self.stream.set_remote(
+            port.SetRemote("a" * 32, *address, law, kind, kind, events[0], events[1], sends=True, receives=True)
+        )
+        self.address = address
+        self.kind = kind
+        self.sequence = 0
+
+    def _send(self, data: bytes, address: tuple[str, int]) -> int:
+        packet = rtp.parse(data)
+        assert packet is not None and address == self.address
+        self.packets.append(packet)
+        return len(data)
+
+    def _report(self, data: bytes, address: tuple[str, int]) -> int:
+        self.reports.append(data)
+        return len(data)
+
+    def hears(self, payload: bytes, now: float, *, kind: int | None = None, timestamp: int | None = None) -> None:
+        self.sequence += 1
+        moment = 160 * self.sequence if timestamp is None else timestamp
+        data = rtp.HEADER.pack(0x80, self.kind if kind is None else kind, self.sequence, moment, 77) + payload
+        self.stream.receive(data, self.address, now)
+
+    def tick(self, now: float) -> None:
+        self.stream.tick(now, lambda: 0)
+
+
+def sounds(folder: Path, **named: bytes) -> Sounds:
+    for name, content in named.items():
+        (folder / f"{name}.alaw").write_bytes(content)
+    return Sounds(folder)
+
+
+def test_a_prompt_is_played_frame_by_frame_and_its_end_is_told(tmp_path: Path) -> None:
+    leg = Leg(HOME)
+    kept = sounds(tmp_path, one=b"\x11" * 200, two=b"\x22" * 280)
+    pieces = (port.Piece(str(tmp_path / "one")), port.Piece(str(tmp_path / "two"), 80, 120))
+    leg.stream.play(Player(5, pieces, "PCMA", kept, False, True), 0.0)
+    for number in range(4):
+        leg.tick(0.02 * number)
+    assert b"".join(packet.payload for packet in leg.packets[:2]) == b"\x11" * 200 + b"\x22" * 120
+    assert leg.packets[2].payload == b"\xd5" * 160, "then silence, so that the far side's path stays open"
+    assert leg.told == [port.PlayEnded("a" * 32, 5, True)]
+    assert [packet.marker for packet in leg.packets] == [True, False, False, False]
+    assert [packet.timestamp for packet in leg.packets] == [leg.packets[0].timestamp + 160 * n for n in range(4)]
+
+
+def test_a_prompt_that_is_missing_is_told_as_not_whole_and_the_rest_is_played(tmp_path: Path) -> None:
+    leg = Leg(HOME)
+    kept = sounds(tmp_path, one=b"\x11" * 160)
+    pieces = (port.Piece(str(tmp_path / "gone")), port.Piece(str(tmp_path / "one")))
+    leg.stream.play(Player(1, pieces, "PCMA", kept, False, True), 0.0)
+    leg.tick(0.0)
+    leg.tick(0.02)
+    assert leg.packets[0].payload == b"\x11" * 160 and leg.told == [port.PlayEnded("a" * 32, 1, False)]
+
+
+def test_the_other_law_is_made_where_only_one_is_there_and_nothing_outside_the_folder_is_read(tmp_path: Path) -> None:
+    inside = tmp_path / "prompts"
+    inside.mkdir()
+    (inside / "one.ulaw").write_bytes(bytes(range(256)))
+    (tmp_path / "secret.alaw").write_bytes(b"secret")
+    kept = Sounds(inside)
+    assert kept.get(str(inside / "one"), "PCMA") == bytes(range(256)).translate(TO_ALAW)
+    assert kept.get(str(inside / ".." / "secret"), "PCMA") == b""
+
+
+def test_ring_back_is_a_second_of_425_hertz_and_four_of_silence() -> None:
+    sound = tone("ring-back", "PCMA")
+    assert len(sound) == 40_000 and set(sound[8000:]) == {0xD5} and len(set(sound[:8000])) > 20
+
+
+def test_music_loops_and_is_recorded_as_silence_that_is_our_own(tmp_path: Path) -> None:
+    leg, recording = Leg(HOME), Heard()
+    leg.stream.record(recording, "PCMA")
+    kept = sounds(tmp_path, music=b"\x33" * 170)
+    leg.stream.play(Player(1, (port.Piece(str(tmp_path / "music")),), "PCMA", kept, True, False), 0.0)
+    for number in range(20):
+        leg.tick(0.02 * number)
+    assert {packet.payload for packet in leg.packets} == {b"\x33" * 160} and leg.told == []
+    assert {(payload, is_own) for _, payload, is_own in recording.right} == {(b"\xd5" * 160, True)}
+
+
+@pytest.mark.parametrize("law", ["PCMA", "PCMU"])
+def test_a_bridge_passes_sound_both_ways_under_our_own_numbers_and_converts_only_where_laws_differ(law: str) -> None:
+    customer, agent, recording = Leg(HOME), Leg(AWAY, law), Heard()
+    customer.stream.record(recording, "PCMA")
+    customer.stream.bridge(agent.stream, True)
+    agent.stream.bridge(customer.stream, True)
+    for number in range(3):
+        customer.hears(b"\x11" * 160, 0.02 * number)
+        agent.hears(b"\x22" * 160, 0.02 * number)
+    said = b"\x22" * 160 if law == "PCMA" else (b"\x22" * 160).translate(TO_ALAW)
+    assert [packet.payload for packet in customer.packets] == [said] * 3
+    heard = b"\x11" * 160 if law == "PCMA" else agent.packets[0].payload
+    assert [packet.payload for packet in agent.packets] == [heard] * 3 and agent.packets[0].payload_type == agent.kind
+    assert [packet.sequence for packet in agent.packets] == [agent.packets[0].sequence + n for n in range(3)]
+    assert agent.packets[0].marker and not agent.packets[1].marker and agent.packets[0].ssrc != 77
+    assert [payload for _, payload in recording.left] == [b"\x11" * 160] * 3
+    assert [(payload, own) for _, payload, own in recording.right] == [(said, False)] * 3
+
+
+def test_what_is_lost_before_the_bridge_is_missing_behind_it_and_order_is_kept() -> None:
+    customer, agent = Leg(HOME), Leg(AWAY)
+    customer.stream.bridge(agent.stream, True)
+    agent.stream.bridge(customer.stream, True)
+    for sequence in (1, 2, 5, 4):
+        customer.sequence = sequence - 1
+        customer.hears(bytes([sequence]) * 160, 0.02 * sequence)
+    first = agent.packets[0]
+    assert [packet.sequence - first.sequence for packet in agent.packets] == [0, 1, 4, 3]
+    assert [packet.timestamp - first.timestamp for packet in agent.packets] == [0, 160, 640, 480]
+
+
+def test_a_digit_is_told_once_and_passed_on_with_the_number_the_other_side_knows() -> None:
+    customer, agent = Leg(HOME, events=(96, 101)), Leg(AWAY, events=(97, 102))
+    customer.stream.bridge(agent.stream, True)
+    agent.stream.bridge(customer.stream, True)
+    for length, flags in ((160, 10), (320, 10), (480, 0x8A), (480, 0x8A), (480, 0x8A)):
+        customer.hears(bytes([5, flags]) + length.to_bytes(2, "big"), 0.5, kind=101, timestamp=1600)
+    told = [event for event in customer.told if isinstance(event, port.DigitHeard)]
+    assert [(event.digit, event.milliseconds) for event in told] == [("5", 60)]
+    assert [packet.payload_type for packet in agent.packets] == [97] * 5
+    assert len({packet.timestamp for packet in agent.packets}) == 1
+
+
+def test_packets_from_elsewhere_or_of_no_form_are_counted_and_change_nothing() -> None:
+    leg, recording = Leg(HOME), Heard()
+    leg.stream.record(recording, "PCMA")
+    leg.hears(b"\x11" * 160, 0.0)
+    data = rtp.HEADER.pack(0x80, 8, 9, 160, 5) + b"\x66" * 160
+    for number in range(10):
+        leg.stream.receive(data, ("198.51.100.1", 9), 0.02 * number)
+    leg.stream.receive(b"junk", HOME, 0.5)
+    leg.stream.receive(rtp.HEADER.pack(0x80, 35, 9, 160, 77) + b"?", HOME, 0.5)
+    assert leg.stream.refused == 12 and [payload for _, payload in recording.left] == [b"\x11" * 160]
+
+
+def test_silence_is_told_at_five_and_at_twenty_seconds_and_again_after_sound() -> None:
+    leg = Leg(HOME)
+    leg.hears(b"\x11" * 160, 0.0)
+    for second in range(1, 30):
+        leg.stream._check(float(second), lambda: 0)
+    assert [e.seconds for e in leg.told if isinstance(e, port.MediaSilent)] == [5, 20]
+    leg.hears(b"\x11" * 160, 30.0)
+    leg.stream._check(36.0, lambda: 0)
+    assert [e.seconds for e in leg.told if isinstance(e, port.MediaSilent)] == [5, 20, 5]
+
+
+def test_after_a_pause_in_a_bridge_the_timestamp_is_as_late_as_the_sound(tmp_path: Path) -> None:
+    leg = Leg(HOME)
+    leg.tick(0.0)
+    other = Leg(AWAY)
+    leg.stream.bridge(other.stream, True)
+    leg.stream.unbridge(1.0)
+    leg.tick(1.0)
+    assert leg.packets[1].timestamp - leg.packets[0].timestamp == pytest.approx(8000, abs=160)
+    assert leg.packets[1].marker

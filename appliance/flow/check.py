@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 
 from appliance.errors import Problem
-from appliance.flow.model import Call, Flow, Goto, Node, Say, follows, prompts_of
+from appliance.flow.model import Call, Flow, Goto, HangUp, Menu, Node, Notice, Say, follows, prompts_of
 
 HasPrompt = Callable[[str, str], bool]
 """Whether the sound of a prompt is there: language, name."""
@@ -55,23 +55,28 @@ def _unreachable(flow: Flow) -> Iterator[Problem]:
             yield Problem("flow.unreachable", file=flow.file, line=flow.line("node", name), node=name)
 
 
-def _passes(node: Node) -> bool:
-    """Whether the walk may leave this node without the caller doing anything."""
-    return isinstance(node, Goto | Say)
+def _unhelped(node: Node) -> str:
+    """Where a caller comes who presses nothing and whom nobody answers; empty: to the end."""
+    match node:
+        case Say(next=following) | Notice(next=following) | Goto(next=following):
+            return following
+        case Menu(on_failure=failure):
+            return failure
+        case Call(on_nobody=nobody):
+            return nobody
+        case HangUp():
+            return ""
 
 
 def _circles(flow: Flow) -> Iterator[Problem]:
-    """Nodes that lead back to themselves while the caller can do nothing about it."""
-    for name, node in flow.nodes.items():
+    """Nodes that lead back to themselves for a caller who does nothing: such a call would never end."""
+    for name in flow.nodes:
         seen: list[str] = []
-        at, here = name, node
-        while _passes(here) and at not in seen:
+        at = name
+        while at in flow.nodes and at not in seen:
             seen.append(at)
-            at = follows(here)[0][1]
-            if at not in flow.nodes:
-                break
-            here = flow.nodes[at]
-        if at == name and seen and min(seen) == name:  # told once for each circle
+            at = _unhelped(flow.nodes[at])
+        if at == name and min(seen) == name:  # told once for each circle
             way = " > ".join([*seen, at])
             yield Problem("flow.endless", file=flow.file, line=flow.line("node", name), node=name, way=way)
 

@@ -68,6 +68,8 @@ def load(text: str, file: str) -> Flow:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Problem("flow.not_toml", file=file, reason=str(error)) from error
+    except RecursionError as error:
+        raise Problem("flow.not_toml", file=file, reason="lists in lists without end") from error
     lines = line_numbers(text)
     for section in document:
         if section not in ("flow", "node"):
@@ -97,7 +99,7 @@ def line_numbers(text: str) -> dict[tuple[str, ...], int]:
     """Where each table and each key stands, by its path; lines count from 1."""
     found: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         header = _HEADER.match(line)
         if header:
             table = _path(header[1])
@@ -114,9 +116,10 @@ def _path(text: str) -> tuple[str, ...]:
 
 
 def _problem(key: str, file: str, lines: Lines, path: tuple[str, ...], **fields: str | int | float) -> Problem:
-    while path and path not in lines:
+    while path and not any(known[: len(path)] == path for known in lines):
         path = path[:-1]
-    return Problem(key, file=file, line=lines.get(path, 1), **fields)
+    line = min((number for known, number in lines.items() if path and known[: len(path)] == path), default=1)
+    return Problem(key, file=file, line=lines.get(path, line), **fields)
 
 
 def _table(value: object, file: str, lines: Lines, path: tuple[str, ...]) -> dict[str, Any]:
@@ -156,7 +159,7 @@ def _node(name: str, table: object, file: str, lines: Lines) -> Node:
     if not _NAME.fullmatch(name):
         raise _problem("flow.bad_name", file, lines, path, name=name)
     kind = table.get("kind")
-    if kind not in _SETTINGS:
+    if not isinstance(kind, str) or kind not in _SETTINGS:
         known = ", ".join(_SETTINGS)
         raise _problem("flow.unknown_kind", file, lines, (*path, "kind"), node=name, found=str(kind), known=known)
     settings = _SETTINGS[kind]

@@ -28,7 +28,7 @@ class Walk:
         self._name = ""
         self._plays = 0
         self._saying = 0  # the play that is on, 0 for none
-        self._ahead: deque[str] = deque(maxlen=MOST_AHEAD)
+        self._ahead: deque[str] = deque()
         self._attempts = 0
         self._tries = 0
         self._may_record = False
@@ -125,13 +125,17 @@ class Walk:
                 self.deadline = None
                 return [*self._hush(), *self._chosen(node, digit, now)]
             case Say(next=following):
-                self._ahead.append(digit)
+                self._keep(digit)
                 return [*self._hush(), *self._enter(following, now)]
             case Notice():
-                self._ahead.append(digit)
+                self._keep(digit)
                 return []
             case Goto() | Call() | HangUp() | None:
                 return []
+
+    def _keep(self, digit: str) -> None:
+        if len(self._ahead) < MOST_AHEAD:
+            self._ahead.append(digit)
 
     def _said(self, play: int, is_whole: bool, now: float) -> list[Command]:
         if play != self._saying:

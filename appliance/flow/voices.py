@@ -116,19 +116,18 @@ def _linear(content: bytes, file: str) -> bytes:
         with wave.open(io.BytesIO(content)) as opened:
             width, channels, rate = opened.getsampwidth(), opened.getnchannels(), opened.getframerate()
             frames = opened.readframes(1 << 26)  # a stream's header may claim more than there is
-    except (wave.Error, EOFError) as error:
+        if width == 1:
+            frames = audioop.bias(frames, 1, -128)  # WAV keeps 8-bit samples unsigned
+        frames = audioop.lin2lin(frames, width, 2)
+        if channels == 2:
+            frames = audioop.tomono(frames, 2, 0.5, 0.5)
+        elif channels != 1:
+            raise Problem("flow.bad_recording", file=file, reason=f"{channels} channels")
+        if rate > RATE:
+            frames = _low_passed(frames, rate)
+        return audioop.ratecv(frames, 2, 1, rate, RATE, None)[0] if rate != RATE else frames
+    except (wave.Error, EOFError, audioop.error) as error:
         raise Problem("flow.bad_recording", file=file, reason=str(error)) from error
-    if width != 2:
-        frames = (
-            audioop.lin2lin(frames, width, 2) if width != 1 else audioop.lin2lin(audioop.bias(frames, 1, -128), 1, 2)
-        )
-    if channels == 2:
-        frames = audioop.tomono(frames, 2, 0.5, 0.5)
-    elif channels != 1:
-        raise Problem("flow.bad_recording", file=file, reason=f"{channels} channels")
-    if rate > RATE:
-        frames = _low_passed(frames, rate)
-    return audioop.ratecv(frames, 2, 1, rate, RATE, None)[0] if rate != RATE else frames
 
 
 def _low_passed(frames: bytes, rate: int) -> bytes:

@@ -131,11 +131,13 @@ def parse_uri(text: str) -> Uri:
         return Uri("tel", number, "", 0)
     if scheme not in ("sip", "sips"):
         raise ValueError("scheme")
-    rest, _, asked = rest.partition("?")
-    user, at, host_part = rest.rpartition("@")
-    if at and not user:
+    user, at, place = rest.partition("@")  # a user part may hold ; and ? (RFC 3261, 25.1) but no @
+    if not at:
+        user, place = "", rest
+    elif not user:
         raise ValueError("empty user")
-    host_part, *parameters = host_part.split(";")
+    place, _, asked = place.partition("?")
+    host_part, *parameters = place.split(";")
     host, port = _host_and_port(host_part)
     return Uri(scheme, user, host, port, _parameters(parameters), asked)
 

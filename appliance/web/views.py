@@ -73,7 +73,10 @@ class FindingRow:
 
 def trunks(snapshot: Snapshot, language: Language) -> list[Party]:
     return [
-        Party(each.name, State(_word("trunk", each.state, language), _TRUNK_TONES.get(each.state, IDLE), each.detail))
+        Party(
+            each.name,
+            State(_word(f"web.trunk_{each.state}", language), _TRUNK_TONES.get(each.state, IDLE), each.detail),
+        )
         for each in snapshot.trunks
     ]
 
@@ -92,7 +95,7 @@ def phones(snapshot: Snapshot, language: Language) -> list[Party]:
 
 
 def media(snapshot: Snapshot, language: Language) -> State:
-    return State(_word("media", snapshot.media, language), _MEDIA_TONES.get(snapshot.media, IDLE))
+    return State(_word(f"web.media_{snapshot.media}", language), _MEDIA_TONES.get(snapshot.media, IDLE))
 
 
 def calls(snapshot: Snapshot, language: Language) -> list[CallRow]:
@@ -104,9 +107,9 @@ def _call(call: CallNow, now: int, language: Language) -> CallRow:
         customer=digits(call.customer, language) or messages.text("web.hidden", language),
         line=call.line,
         agent=call.agent,
-        state=State(_word("state", call.state, language), _CALL_TONES.get(call.state, IDLE)),
+        state=State(_word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),
         recording=State(
-            _word("recording_now", call.recording, language),
+            _word(f"web.recording_now_{call.recording}", language),
             {"live": GOOD, "refused": BAD}.get(call.recording, IDLE),
         ),
         since_ms=call.since_utc_ms,
@@ -129,11 +132,11 @@ def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow
         customer=digits(_number(one), language) or hidden if shows_numbers and not one.is_withheld else hidden,
         line=one.line or one.trunk,
         agent=one.agent,
-        outcome=State(_word("outcome", outcome, language), _OUTCOME_TONES.get(outcome, BUSY)),
+        outcome=State(_word(f"web.outcome_{outcome}", language), _OUTCOME_TONES.get(outcome, BUSY)),
         waited=calendar.length(one.waiting_ms, language),
         talked=calendar.length(one.talking_ms + one.hold_ms, language),
         clarity="" if clarity is None else digits(clarity, language),
-        recording=State(_word("recording", word or "none", language), _RECORDING_TONES.get(word, BAD)),
+        recording=State(_word(f"web.recording_{word or 'none'}", language), _RECORDING_TONES.get(word, BAD)),
     )
 
 
@@ -154,7 +157,6 @@ def counters(snapshot: Snapshot, language: Language) -> list[tuple[str, str]]:
     return [(name, digits(count, language)) for name, count in sorted(snapshot.counters.items())]
 
 
-def _word(kind: str, value: str, language: Language) -> str:
+def _word(key: str, language: Language) -> str:
     """The text for a word of another room; the word itself where a newer one is not known here."""
-    key = f"web.{kind}_{value}"
-    return messages.text(key, language) if key in messages.catalogue(language) else value
+    return messages.text(key, language) if key in messages.catalogue(language) else key.rpartition("_")[2]

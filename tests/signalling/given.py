@@ -133,7 +133,7 @@ class Bench:
         self.heart = Heart(
             settings,
             self.all_events.append,
-            lambda data, peer: self.sent.append((wire.parse(data), peer)),
+            lambda data, peer: self.sent.append((_sent(data), peer)),
             lambda: next(legs),
             random.Random(seed),
             self.guard,
@@ -205,6 +205,16 @@ class Bench:
         """Whether nothing is left of any call."""
         transactions = self.heart.transactions
         return not self.heart.legs and not len(transactions) and not len(transactions.timers)
+
+
+def _sent(data: bytes) -> wire.Message:
+    """What went out, parsed; a refusal repeats what it refuses (a bad CSeq) and may be as unreadable as that."""
+    try:
+        return wire.parse(data)
+    except wire.Refusal:
+        version, code, reason = data.partition(b"\r\n")[0].decode("utf-8", "surrogateescape").split(" ", 2)
+        assert version == "SIP/2.0" and int(code) >= 400, data
+        return wire.Response(int(code), reason, wire.Headers())
 
 
 def tag_of(message: wire.Message) -> str:

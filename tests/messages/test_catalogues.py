@@ -1,89 +1,106 @@
-"""The two catalogues and the code hold each other: every key that is used is written, in both languages, and used."""
+"""The code and both catalogues hold the same keys, and every text gets the fields it needs."""
 
 from __future__ import annotations
 
-import ast
 import re
-import string
+import tomllib
 from pathlib import Path
 
+import pytest
+
 from appliance import messages
+from appliance.errors import Problem
+from appliance.messages import LANGUAGES, Language, catalogue
+from tests.messages.uses import PACKAGE, ROOMS, placeholders, uses
 
-PACKAGE = Path(messages.__file__).parent.parent
-KEY = re.compile(r"[a-z]+\.[a-z_]+[a-z0-9_]*")
-
-
-def placeholders(entry: str | dict[str, str]) -> list[set[str]]:
-    texts = [entry] if isinstance(entry, str) else [entry["what"], entry["do"]]
-    return [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in texts]
+ENGLISH, PERSIAN = catalogue("en"), catalogue("fa")
+USES = uses()
 
 
-def strings_in_code() -> tuple[set[str], set[str]]:
-    """Every constant that looks like a key, and every beginning of one that is put together."""
-    whole, beginnings = set(), set()
-    for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and KEY.fullmatch(node.value):
-                whole.add(node.value)
-            if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
-                start = str(node.values[0].value)
-                if re.fullmatch(r"[a-z]+\.[a-z_]*", start):
-                    beginnings.add(start)
-    return whole, beginnings
+def test_both_languages_have_the_same_keys_in_the_same_files() -> None:
+    assert sorted(file.stem for file in (PACKAGE / "messages" / "fa").glob("*.toml")) == ROOMS
+    assert sorted(set(ENGLISH) ^ set(PERSIAN)) == []
 
 
-def keys_in_templates() -> set[str]:
-    found = set()
-    for file in (PACKAGE / "web" / "templates").glob("*.html"):
-        found |= {f"web.{key}" for key in re.findall(r"_\('([a-z_]+)'", file.read_text(encoding="utf-8"))}
-    return found
+def test_every_key_in_the_code_has_a_text() -> None:
+    assert sorted({f"{use.where}: {use.key}" for use in USES.keys if use.key not in ENGLISH}) == []
 
 
-def raised() -> set[str]:
-    """Keys of every Problem that the code makes."""
-    found = set()
-    for file in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
-                first = node.args[0] if node.args else None
-                if isinstance(first, ast.Constant):
-                    found.add(str(first.value))
-    return found
+def test_every_beginning_of_a_key_in_the_code_has_texts() -> None:
+    assert [use for use in USES.prefixes if not any(key.startswith(use.key) for key in ENGLISH)] == []
 
 
-def test_both_languages_have_the_same_keys_of_the_same_kind_with_the_same_placeholders() -> None:
-    english, persian = messages.catalogue("en"), messages.catalogue("fa")
-    assert english.keys() == persian.keys()
-    for key, entry in english.items():
-        assert isinstance(entry, str) == isinstance(persian[key], str), key
-        assert placeholders(entry) == placeholders(persian[key]), key
+def test_every_text_is_used_somewhere() -> None:
+    used = {use.key for use in USES.keys}
+    prefixes = tuple(use.key for use in USES.prefixes if not use.key.endswith("."))
+    assert sorted(key for key in ENGLISH if key not in used and not key.startswith(prefixes)) == []
 
 
-def test_every_problem_that_the_code_makes_is_written_as_what_and_do() -> None:
-    catalogue = messages.catalogue("en")
-    missing = sorted(key for key in raised() if not isinstance(catalogue.get(key), dict))
-    assert missing == []
-
-
-def test_every_label_of_the_page_is_written() -> None:
-    catalogue = messages.catalogue("en")
-    assert sorted(key for key in keys_in_templates() if not isinstance(catalogue.get(key), str)) == []
-
-
-def test_nothing_is_written_that_nobody_says() -> None:
-    whole, beginnings = strings_in_code()
-    used = whole | keys_in_templates()
-    unused = [
-        key
-        for key in messages.catalogue("en")
-        if key not in used and not any(key.startswith(start) for start in beginnings if len(start) > 5)
+def test_every_text_gets_the_fields_it_needs_where_it_is_used() -> None:
+    short = [
+        f"{use.where}: {use.key} lacks {sorted(missing)}"
+        for use in USES.keys
+        if use.fields is not None and use.key in ENGLISH and (missing := placeholders(ENGLISH[use.key]) - use.fields)
     ]
-    assert unused == []
+    assert sorted(set(short)) == []
 
 
-def test_persian_texts_are_persian() -> None:
-    for key, entry in messages.catalogue("fa").items():
+def test_both_languages_use_the_same_fields() -> None:
+    different = {key for key, entry in ENGLISH.items() if placeholders(entry) != placeholders(PERSIAN[key])}
+    assert sorted(different) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_entry_is_a_text_or_says_what_is_wrong_and_what_to_do(language: Language) -> None:
+    for key, entry in catalogue(language).items():
+        assert isinstance(entry, str) or set(entry) == {"what", "do"}, key
+        assert isinstance(entry, dict) == isinstance(ENGLISH[key], dict), key
         for text in [entry] if isinstance(entry, str) else entry.values():
-            letters = re.sub(r"\{[^}]*\}", "", text)
-            assert re.search("[\u0600-\u06ff]", letters) or not re.search("[a-z]{4}", letters), key
-            assert "ي" not in text and "ك" not in text, f"{key}: Arabic letters in a Persian text"
+            assert text.strip() and text == text.rstrip() and "\n" not in text, key
+
+
+def test_persian_texts_are_persian_and_spelled_in_one_way() -> None:
+    for key, entry in PERSIAN.items():
+        for text in [entry] if isinstance(entry, str) else entry.values():
+            assert not re.search("[يكىة]", text), f"{key}: Arabic letters: {text}"
+            words = re.sub(r"\{[^}]*\}", "", text)
+            assert re.search("[آ-ی]", text) or not re.search("[a-z]{4,}", words), f"{key}: not Persian: {text}"
+
+
+def test_no_key_stands_twice_in_a_file() -> None:
+    for file in sorted((PACKAGE / "messages").glob("*/*.toml")):
+        tomllib.loads(Path(file).read_text(encoding="utf-8"))  # raises on a key that stands twice
+
+
+def test_a_problem_becomes_two_lines_in_each_language() -> None:
+    problem = Problem("cli.choice", command="pasokh", argument="--law", value="x", known="PCMA, PCMU")
+    assert messages.problem_lines(problem, "en") == (
+        "pasokh: --law cannot be x",
+        "Choose one of: PCMA, PCMU",
+    )
+    assert all("PCMA" in line or "--law" in line for line in messages.problem_lines(problem, "fa"))
+
+
+def test_a_label_is_no_problem_and_a_problem_is_no_label() -> None:
+    with pytest.raises(KeyError):
+        messages.text("cli.choice", "en")
+    with pytest.raises(KeyError):
+        messages.problem_lines(Problem("web.title"), "en")
+
+
+@pytest.mark.parametrize(
+    ("own", "configured", "system", "expected"),
+    [
+        ("fa", "en", "en_GB.UTF-8", "fa"),
+        ("", "fa", "en_GB.UTF-8", "fa"),
+        ("", None, "fa_IR.UTF-8", "fa"),
+        ("de", None, "C.UTF-8", "en"),
+        ("", None, "", "en"),
+    ],
+)
+def test_the_language_is_the_first_of_ours_configured_and_system(
+    own: str, configured: Language | None, system: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASOKH_LANG", own)
+    monkeypatch.setenv("LANG", system)
+    assert messages.chosen_language(configured) == expected

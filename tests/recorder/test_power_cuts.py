@@ -159,7 +159,7 @@ def test_a_writer_that_fills_files_before_the_journal_is_durable_is_caught_and_t
     if is_hasty:
         monkeypatch.setattr(live, "Journal", Hasty)
     # Twelve calls fill the journal so fast that it does not hold the open chunk any more, or its replay would mend it.
-    run = a_run(tmp_path / "box", WIDE_PLAN, seconds=5, segment_bytes=190_000)
+    run = a_run(tmp_path / "box", WIDE_PLAN, seconds=6, segment_bytes=190_000)
     assert is_caught(run, tmp_path) == is_hasty
 
 

@@ -1,7 +1,7 @@
 """A process that records until it is killed: ``python -m tests.recorder.writing_process DATA PROGRESS``.
 
-PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit in seconds (the one under way
-counts), and when each recording began, all of the machine's monotonic clock. The first recording is closed
+PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit or longest pause of the loop in
+seconds (a commit under way counts), and when each recording began, all of the machine's monotonic clock. The first recording is closed
 after two seconds.
 """
 
@@ -35,7 +35,8 @@ def main(data: Path, progress: Path) -> None:
         live = recorder.start(named(number), f"s{number}", "PCMA", "c", 1, "k", "{}", began[-1])
         assert isinstance(live, LiveRecording), live
         voices.append(Voice(live, number))
-    following = idle_at = clock.monotonic() + 0.01
+    following = idle_at = before = clock.monotonic() + 0.01
+    slowest = 0.0
     while True:
         time.sleep(max(0.0, following - clock.monotonic()))
         now = clock.monotonic()
@@ -50,7 +51,9 @@ def main(data: Path, progress: Path) -> None:
         recorder.take_events()
         if not recorder.journal.pending_batches:
             idle_at = now
-        shared[:] = PROGRESS.pack(now, max(recorder.commit_p99_ms / 1000, now - idle_at), *began)
+        slowest = max(slowest, recorder.commit_p99_ms / 1000, now - before)
+        before = now
+        shared[:] = PROGRESS.pack(now, max(slowest, now - idle_at), *began)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A process that records until it is killed: ``python -m tests.recorder.writing_process DATA PROGRESS``.
 
-PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit or longest pause of the loop in
-seconds (a commit under way counts), and when each recording began, all of the machine's monotonic clock. The first recording is closed
-after two seconds.
+PROGRESS is a file of doubles: when the last packets were handed over, the slowest commit (one under way counts) or
+longest pause of the loop in seconds, and when each recording began, all of the machine's monotonic clock. The first
+recording is closed after two seconds.
 """
 
 from __future__ import annotations

@@ -132,15 +132,9 @@ class Loopback:
                     self._soon(lambda: self._end(leg, port.HungUp(leg, Cause.ENDED_HERE, code)))
             case port.HangUp(leg, cause, _):
                 if leg in self._legs:
-                    self._soon(lambda: self._end(leg, self._last(leg, cause)))
+                    self._soon(lambda: self._end(leg, port.HungUp(leg, cause)))
             case port.Ring() | port.Progress() | port.Hold() | port.Resume() | port.Check() | port.EndOrphan():
                 pass
-
-    def _last(self, leg: str, cause: Cause) -> port.Event:
-        known = self._legs.get(leg)
-        if known is not None and known.is_ours and not known.is_answered:
-            return port.Refused(leg, 487, "Request Terminated", None)
-        return port.HungUp(leg, cause)
 
     def _answered(self, leg: str, description: sdp.Description) -> None:
         known = self._legs.get(leg)

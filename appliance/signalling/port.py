@@ -181,7 +181,7 @@ class DigitPressed:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """A leg that came in, or was answered, has ended. ``code`` is the SIP status that said so, or 0."""
+    """A leg that came in, was answered, or was given up by its owner, has ended; ``code``: the SIP status, or 0."""
 
     leg: Leg
     cause: Cause

@@ -5,17 +5,22 @@
   if (!live) return;
   const persian = document.documentElement.lang === "fa";
   const digits = (text) => (persian ? text.replace(/\d/g, (d) => "۰۱۲۳۴۵۶۷۸۹"[d]) : text);
-  const source = new EventSource(live.dataset.url);
-  source.onmessage = (event) => {
-    document.body.classList.remove("lost");
-    for (const [name, html] of Object.entries(JSON.parse(event.data))) {
-      const place = document.getElementById(name);
-      if (place) place.innerHTML = html;
-    }
-    count();
+  const connect = () => {
+    const source = new EventSource(live.dataset.url);
+    source.onmessage = (event) => {
+      document.body.classList.remove("lost");
+      for (const [name, html] of Object.entries(JSON.parse(event.data))) {
+        const place = document.getElementById(name);
+        if (place) place.innerHTML = html;
+      }
+      count();
+    };
+    source.onerror = () => {
+      document.body.classList.add("lost");
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 1000); // refused: the box is starting
+    };
+    source.addEventListener("gone", () => { source.close(); location.assign("/sign-in"); });
   };
-  source.onerror = () => document.body.classList.add("lost");
-  source.addEventListener("gone", () => { source.close(); location.assign("/sign-in"); });
   const count = () => {
     for (const cell of document.querySelectorAll("[data-since]")) {
       const seconds = Math.max(0, Math.round((Date.now() - Number(cell.dataset.since)) / 1000));
@@ -23,4 +28,5 @@
     }
   };
   setInterval(count, 1000);
+  connect();
 })();

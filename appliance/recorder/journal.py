@@ -376,13 +376,15 @@ class Journal:
         """
         with self._lock:
             dirty, segment.dirty = segment.dirty, set()
-        if all(list(map(self._sync, dirty))):
+        # A file that is not open any more was synced when it was moved.
+        descriptors = [descriptor for key in dirty if (descriptor := self._files.get(key)) is not None]
+        if self._sync(descriptors):
             segment.freed += 1
 
     def _move(self, recording: bytes) -> None:
         """A closed recording leaves live/ once its files are durable."""
         keys = [(recording, kind) for kind in range(len(SUFFIXES))]
-        if not all(list(map(self._sync, keys))) or not self._insist(lambda: self._rename(recording)):
+        if not self._sync([self._files[key] for key in keys]) or not self._insist(lambda: self._rename(recording)):
             return
         for key in keys:
             self._disk.close(self._files.pop(key))
@@ -396,13 +398,10 @@ class Journal:
         self._disk.sync_folder(self._kept)
         self._disk.sync_folder(self._live)
 
-    def _sync(self, key: Key) -> bool:
-        """True where the file is durable; one that is not open any more was synced when it was moved."""
-        descriptor = self._files.get(key)
-        if descriptor is None:
-            return True
+    def _sync(self, descriptors: list[int]) -> bool:
+        """True where all of these files are durable."""
         try:
-            self._disk.sync(descriptor)
+            self._disk.sync_many(descriptors, self._live)
         except OSError as error:
             self._is_damaged = True
             self._failed(error)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -67,6 +67,10 @@ class RecordingDisk(RealDisk):
         with self._lock:
             if not self._forgets_sync:
                 self._note("sync", self._name(descriptor))
+
+    def sync_many(self, descriptors: Sequence[int], folder: Path) -> None:
+        for descriptor in descriptors:
+            self.sync(descriptor)
 
     def sync_folder(self, path: Path) -> None:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,35 @@ def test_a_recording_whose_seal_is_unreadable_is_kept_for_its_owner(tmp_path: Pa
     assert found.state == "recovered" and found.body_bytes == 0
     assert (tmp_path / "kept" / (named(1) + ".body")).read_bytes() == bytes(5000)
     assert reading.verify(tmp_path / "kept" / named(1)).state == "damaged"
+
+
+def test_a_file_that_cannot_be_synced_keeps_its_journal_and_refuses_new_recordings(tmp_path: Path) -> None:
+    class Failing(RealDisk):
+        def sync_many(self, descriptors: Sequence[int], folder: Path) -> None:
+            raise OSError(errno.EIO, "lost")
+
+    box = Box(tmp_path, disk=Failing())
+    voice = box.start(1)
+    box.run(2)
+    box.stop(1)
+    box.run(3)
+    assert refusal(box.recorder) == "recorder.write_failed"
+    box.close()
+    assert len(recovery.dirty_folders(tmp_path / "journal")) == 1
+    again = Box(tmp_path)
+    again.wait_for(Sealed)
+    opened = reading.open_recording(tmp_path / "kept" / named(1), CLASSIC)
+    assert opened.is_closed and opened.stereo == voice.stereo()
+    again.close()
+
+
+def test_many_files_are_synced_by_their_file_system_and_its_errors_are_told(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        disk = RealDisk()
+        disk.sync_many([file.fileno()], tmp_path)
+        disk.sync_many([file.fileno()] * 100, tmp_path)
+        with pytest.raises(OSError, match="nowhere"):
+            disk.sync_many([file.fileno()] * 100, tmp_path / "nowhere")
 
 
 def test_commits_are_timed(tmp_path: Path) -> None:

@@ -75,9 +75,9 @@ class _Retire:
 
 @dataclass(frozen=True, slots=True)
 class _Finish:
-    """All bytes of a closed recording are written to its files: sync and move them."""
+    """All bytes of these closed recordings are written to their files: sync and move them."""
 
-    recording: bytes
+    recordings: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +274,8 @@ class Journal:
         self.notices.append(Committed(batch.number, self._monotonic() - batch.began))
         if batch.pieces:
             self._follow(batch.pieces[-1])
-        self._behind.extend(_Finish(recording) for recording in batch.finished)
+        if batch.finished:
+            self._behind.append(_Finish(tuple(batch.finished)))
         if batch.finished or batch.fills_files or batch.number % BEHIND_BATCHES == 0:
             self._write_behind()
             if not self._behind:
@@ -365,8 +366,8 @@ class Journal:
             match chore:
                 case _Retire(index):
                     self._free(self._segments[index])
-                case _Finish(recording):
-                    self._move(recording)
+                case _Finish(recordings):
+                    self._move(recordings)
 
     def _free(self, segment: _Segment) -> None:
         """Once the files behind a segment are synced it may be written anew.
@@ -381,20 +382,21 @@ class Journal:
         if self._sync(descriptors):
             segment.freed += 1
 
-    def _move(self, recording: bytes) -> None:
-        """A closed recording leaves live/ once its files are durable."""
-        keys = [(recording, kind) for kind in range(len(SUFFIXES))]
-        if not self._sync([self._files[key] for key in keys]) or not self._insist(lambda: self._rename(recording)):
+    def _move(self, recordings: tuple[bytes, ...]) -> None:
+        """Closed recordings leave live/ once their files are durable; all of one batch share two folder syncs."""
+        keys = [(recording, kind) for recording in recordings for kind in range(len(SUFFIXES))]
+        if not self._sync([self._files[key] for key in keys]) or not self._insist(lambda: self._rename(recordings)):
             return
         for key in keys:
             self._disk.close(self._files.pop(key))
-        self.notices.append(Finished(recording))
+        self.notices.extend(Finished(recording) for recording in recordings)
 
-    def _rename(self, recording: bytes) -> None:
-        for suffix in SUFFIXES:
-            name = recording.hex() + suffix
-            if (self._live / name).exists():
-                self._disk.rename(self._live / name, self._kept / name)
+    def _rename(self, recordings: tuple[bytes, ...]) -> None:
+        for recording in recordings:
+            for suffix in SUFFIXES:
+                name = recording.hex() + suffix
+                if (self._live / name).exists():
+                    self._disk.rename(self._live / name, self._kept / name)
         self._disk.sync_folder(self._kept)
         self._disk.sync_folder(self._live)
 

@@ -42,8 +42,8 @@ def settings() -> str:
     parts = [
         "# Settings",
         _paragraph(
-            "Written by `make docs` from the code; a test compares. All of them stand in `pasokh.toml`; double brackets",
-            "mean that a table may stand several times. Services read the file when they start: a change needs a",
+            "Written by `make docs` from the code; a test compares. All of them stand in `pasokh.toml`; double",
+            "brackets mean that a table may stand several times. Services read the file when they start: a change needs a",
             "restart. Secrets (`trunk-NAME`, `phone-NAME`) are files in `secrets_folder`, never settings.",
             "`pasokh check` reads the file and says what is wrong, in two lines, without starting anything.",
         ),

@@ -95,6 +95,13 @@ def test_the_units_and_the_settings_mean_the_same_folders() -> None:
     assert {box.data_folder, box.run_folder, box.secrets_folder} <= set(folders())
 
 
+@pytest.mark.parametrize("name", UNITS)
+def test_a_service_that_ends_is_started_again_for_ever_and_is_back_within_seconds(name: str) -> None:
+    assert _Unit(name).last("Restart") == "always"
+    assert _Unit(name).last("RestartSec") in ("500ms", "1")
+    assert "StartLimitIntervalSec=0\n" in (FOLDER / name).read_text().partition("[Service]")[0]
+
+
 def test_every_user_of_a_unit_is_made() -> None:
     made = re.findall(r"^u (\S+) (\d+):800", (FOLDER / "pasokh.sysusers.conf").read_text(), re.MULTILINE)
     assert {user for user, _ in made} == {_Unit(name).last("User") for name in UNITS}

@@ -65,8 +65,10 @@ class TrunkRegistration:
 
     def answered(self, response: Response, now: float) -> tuple[Request | None, TrunkChanged | None]:
         """What to send next, and whether the trunk's state changed."""
-        if response.code < 200 or self._is_stopped:
+        if response.code < 200:
             return None, None
+        if self._is_stopped:
+            return self._last_again(response), None
         if response.code < 300:
             return None, self._registered(response, now)
         if response.code in (401, 407) and self._answers is not None:
@@ -91,6 +93,17 @@ class TrunkRegistration:
         was_up, self._is_stopped, self._next_at = self.state is TrunkState.UP, True, None
         self.state = TrunkState.STOPPED
         return self._register(0) if was_up else None
+
+    def _last_again(self, response: Response) -> Request | None:
+        """Taking it back is challenged like everything else."""
+        header = None
+        if response.code in (401, 407) and self._answers is not None:
+            header = self._answers.answer(response, "REGISTER", self._uri)
+        if header is None:
+            return None
+        request = self._register(0)
+        request.headers.add(*header)
+        return request
 
     def _register(self, seconds: int) -> Request:
         self._cseq += 1

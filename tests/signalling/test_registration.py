@@ -137,3 +137,14 @@ def test_at_the_end_a_registration_is_taken_back_and_answers_change_nothing() ->
     assert ours.answered(answer(last, 200), 1) == (None, None)
     assert ours.unanswered(1) is None
     assert registration().stop() is None
+
+
+def test_taking_it_back_answers_a_challenge_too() -> None:
+    ours = registration()
+    ours.answered(answer(asked(ours, 0), 200), 0)
+    last = ours.stop()
+    assert last is not None
+    last.headers.add("via", "SIP/2.0/UDP 192.0.2.1;branch=z")
+    again, changed = ours.answered(answer(last, 401, CHALLENGE.format("9")), 1)
+    assert again is not None and "authorization" in again.headers and changed is None
+    assert again.headers.get("contact") == f"<{CONTACT}>;expires=0"

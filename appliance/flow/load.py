@@ -52,6 +52,14 @@ _MAKE: dict[str, type[Any]] = {
     "call": Call,
     "hangup": HangUp,
 }
+_NEEDS = {
+    "text": "flow.needs_text",
+    "prompts": "flow.needs_prompts",
+    "texts": "flow.needs_texts",
+    "seconds": "flow.needs_number",
+    "count": "flow.needs_whole_number",
+    "keys": "flow.needs_keys",
+}
 _FIELDS = {"prompt": "prompts", "wrong_prompt": "wrong_prompts", "timeout_prompt": "timeout_prompts"}
 _FLOW_SETTINGS = ("name", "start", "languages", "needs_notice")
 _BOUNDS = {"timeout_seconds": (1, 60), "ring_seconds": (3, 300), "whole_seconds": (3, 3600), "attempts": (1, 10)}
@@ -126,7 +134,7 @@ def _table(value: object, file: str, lines: Lines, path: tuple[str, ...]) -> dic
     if value is None:
         raise _problem("flow.missing_section", file, lines, (), section=".".join(path))
     if not isinstance(value, dict):
-        raise _problem("flow.wrong_type", file, lines, path, setting=".".join(path), expected="table")
+        raise _problem("flow.needs_table", file, lines, path, setting=".".join(path))
     return value
 
 
@@ -148,14 +156,14 @@ def _needs_notice(about: Mapping[str, Any], file: str, lines: Lines) -> bool:
     needs = about.get("needs_notice", True)
     if not isinstance(needs, bool):
         path = ("flow", "needs_notice")
-        raise _problem("flow.wrong_type", file, lines, path, setting="needs_notice", expected="true or false")
+        raise _problem("flow.needs_choice", file, lines, path, setting="needs_notice")
     return needs
 
 
 def _node(name: str, table: object, file: str, lines: Lines) -> Node:
     path = ("node", name)
     if not isinstance(table, dict):
-        raise _problem("flow.wrong_type", file, lines, path, setting=f"node.{name}", expected="table")
+        raise _problem("flow.needs_table", file, lines, path, setting=f"node.{name}")
     if not _NAME.fullmatch(name):
         raise _problem("flow.bad_name", file, lines, path, name=name)
     kind = table.get("kind")
@@ -207,15 +215,7 @@ def _value(
         case "keys", dict() if value:
             return _keys(node, value, file, lines, where)
         case _:
-            words = {
-                "text": "text",
-                "prompts": "prompt or list of prompts",
-                "texts": "list of texts",
-                "seconds": "number",
-                "count": "whole number",
-                "keys": "table of keys",
-            }
-            raise _problem("flow.wrong_type", file, lines, where, setting=label, expected=words[expected])
+            raise _problem(_NEEDS[expected], file, lines, where, setting=label)
 
 
 def _keys(node: str, table: Mapping[str, Any], file: str, lines: Lines, where: tuple[str, ...]) -> dict[str, str]:
@@ -224,5 +224,5 @@ def _keys(node: str, table: Mapping[str, Any], file: str, lines: Lines, where: t
             raise _problem("flow.bad_key", file, lines, (*where, key), node=node, found=key)
         if not isinstance(target, str):
             setting = f"node.{node}.keys.{key}"
-            raise _problem("flow.wrong_type", file, lines, (*where, key), setting=setting, expected="text")
+            raise _problem("flow.needs_text", file, lines, (*where, key), setting=setting)
     return dict(table)

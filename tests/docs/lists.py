@@ -43,7 +43,7 @@ def settings() -> str:
         "# Settings",
         _paragraph(
             "Written by `make docs` from the code; a test compares. All of them stand in `pasokh.toml`; double",
-            "brackets mean that a table may stand several times. Services read the file when they start: a change needs a",
+            "brackets mean that a table may stand several times. Services read it when they start: a change needs a",
             "restart. Secrets (`trunk-NAME`, `phone-NAME`) are files in `secrets_folder`, never settings.",
             "`pasokh check` reads the file and says what is wrong, in two lines, without starting anything.",
         ),

@@ -44,22 +44,22 @@ WRONG = [
     ("ring_seconds = 20", "ring_second = 20", "flow.unknown_key", "ring_second"),
     ("ring_seconds = 20", "ring_seconds = 2", "flow.out_of_range", "ring_seconds"),
     ("ring_seconds = 20", "ring_seconds = nan", "flow.out_of_range", "ring_seconds"),
-    ("ring_seconds = 20", "ring_seconds = true", "flow.wrong_type", "ring_seconds"),
-    ("ring_seconds = 20", 'ring_seconds = "20"', "flow.wrong_type", "ring_seconds"),
+    ("ring_seconds = 20", "ring_seconds = true", "flow.needs_number", "ring_seconds"),
+    ("ring_seconds = 20", 'ring_seconds = "20"', "flow.needs_number", "ring_seconds"),
     ("attempts = 3", "attempts = 2.5", "flow.out_of_range", "attempts"),
     ("attempts = 3", "attempts = 0", "flow.out_of_range", "attempts"),
     ("timeout_seconds = 5\n", "", "flow.no_timeout", "[node.main]"),
     ("timeout_seconds = 5", "timeout_seconds = 600", "flow.out_of_range", "timeout_seconds"),
     ('on_failure = "bye"\n', "", "flow.missing_key", "[node.main]"),
     ('on_nobody = "sorry"\n', "", "flow.missing_key", "[node.sales]"),
-    ('prompt = "choices"', "prompt = []", "flow.wrong_type", "prompt = []"),
-    ('prompt = "choices"', 'prompt = ""', "flow.wrong_type", 'prompt = ""'),
-    ('prompt = "choices"', "prompt = [1]", "flow.wrong_type", "prompt = [1]"),
-    ('agents = ["sara", "reza"]', 'agents = "sara"', "flow.wrong_type", "agents"),
+    ('prompt = "choices"', "prompt = []", "flow.needs_prompts", "prompt = []"),
+    ('prompt = "choices"', 'prompt = ""', "flow.needs_prompts", 'prompt = ""'),
+    ('prompt = "choices"', "prompt = [1]", "flow.needs_prompts", "prompt = [1]"),
+    ('agents = ["sara", "reza"]', 'agents = "sara"', "flow.needs_texts", "agents"),
     ('1 = "sales"', '11 = "sales"', "flow.bad_key", "11"),
     ('1 = "sales"', '"۱" = "sales"', "flow.bad_key", '"۱"'),
-    ('1 = "sales"', "1 = 7", "flow.wrong_type", "1 = 7"),
-    ('1 = "sales"\n2 = "hours"\n9 = "english"\n', "", "flow.wrong_type", "[node.main.keys]"),
+    ('1 = "sales"', "1 = 7", "flow.needs_text", "1 = 7"),
+    ('1 = "sales"\n2 = "hours"\n9 = "english"\n', "", "flow.needs_keys", "[node.main.keys]"),
     ('name = "office"', 'name = "the office"', "flow.bad_name", "name"),
     ('name = "office"', "name = 5", "flow.bad_name", "name"),
     ("[node.hours]", '["node"."opening hours"]', "flow.bad_name", '["node"."opening hours"]'),
@@ -69,7 +69,7 @@ WRONG = [
     ('languages = ["fa", "en"]', "languages = []", "flow.unknown_language", "languages"),
     ('languages = ["fa", "en"]', 'languages = "fa"', "flow.unknown_language", "languages"),
     ('language = "en"', 'language = "de"', "flow.unknown_language", "language ="),
-    ('name = "office"', 'name = "office"\nneeds_notice = "no"', "flow.wrong_type", "needs_notice"),
+    ('name = "office"', 'name = "office"\nneeds_notice = "no"', "flow.needs_choice", "needs_notice"),
     ('name = "office"', 'name = "office"\ncolour = "red"', "flow.unknown_key", "colour"),
     ("[flow]", "[queue]\n\n[flow]", "flow.unknown_section", "[queue]"),
     ("[flow]", "[node.odd.kind]\n\n[flow]", "flow.unknown_kind", "[node.odd.kind]"),
@@ -105,8 +105,8 @@ def test_what_is_no_toml_is_refused_as_such(text: str) -> None:
 def test_a_flow_without_nodes_or_head_is_refused() -> None:
     assert refusal("[node.a]\nkind = 'hangup'").fields["section"] == "flow"
     assert refusal("[flow]\nname = 'x'").fields["section"] == "node"
-    assert refusal("flow = 1").key == "flow.wrong_type"
-    assert refusal("[flow]\nstart = 'a'\n[node]\na = 1").key == "flow.wrong_type"
+    assert refusal("flow = 1").key == "flow.needs_table"
+    assert refusal("[flow]\nstart = 'a'\n[node]\na = 1").key == "flow.needs_table"
 
 
 def test_a_flow_of_megabytes_is_refused_before_it_is_read() -> None:

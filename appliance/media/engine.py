@@ -19,6 +19,7 @@ from appliance.clock import Clock
 from appliance.media import port, rtp
 from appliance.media.prompts import Player, Sounds
 from appliance.media.settings import Media
+from appliance.media.sources import Address
 from appliance.media.stream import Stream
 from appliance.recorder import events as recorded
 from appliance.recorder.live import LiveRecording, Recorder
@@ -51,7 +52,8 @@ class Engine:
         self._poll = poll
         self._tell = tell
         self._sounds = Sounds(prompts)
-        self._sockets: dict[int, tuple[socket.socket, Stream]] = {}
+        self._hearing: dict[int, tuple[Callable[[int], tuple[bytes, Address]], Callable[[bytes, Address, float], None]]]
+        self._hearing = {}  # by descriptor: how to read a socket, and who wants to know
         self._reports: dict[int, tuple[socket.socket, Stream]] = {}
         self._groups: list[dict[str, Stream]] = [{} for _ in range(SLOTS)]
         self._own: dict[str, tuple[socket.socket, socket.socket, int]] = {}  # sockets and group of a stream
@@ -163,7 +165,7 @@ class Engine:
         self.streams[name] = stream
         self._groups[group][name] = stream
         self._own[name] = sound, reports, group
-        self._sockets[sound.fileno()] = sound, stream
+        self._hearing[sound.fileno()] = sound.recvfrom, stream.receive
         self._reports[reports.fileno()] = reports, stream
         self._poll.register(sound.fileno(), select.EPOLLIN)
         self._poll.register(reports.fileno(), select.EPOLLIN)
@@ -219,9 +221,9 @@ class Engine:
         self.bad_packets += stream.refused
         sound, reports, group = self._own.pop(name)
         del self._groups[group][name]
-        for each, table in ((sound, self._sockets), (reports, self._reports)):
+        del self._hearing[sound.fileno()], self._reports[reports.fileno()]
+        for each in (sound, reports):
             self._poll.unregister(each.fileno())
-            del table[each.fileno()]
             each.close()
         self._tell(port.Closed(name, cause))
 
@@ -278,16 +280,24 @@ class Engine:
 
     # Time -------------------------------------------------------------------------------------------------------------
 
-    def drain(self, descriptor: int, now: float) -> bool:
-        """Takes one datagram of a socket that has some; False if the socket is none of ours."""
-        known = self._sockets.get(descriptor)
-        if known is not None:
+    def drain(self, ready: list[tuple[int, int]], now: float) -> list[int]:
+        """Takes one datagram of every socket that has some; returns the descriptors that are none of ours."""
+        others: list[int] = []
+        hearing = self._hearing
+        for descriptor, _ in ready:
+            known = hearing.get(descriptor)
+            if known is None:
+                if not self._drain_report(descriptor, now):
+                    others.append(descriptor)
+                continue
             try:
-                data, address = known[0].recvfrom(2048)
+                data, address = known[0](2048)
             except OSError:  # nothing there after all, or an ICMP error of what we sent
-                return True
-            known[1].receive(data, address, now)
-            return True
+                continue
+            known[1](data, address, now)
+        return others
+
+    def _drain_report(self, descriptor: int, now: float) -> bool:
         known = self._reports.get(descriptor)
         if known is None:
             return False
@@ -300,10 +310,11 @@ class Engine:
 
     def slot(self, number: int, now: float) -> None:
         """The frames of a quarter of the streams."""
+        now_ntp = self._now_ntp
         for stream in list(self._groups[number].values()):
-            stream.tick(now, self._now_ntp)
+            stream.tick(now, now_ntp)
+        self.recorder.tick(now)
         if number == 0:
-            self.recorder.tick(now)
             self.tell_recorder()
             if self._waiting:
                 waiting, self._waiting = self._waiting, []

@@ -15,7 +15,8 @@ HEADER = struct.Struct("!BBHII")
 MAX_PACKET_BYTES = 1500
 MAX_MISORDER = 100  # RFC 3550, appendix A.1
 MAX_DROPOUT = 3000
-REMEMBERED = 64  # sequence numbers below the highest that are told apart as duplicates or late
+REMEMBERED = 62  # sequence numbers below the highest that are told apart as duplicates or late
+SEEN_MASK = (1 << REMEMBERED) - 1
 
 _SENDER = struct.Struct("!IIIIII")  # SSRC, NTP seconds, fraction, RTP time, packets, octets
 _BLOCK = struct.Struct("!IIIIII")  # SSRC, fraction and lost, highest, jitter, last SR, delay
@@ -59,14 +60,14 @@ class Reception:
         "_cycles",
         "_expected_before",
         "_received_before",
-        "_seen",
-        "_transit",
         "duplicated",
         "highest",
         "jitter",
         "late",
         "received",
+        "seen",
         "ssrc",
+        "transit",
     )
 
     def __init__(self) -> None:
@@ -78,8 +79,8 @@ class Reception:
         self.jitter = 0.0  # in samples
         self._base = 0
         self._cycles = 0
-        self._seen = 0  # bit n: the number n below the highest was received
-        self._transit = 0.0
+        self.seen = 0  # bit n: the number n below the highest was received
+        self.transit = 0.0
         self._expected_before = 0
         self._received_before = 0
 
@@ -90,9 +91,9 @@ class Reception:
         self._base = sequence - self.received - lost
         self._cycles = 0
         self.highest = sequence
-        self._seen = 1
+        self.seen = 1
         self.received += 1
-        self._transit = 0.0
+        self.transit = 0.0
 
     def take(self, sequence: int) -> bool:
         """Counts a packet that is not simply the next one; False for a duplicate."""
@@ -104,28 +105,19 @@ class Reception:
             if sequence < self.highest:
                 self._cycles += 0x10000
             self.highest = sequence
-            self._seen = (self._seen << ahead | 1) & ((1 << REMEMBERED) - 1)
+            self.seen = (self.seen << ahead | 1) & SEEN_MASK
         elif ahead <= 0x10000 - MAX_MISORDER:  # so far off that the source has begun anew
             self.begin(self.ssrc, sequence)
             return True
         else:
             behind = 0x10000 - ahead
-            if behind < REMEMBERED and self._seen >> behind & 1:
+            if behind < REMEMBERED and self.seen >> behind & 1:
                 self.duplicated += 1
                 return False
-            self._seen |= 1 << behind if behind < REMEMBERED else 0
+            self.seen |= 1 << behind if behind < REMEMBERED else 0
             self.late += 1
         self.received += 1
         return True
-
-    def timed(self, timestamp: int, arrival_samples: float) -> None:
-        """Jitter from the packet's own time and the moment of its arrival, both in samples."""
-        transit = arrival_samples - timestamp
-        if self._transit:
-            difference = abs(transit - self._transit)
-            if difference < 80_000:  # a wrapped or new timestamp is no jitter
-                self.jitter += (difference - self.jitter) / 16.0
-        self._transit = transit
 
     @property
     def expected(self) -> int:

@@ -51,6 +51,7 @@ class Stream:
         "_checks",
         "_destination",
         "_digits",
+        "_digits_wait",
         "_event_in",
         "_event_out",
         "_frames_to_check",
@@ -124,6 +125,7 @@ class Stream:
         self._reception = Reception()
         self._pressed = dtmf.Receiver()
         self._digits = dtmf.Sender()
+        self._digits_wait = False
         self._player: Player | None = None
         self._bridged: Stream | None = None
         self._relays_digits = True
@@ -186,6 +188,7 @@ class Stream:
     def press(self, digits: str, milliseconds: int) -> None:
         if self._event_out >= 0:
             self._digits.press(digits, milliseconds)
+            self._digits_wait = self._digits.is_busy
 
     def bridge(self, other: Stream, relays_digits: bool) -> None:
         """From now on this stream sends what ``other`` hears."""
@@ -227,10 +230,18 @@ class Stream:
             reception.begin(ssrc, sequence)
             if self.recording is not None:
                 self.recording.resync_heard()
+        elif sequence and sequence == reception.highest + 1:  # nearly always, so it stands here and not in ``take``
+            reception.highest = sequence
+            reception.received += 1
+            reception.seen = (reception.seen << 1 | 1) & rtp.SEEN_MASK
         elif not reception.take(sequence):
             return
         if kind == self._audio_type:
-            reception.timed(timestamp, now * 8000.0)
+            transit = now * 8000.0 - timestamp
+            difference = transit - reception.transit
+            reception.transit = transit
+            if -80_000.0 < difference < 80_000.0:  # a wrapped or new timestamp is no jitter (RFC 3550, A.8)
+                reception.jitter += (abs(difference) - reception.jitter) * 0.0625
             payload = data[12:]
             if self.recording is not None:
                 table = self._record_table
@@ -291,9 +302,10 @@ class Stream:
         if self._frames_to_check <= 0:
             self._frames_to_check = FRAMES_A_SECOND
             self._check(now, now_ntp)
-        if not self._sends or self._destination is None:
+        destination = self._destination
+        if destination is None or not self._sends:
             return
-        if self._digits.is_busy:
+        if self._digits_wait:
             self._send_digit(now)
         if self._bridged is not None:
             return
@@ -310,7 +322,12 @@ class Stream:
                 is_speech = player.is_speech
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = timestamp = (self._timestamp + 160) & 0xFFFFFFFF
-        self._out(_pack(0x80, self._out_type | self._marker, sequence, timestamp, self._ssrc) + frame)
+        try:
+            self._send(_pack(0x80, self._out_type | self._marker, sequence, timestamp, self._ssrc) + frame, destination)
+            self.sent += 1
+            self.octets += 160
+        except OSError:
+            pass  # the network is away, or its queue full: the far side hears a gap
         self._marker = 0
         self._sent_at = now
         if self.recording is not None:
@@ -365,6 +382,7 @@ class Stream:
             self._sequence_offset += 1  # what is relayed meanwhile comes after it
             self._out(_pack(0x80, self._event_out | marker, self._sequence, timestamp, self._ssrc) + payload)
         self._sent_at = now
+        self._digits_wait = self._digits.is_busy
 
     def _follow(self, ssrc: int, sequence: int, timestamp: int, now: float) -> None:
         """Another source is relayed from here on: its numbers are joined to ours without a jump."""

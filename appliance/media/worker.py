@@ -193,9 +193,8 @@ class Loop:
                     self._engine.skip(frames)
                     self._skipped += frames * len(self._engine.streams)
                     slot_at += frames * SLOT_SECONDS * SLOTS
-            for descriptor, _ in self._poll.poll(0, 4096):
-                if not self._engine.drain(descriptor, now):
-                    self._heard(descriptor, now)
+            for descriptor in self._engine.drain(self._poll.poll(0, 4096), now):
+                self._heard(descriptor, now)
             self._engine.slot(number, now)
             if self._unsent:
                 self._flush()

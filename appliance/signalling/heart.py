@@ -7,6 +7,7 @@ arrives makes it raise: what cannot be used is answered or counted.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import random
 from collections import Counter
@@ -521,8 +522,8 @@ class Heart:
 
     @staticmethod
     def _comes_from(account: Account, peer: Peer) -> bool:
-        address = ipaddress.ip_address(peer.address[0])
-        if any(address in ipaddress.ip_network(network, strict=False) for network in account.trunk.sources):
+        address = _address(peer.address[0])
+        if any(address in _network(network) for network in account.trunk.sources):
             return True
         if address.is_loopback:  # several peers share one address there: the port tells them apart
             return any(known.address == peer.address for known in account.peers)
@@ -534,7 +535,7 @@ class Heart:
     @staticmethod
     def _is_office(peer: Peer) -> bool:
         """Whether a phone of the office may speak from there: private and loopback addresses only."""
-        return ipaddress.ip_address(peer.address[0]).is_private
+        return _address(peer.address[0]).is_private
 
     def trunk_side(self, account: Account) -> Side:
         shown = account.shown or account.local
@@ -565,6 +566,17 @@ class Heart:
     def _phone_targets(self, phone: str) -> tuple[Side | None, Sequence[tuple[str, Peer]]]:
         targets = self._registrar.targets(phone)
         return (self._phone_side(phone, targets[0][1]) if targets else None), targets
+
+
+@functools.lru_cache(maxsize=1024)
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Kept, because each message asks for its source's several times."""
+    return ipaddress.ip_address(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(text, strict=False)
 
 
 def identity(request: wire.Request, trunk: Trunk | None) -> Identity:

@@ -67,14 +67,6 @@ def test_a_packet_that_is_overtaken_is_late_and_not_lost() -> None:
     assert (reception.lost, reception.late, reception.duplicated) == (0, 1, 0)
 
 
-def test_even_packets_have_no_jitter_and_uneven_ones_do() -> None:
-    even, uneven = rtp.Reception(), rtp.Reception()
-    for number in range(500):
-        even.timed(160 * number, 160.0 * number + 5)
-        uneven.timed(160 * number, 160.0 * number + (80 if number % 2 else 1))
-    assert even.jitter == 0.0 and 70 < uneven.jitter < 80
-
-
 def test_a_report_is_read_as_it_was_built_and_gives_the_round_trip() -> None:
     sent_at = rtp.ntp(1_790_000_000_000)
     block = rtp.Block(7, 25, -3, 80, sent_at >> 16 & 0xFFFFFFFF, 65_536)

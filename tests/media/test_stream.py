@@ -207,3 +207,12 @@ def test_after_a_pause_in_a_bridge_the_timestamp_is_as_late_as_the_sound(tmp_pat
     leg.tick(1.0)
     assert leg.packets[1].timestamp - leg.packets[0].timestamp == pytest.approx(8000, abs=160)
     assert leg.packets[1].marker
+
+
+def test_even_packets_have_no_jitter_and_uneven_ones_do() -> None:
+    even, uneven = Leg(HOME), Leg(HOME)
+    for number in range(500):
+        even.hears(b"\x11" * 160, 0.02 * number)
+        uneven.hears(b"\x11" * 160, 0.02 * number + (0.01 if number % 2 else 0.0))
+    assert even.stream.statistics(True).jitter_ms < 0.01
+    assert 9.0 < uneven.stream.statistics(True).jitter_ms < 10.1

@@ -74,6 +74,7 @@ class Box:
         kind: keys.Kind = "classic",
         flow: str = "",
         has_key: bool = True,
+        real_time: bool = False,
         extra: str = "",
         extra_trunk: str = "",
     ) -> None:
@@ -105,7 +106,8 @@ class Box:
             f'secrets_folder = "secrets"\nflows_folder = "{flows}"\n'
             f'[signalling]\naddress = "127.0.0.1"\nport = {self.sip}\nmax_calls = {max_calls}\n'
             f"[media]\nfirst_port = {self.rtp}\nlast_port = {self.rtp + 4 * max_streams - 1}\n"
-            f'max_streams = {max_streams}\nreal_time = false\nprompts_folder = "{shipped / "prompts"}"\n'
+            f"max_streams = {max_streams}\nreal_time = {str(real_time).lower()}\n"
+            f'prompts_folder = "{shipped / "prompts"}"\n'
             f"[recorder]\nfloor_bytes = 1048576\n"
             f"[calls]\nmax_calls = {max_calls}\n"
             f'[web]\naddress = "127.0.0.1"\nport = {self.page}\ntls = false\n'

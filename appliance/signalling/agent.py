@@ -273,6 +273,10 @@ class Agent:
             self.heart.connection_lost(peer.connection, now)
             for event in self._registrar.connection_lost(peer.connection):
                 self._deliver(event)
+            for name, registration in self._registrations.items():
+                account = self.heart.accounts[name]
+                if account.trunk.transport == "tcp" and any(each.address == peer.address for each in account.peers):
+                    registration.cut_off(now)
         else:
             self.heart.unreachable(peer, now)
         self._arm()

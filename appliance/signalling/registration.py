@@ -19,6 +19,7 @@ from appliance.signalling.wire import Headers, Request, Response
 BACK_OFF_SECONDS = 30.0  # RFC 5626, 4.5: the upper bound doubles with each failure; the wait is 50 to 100 % of it
 MAX_BACK_OFF_SECONDS = 300.0  # shorter than the RFC's half hour: an office waits for its provider's modem to restart
 MAX_ASKED_SECONDS = 7200
+AGAIN_SECONDS = (0.2, 2.0)  # after a connection broke
 WRONG_ACCOUNT = frozenset({401, 403, 404, 407})
 
 
@@ -87,6 +88,11 @@ class TrunkRegistration:
 
     def unanswered(self, now: float) -> TrunkChanged | None:
         return None if self._is_stopped else self._failed(TrunkState.UNREACHABLE, 408, "", now, None)
+
+    def cut_off(self, now: float) -> None:
+        """The connection that our binding stands for is gone: register again soon, not all boxes at once."""
+        if self.state is TrunkState.UP and self._next_at is not None:
+            self._next_at = min(self._next_at, now + self._chance.uniform(*AGAIN_SECONDS))
 
     def stop(self) -> Request | None:
         """Takes the registration back; None where there is none."""

@@ -19,6 +19,7 @@ from appliance.signalling.wire import Refusal, StreamParser
 DATAGRAMS_A_WAKE_UP = 64
 RECEIVE_BUFFER_BYTES = 1 << 20
 CONNECT_SECONDS = 5.0
+FIRST_MESSAGE_SECONDS = 32.0  # who connects and says nothing for a transaction's life makes room for others
 MAX_CONNECTIONS = 200
 MAX_UNSENT_BYTES = 256 << 10  # a TCP peer that does not read is cut off
 
@@ -51,7 +52,7 @@ class Transport:
         if tcp:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(
-                lambda: _Stream(self), self.address, self.port, reuse_address=True, backlog=64
+                lambda: _Stream(self, FIRST_MESSAGE_SECONDS), self.address, self.port, reuse_address=True, backlog=64
             )
 
     def also_from(self, local: str, destinations: list[str]) -> None:
@@ -188,7 +189,9 @@ class Transport:
 class _Stream(asyncio.Protocol):
     """One TCP connection."""
 
-    def __init__(self, owner: Transport) -> None:
+    def __init__(self, owner: Transport, patience_seconds: float | None = None) -> None:
+        self._patience_seconds = patience_seconds
+        self._patience: asyncio.TimerHandle | None = None
         self.peer = Peer("tcp", ("", 0))
         self._owner = owner
         self._parser = StreamParser()
@@ -202,6 +205,8 @@ class _Stream(asyncio.Protocol):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._owner.opened(self, (host, port)):
             transport.abort()
+        elif self._patience_seconds is not None:
+            self._patience = asyncio.get_running_loop().call_later(self._patience_seconds, self.abort)
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -209,11 +214,16 @@ class _Stream(asyncio.Protocol):
         except Refusal:
             self.abort()
             return
+        if any(messages) and self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         for message in messages:
             self._owner.arrived(self, message)
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
+        if self._patience is not None:
+            self._patience.cancel()
         self._owner.closed(self)
 
     def write(self, data: bytes) -> None:

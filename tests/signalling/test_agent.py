@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from appliance.clock import SystemClock
-from appliance.signalling import wire
+from appliance.signalling import transport, wire
 from appliance.signalling.agent import Agent
 from appliance.signalling.port import Event, PhoneGone, PhoneRegistered, TrunkChanged, TrunkState
 from appliance.signalling.settings import Phone, Signalling, Trunk
@@ -87,11 +87,11 @@ def options(number: int = 1) -> bytes:
     return Caller(call_id=f"o{number}").ask("OPTIONS")
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_trunk_registers_with_its_password_and_takes_it_back_at_the_end(transport: str) -> None:
+@pytest.mark.parametrize("over", ["udp", "tcp"])
+def test_a_trunk_registers_with_its_password_and_takes_it_back_at_the_end(over: str) -> None:
     async def story() -> None:
         async with Station(BOX) as box:
-            async with Station(desk(box, transport=transport)) as other:
+            async with Station(desk(box, transport=over)) as other:
                 await other.until(is_up)
                 await box.until(lambda event: isinstance(event, PhoneRegistered))
             await box.until(lambda event: isinstance(event, PhoneGone))
@@ -239,5 +239,32 @@ def test_a_phone_whose_connection_breaks_is_gone() -> None:
             other.agent._transport.stop()  # as if its power failed: nothing is taken back
             await box.until(lambda event: isinstance(event, PhoneGone))
             await other.agent.stop()
+
+    run(story)
+
+
+def test_a_trunk_whose_connection_breaks_registers_again_soon() -> None:
+    async def story() -> None:
+        async with Station(BOX) as box, Station(desk(box, transport="tcp")) as other:
+            await other.until(is_up)
+            for stream in list(box.agent._transport._streams.values()):
+                stream.abort()
+            await box.until(lambda event: isinstance(event, PhoneGone))
+            box.events.clear()
+            await box.until(lambda event: isinstance(event, PhoneRegistered))
+
+    run(story)
+
+
+def test_who_connects_and_says_nothing_makes_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr(transport, "FIRST_MESSAGE_SECONDS", 0.05)
+        async with Station(BOX) as box:
+            reader, writer = await asyncio.open_connection("127.0.0.1", box.agent.port)
+            writer.write(b"\r\n\r\n")
+            with contextlib.suppress(ConnectionResetError):
+                while await asyncio.wait_for(reader.read(100), 5):
+                    pass
+            writer.close()
 
     run(story)

@@ -6,6 +6,7 @@ by the one-datagram protocol of sd_notify(3); where nobody listens, nothing is s
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import logging
 import os
@@ -49,6 +50,17 @@ def notify(state: str) -> bool:
         except OSError:
             return False
     return True
+
+
+async def tell_watchdog() -> None:
+    """Says three times in each period that this loop turns, for as long as it does; ends at once if nobody watches.
+
+    The period is the supervisor's (WatchdogSec= of systemd.service(5)), handed over as WATCHDOG_USEC.
+    """
+    microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
+    while microseconds:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(microseconds / 3e6)
 
 
 def harden() -> None:

@@ -67,12 +67,14 @@ async def _serve(
         config.app = Page(control, reader, name, language, web.tls).app(hosts)
         server = _Server(config)
         telling = asyncio.create_task(_tell_vitals(control), name="vitals")
+        watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         try:
             await server.serve()
         except SystemExit as error:  # uvicorn's word for a port that cannot be bound
             raise Problem("web.port_taken", port=web.port) from error
         finally:
             telling.cancel()
+            watched.cancel()
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import stat
@@ -19,6 +20,28 @@ def test_readiness_reaches_whoever_listens(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         assert service.notify("READY=1")
         assert listener.recv(100) == b"READY=1"
+
+
+def test_a_loop_that_turns_says_so_within_each_period(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    monkeypatch.setenv("WATCHDOG_USEC", "150000")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.settimeout(5)
+
+        async def turns() -> bytes:
+            telling = asyncio.create_task(service.tell_watchdog())
+            heard = [await asyncio.to_thread(listener.recv, 100) for _ in range(3)]
+            telling.cancel()
+            return b" ".join(heard)
+
+        assert asyncio.run(turns()) == b"WATCHDOG=1 WATCHDOG=1 WATCHDOG=1"
+
+
+def test_no_watchdog_is_told_where_none_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    asyncio.run(asyncio.wait_for(service.tell_watchdog(), 5))
 
 
 def test_nothing_is_told_where_nobody_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

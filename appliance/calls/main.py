@@ -128,10 +128,12 @@ class _Process:
         self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
         await self._writer.flush()
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
+        watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
         verifying.cancel()
+        watched.cancel()
         await self._stop()
 
     async def _stop(self) -> None:

@@ -168,6 +168,7 @@ class Loop:
         self._keep: deque[port.Event] = deque(maxlen=MOST_UNSENT)  # what calls must hear, while it is away
         self._orphans_at: float | None = None
         self._is_stopping = False
+        self._is_watched = "WATCHDOG_USEC" in os.environ  # by systemd; once a second is often enough for any period
         self._late_slots = 0
         self._skipped = 0
         self._busy = 0.0
@@ -293,6 +294,8 @@ class Loop:
     # Each second ------------------------------------------------------------------------------------------------------
 
     def _each_second(self, now: float) -> None:
+        if self._is_watched:
+            service.notify("WATCHDOG=1")
         share = self._busy / (now - self._second_began)
         engine = self._engine
         is_full = share > FULL_SHARE or len(engine.streams) >= self._media.max_streams

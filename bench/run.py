@@ -124,7 +124,9 @@ def drive(target: int, local: tuple[str, int], calls: int, seconds: float, group
 def ours(calls: int, seconds: float) -> tuple[Load, float, int]:
     """The whole box under load; beside it the recorded seconds that are missing, and records that are not whole."""
     (trunk,) = free_ports(1, "127.0.0.2")
-    with running(Box(f"127.0.0.2:{trunk}", max_calls=calls + 10, max_streams=2 * calls + 20, flow=FLOW, real_time=True)) as box:
+    with running(
+        Box(f"127.0.0.2:{trunk}", max_calls=calls + 10, max_streams=2 * calls + 20, flow=FLOW, real_time=True)
+    ) as box:
         groups = {"media": [box.process("media"), box.media_child()], "calls": [box.process("calls")]}
         load = drive(box.sip, ("127.0.0.2", trunk), calls, seconds, groups)
         conversations = box.conversations(calls, timeout_seconds=60)

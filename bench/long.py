@@ -1,0 +1,76 @@
+"""``make long``: the full numbers behind the samples of ``make check``, kept in bench/results (``ONLY=name`` for one).
+
+Each entry runs the same tests with PASOKH_LONG=1 or a measurement of its own, and leaves one JSON file with the commit's
+id, so that a note can quote it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+TESTS = {
+    "power-cuts": "tests/recorder/test_power_cuts.py",
+    "recorder-kills": "tests/recorder/test_kills.py",
+    "mutations": "tests/recorder/test_reading.py",
+    "sip-fuzz": "tests/signalling/test_torture.py",
+    "two-agents": "tests/simulation/test_two_agents.py",
+    "sipp": "tests/system/test_sipp.py",
+    "crashes": "tests/system/test_crashes.py",
+}
+COUNTED = re.compile(r"(\d+) passed")
+
+
+def commit() -> str:
+    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def run_tests(name: str) -> int:
+    """Runs one file of tests with the full counts; its figures are the lines it prints with a colon."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-s", "--timeout", "3600", TESTS[name]],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PASOKH_LONG": "1"},
+    )
+    passed = COUNTED.search(done.stdout)
+    said = [line.strip() for line in done.stdout.splitlines() if ": " in line and not line.startswith(("FAILED", "E "))]
+    result = {
+        "commit": commit(),
+        "tests": TESTS[name],
+        "exit": done.returncode,
+        "passed": int(passed[1]) if passed else 0,
+        "seconds": round(time.monotonic() - began),
+        "said": said[-40:],
+    }
+    (RESULTS / f"long-{name}.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    print(json.dumps(result, ensure_ascii=False), flush=True)
+    return done.returncode
+
+
+def run_calls() -> int:
+    return subprocess.run(
+        [sys.executable, "-m", "bench.run", "--calls", "50 200 600", "--seconds", "20", "--pairs", "3", "--write"]
+    ).returncode
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("only", nargs="*", help=f"of: {', '.join([*TESTS, 'calls'])}")
+    chosen = parser.parse_args().only or [*TESTS, "calls"]
+    RESULTS.mkdir(exist_ok=True)
+    codes = [run_calls() if name == "calls" else run_tests(name) for name in chosen]
+    return max(codes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

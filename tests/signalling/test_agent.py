@@ -38,7 +38,7 @@ class Station:
         await self.agent.stop()
 
     async def until(self, what: Callable[[Event], bool]) -> Event:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(20):
             while True:
                 for event in self.events:
                     if what(event):
@@ -59,7 +59,7 @@ def is_up(event: Event) -> bool:
 
 def run(story: Callable[[], Coroutine[None, None, None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await story()
 
     asyncio.run(bounded())

@@ -43,7 +43,7 @@ from appliance.signalling.port import (
 )
 from appliance.signalling.settings import Phone, Signalling, Transport, Trunk
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 30.0
 HERE = sdp.offer("127.0.0.1", 6000, "PCMA", 5)
 E = TypeVar("E", bound=Event)
 

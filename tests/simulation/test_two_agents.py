@@ -25,6 +25,7 @@ from appliance.signalling.port import (
     Check,
     Confirmed,
     Dial,
+    EndOrphan,
     Event,
     HangUp,
     Hold,
@@ -60,10 +61,13 @@ class Weather:
 class World:
     """Two hearts, a network between them, and a heap of what is to happen."""
 
-    def __init__(self, seed: int, weather: Weather) -> None:
+    def __init__(self, seed: int, weather: Weather, patient_until: float = 0.0) -> None:
+        self.patient_until = patient_until  # legs that began before stay in a call that stands for ever
+        self._began: dict[str, float] = {}
         self.chance = random.Random(seed)
         self.weather = weather
         self.now = 0.0
+        self.dialled: dict[tuple[str, int], set[str]] = {NEAR: set(), FAR: set()}
         self.happened: dict[tuple[str, int], list[Event]] = {NEAR: [], FAR: []}
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
@@ -100,6 +104,7 @@ class World:
         self.happened[here].append(event)
         match event:
             case Offered(leg):
+                self._began[leg] = self.now
                 self._decide(here, leg, event.sdp is not None)
             case Answered(leg) | Confirmed(leg):
                 self._talk(here, leg)
@@ -120,10 +125,18 @@ class World:
         elif choice < 0.85:
             tell(self.chance.uniform(0, 6), Refuse(leg, self.chance.choice((480, 486, 503)), "", None))
         assert has_offer
-        tell(TALK_SECONDS + 1, HangUp(leg))
+        self.at(TALK_SECONDS + 1, lambda: self._give_up(here, leg))
+
+    def _give_up(self, here: tuple[str, int], leg: str) -> None:
+        """Whoever lets ring stops at last."""
+        stands = any(isinstance(event, Confirmed) and event.leg == leg for event in self.happened[here])
+        if not (stands and self._began[leg] < self.patient_until):
+            self.hearts[here].submit(HangUp(leg), self.now)
 
     def _talk(self, here: tuple[str, int], leg: str) -> None:
         """What an answered side does: holds, resumes, asks whether the other lives; one of them hangs up."""
+        if self._began[leg] < self.patient_until:
+            return
         heart, address = self.hearts[here], here[0]
         ours = sdp.offer(address, 6000, "PCMA", 1)
         tell = self._later(heart)
@@ -141,13 +154,15 @@ class World:
 
         return tell
 
-    def dial(self, seconds: float) -> None:
+    def dial(self, seconds: float, here: tuple[str, int]) -> None:
         leg = f"dialled-{next(self._legs)}"
-        offer = sdp.offer(NEAR[0], 4000, "PCMA", 1)
+        offer = sdp.offer(here[0], 4000, "PCMA", 1)
         dial = Dial(leg, ToTrunk("peer", "100"), offer, Identity("200"))
-        self.at(seconds, lambda: self.hearts[NEAR].submit(dial, self.now))
+        self.dialled[here].add(leg)
+        self._began[leg] = self.now + seconds
+        self.at(seconds, lambda: self.hearts[here].submit(dial, self.now))
         if self.chance.random() < 0.3:
-            self.at(seconds + self.chance.uniform(0, 8), lambda: self.hearts[NEAR].submit(HangUp(leg), self.now))
+            self.at(seconds + self.chance.uniform(0, 8), lambda: self.hearts[here].submit(HangUp(leg), self.now))
 
     def run(self) -> None:
         """Until nothing is left to happen."""
@@ -158,6 +173,7 @@ class World:
             if nearest is None:
                 return
             self.now = max(self.now, nearest)
+            assert self.now < 3600, "a call stands for ever"
             while self._heap and self._heap[0][0] <= self.now:
                 heapq.heappop(self._heap)[2]()
             for heart in self.hearts.values():
@@ -168,18 +184,21 @@ def endings(events: list[Event]) -> Counter[str]:
     return Counter(event.leg for event in events if isinstance(event, HungUp | Refused))
 
 
+def offered_at(world: World, here: tuple[str, int]) -> set[str]:
+    return {event.leg for event in world.happened[here] if isinstance(event, Offered)}
+
+
 def check(seed: int, weather: Weather, calls: int) -> World:
     world = World(seed, weather)
     for number in range(calls):
-        world.dial(number * 0.7)
+        world.dial(number * 0.7, world.chance.choice((NEAR, NEAR, FAR)))
     world.run()
     for here, heart in world.hearts.items():
         ended = endings(world.happened[here])
         assert set(ended.values()) <= {1}, f"seed {seed}: {ended}"
         assert heart.legs == 0 and len(heart.transactions) == 0 and len(heart.transactions.timers) == 0, f"seed {seed}"
-    offered = {event.leg for event in world.happened[FAR] if isinstance(event, Offered)}
-    assert set(endings(world.happened[FAR])) == offered, f"seed {seed}"
-    assert len(endings(world.happened[NEAR])) == calls, f"seed {seed}"
+    for here, events in world.happened.items():
+        assert set(endings(events)) == offered_at(world, here) | world.dialled[here], f"seed {seed}"
     for events in world.happened.values():
         over: set[str] = set()
         for event in events:
@@ -203,7 +222,7 @@ def test_every_leg_ends_once_where_half_of_everything_is_lost(seed: int) -> None
 
 def test_on_a_good_network_every_leg_that_was_dialled_is_offered_and_no_message_is_repeated() -> None:
     world = check(7, Weather(loss=0.0, doubled=0.0, longest_delay=0.02), calls=30)
-    assert len([event for event in world.happened[FAR] if isinstance(event, Offered)]) == 30
+    assert len(offered_at(world, FAR) | offered_at(world, NEAR)) == 30
     assert world.hearts[NEAR].transactions.repeated == 0
 
 
@@ -212,3 +231,28 @@ def test_every_leg_ends_once_in_any_weather() -> None:
     for seed in range(2000 if os.environ.get("PASOKH_LONG") else 60):
         weather = Weather(chance.uniform(0, 0.6), chance.uniform(0, 0.4), chance.choice((0.05, 0.6, 3.0, 9.0)))
         check(10_000 + seed, weather, calls=5)
+
+
+@pytest.mark.parametrize("seed", range(400 if os.environ.get("PASOKH_LONG") else 25))
+def test_what_a_killed_process_left_up_is_ended_by_the_next_one(seed: int) -> None:
+    killed_at = random.Random(seed).uniform(0.5, 12)
+    world = World(seed, Weather(loss=0.1, doubled=0.1, longest_delay=0.05), patient_until=killed_at)
+    for number in range(10):
+        world.dial(number * 0.7, world.chance.choice((NEAR, FAR)))
+
+    def kill() -> None:
+        """The near side is another process from now on: all it knows is what was kept."""
+        world.hearts[NEAR] = world._heart(NEAR, FAR, seed + 99)
+        over = endings(world.happened[NEAR])
+        keys = {event.key.leg: event.key for event in world.happened[NEAR] if isinstance(event, LegKept)}
+        for leg, key in keys.items():
+            if leg not in over:
+                world.hearts[NEAR].submit(EndOrphan(key), world.now)
+
+    world.at(killed_at, kill)
+    world.run()
+    far = endings(world.happened[FAR])
+    assert set(far) == offered_at(world, FAR) | world.dialled[FAR] and set(far.values()) == {1}
+    assert world.hearts[FAR].legs == 0 and world.hearts[NEAR].legs == 0
+    assert all(len(heart.transactions.timers) == 0 for heart in world.hearts.values())
+    assert world.now < 1800, "a leg stood until its session timer"

@@ -1,8 +1,8 @@
 """A caller's walk through a flow: a machine that is told what happens and says what to do.
 
-Policy: keys pressed ahead are kept, up to twenty, and answer the menus to come; a notice is always played to its end;
-recording may start only after a notice that was heard whole (else it is said once more, and then there is no
-recording). Which node follows is decided here and nowhere else.
+Policy: keys pressed ahead are kept, up to twenty, and answer the menus to come until a person is rung; a notice is
+always played to its end; recording may start only after a notice that was heard whole (else it is said once more, and
+then there is no recording). Which node follows is decided here and nowhere else.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class Walk:
             case steps.Said(play, is_whole):
                 return self._said(play, is_whole, now)
             case steps.AgentAnswered():
-                self._ahead.clear()
                 return []
             case steps.AgentLeft():
                 if not isinstance(self._node, Call):
@@ -95,6 +94,7 @@ class Walk:
                 case Menu():
                     return [*commands, *self._ask(node, (), now)]
                 case Call(agents=agents, ring_seconds=ring, whole_seconds=whole):
+                    self._ahead.clear()  # what comes after a person was rung is not what the caller had in mind
                     return [*commands, steps.RingAgents(agents, ring, whole)]
                 case HangUp(prompts=prompts, outcome=outcome):
                     return [*commands, self._say(prompts)] if prompts else [*commands, *self._finish(outcome)]

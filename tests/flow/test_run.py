@@ -168,6 +168,18 @@ def test_nobody_who_answers_leads_where_the_flow_says() -> None:
     assert walk.receive(whole(3), 33) == [steps.Finish("nobody")]
 
 
+def test_a_key_pressed_before_it_rings_does_not_hide_that_nobody_answers() -> None:
+    flow = load(
+        changed('on_nobody = "sorry"', 'on_nobody = "hours"').replace('1 = "sales"', '1 = "wait"')
+        + '[node.wait]\nkind = "say"\nprompt = "hold"\nnext = "sales"\n',
+        "office.toml",
+    )
+    walk = in_menu(flow)
+    walk.receive(steps.Pressed("1"), 11)
+    assert walk.receive(steps.Pressed("1"), 12)[1] == steps.Entered("sales", "call")
+    assert walk.receive(steps.NobodyAnswered("busy"), 13) == [steps.Entered("hours", "say"), says(4, "open_from")]
+
+
 def test_after_the_agent_the_caller_may_be_led_on() -> None:
     walk = in_menu(office('on_nobody = "sorry"', 'on_nobody = "sorry"\nnext = "bye"'))
     walk.receive(steps.Pressed("1"), 11)

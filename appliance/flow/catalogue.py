@@ -13,6 +13,7 @@ from appliance.flow.model import Flow
 Flows = Mapping[str, Flow]
 
 SOUNDS = (".ulaw", ".alaw")
+LEAST_BYTES = 160  # 20 ms of G.711, one packet: anything shorter is heard by nobody
 
 
 def load_file(file: Path) -> Flow:
@@ -29,9 +30,13 @@ def findings(flow: Flow, prompts: Path, agents: Collection[str] | None) -> list[
     """What is wrong with a flow, given the folder of prompts."""
 
     def has_prompt(language: str, prompt: str) -> bool:
-        return any((prompts / language / f"{prompt}{ending}").is_file() for ending in SOUNDS)
+        return any(_is_sound(prompts / language / f"{prompt}{ending}") for ending in SOUNDS)
 
     return check(flow, has_prompt, agents)
+
+
+def _is_sound(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size >= LEAST_BYTES
 
 
 def load_folder(path: Path, prompts: Path, agents: Collection[str] | None) -> Flows:

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import struct
 import subprocess
 import tomllib
@@ -30,6 +31,7 @@ QUIET = 200  # below it a sample counts as silence when the ends are trimmed
 TAIL_SAMPLES = 1200  # 150 ms of silence after the last word
 VOICES = {"fa": ("fa", 145), "en": ("en", 150)}  # espeak-ng's voice, words a minute
 MAX_TEXT = 2_000
+NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 VERSION = "1"  # raised when the same text would be made into another sound
 MUSIC_SECONDS = 24
 
@@ -67,7 +69,8 @@ def _texts(file: Path) -> dict[str, str]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Problem("flow.bad_texts", file=str(file), reason=str(error)) from error
     for name, text in texts.items():
-        if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT:
+        is_text = isinstance(text, str) and text.strip() and len(text) <= MAX_TEXT
+        if not is_text or not NAME.fullmatch(name):  # the name becomes that of a file
             raise Problem("flow.bad_texts", file=str(file), reason=name)
     return texts
 
@@ -89,7 +92,10 @@ def _one(folder: Path, language: str, name: str, text: str, before: str, only: s
     if (mark == before and is_there) or (only and name != only and is_there):
         return (mark if mark == before else before), False
     linear = _linear(source, str(recorded)) if recorded.is_file() else _spoken(text, language)
-    _write(folder / name, levelled(trimmed(linear)))
+    sound = levelled(trimmed(linear))
+    if not sound:
+        raise Problem("flow.silent", file=str(recorded), prompt=name, language=language)
+    _write(folder / name, sound)
     return mark, True
 
 

@@ -104,6 +104,10 @@ def test_the_first_fault_of_a_folder_is_raised(tmp_path: Path) -> None:
         with pytest.raises(Problem) as caught:
             catalogue.load_folder(tmp_path, sounds, agents)
         assert caught.value.key == expected
+    (sounds / "en" / "goodbye.ulaw").write_bytes(b"\xff" * 159)  # shorter than anything that can be played
+    with pytest.raises(Problem) as caught:
+        catalogue.load_folder(tmp_path, sounds, None)
+    assert caught.value.key == "flow.no_prompt"
     (sounds / "en" / "goodbye.ulaw").write_bytes(b"\xff" * 160)
     (tmp_path / "b.toml").write_text(OFFICE)
     with pytest.raises(Problem) as caught:

@@ -112,6 +112,22 @@ def test_a_recording_that_is_none_is_refused_and_named(prompts: Path, content: b
     assert caught.value.key == "flow.bad_recording" and "hello.wav" in str(caught.value.fields["file"])
 
 
+def test_a_prompt_that_nobody_would_hear_is_refused_and_named(prompts: Path) -> None:
+    (prompts / "en" / "hello.wav").write_bytes(recorded(bytes(16_000)))
+    with pytest.raises(Problem) as caught:
+        voices.build(prompts)
+    assert (caught.value.key, caught.value.fields["prompt"]) == ("flow.silent", "hello")
+    assert not (prompts / "en" / "hello.ulaw").exists()
+
+
+@pytest.mark.parametrize("name", ["../hello", "a/b", "", "سلام"])
+def test_a_name_that_could_not_be_that_of_a_file_is_refused(prompts: Path, name: str) -> None:
+    (prompts / "texts" / "en.toml").write_text(f'"{name}" = "Hello."\n', encoding="utf-8")
+    with pytest.raises(Problem) as caught:
+        voices.build(prompts)
+    assert caught.value.key == "flow.bad_texts"
+
+
 def test_a_machine_without_espeak_says_what_to_install(prompts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(prompts))
     with pytest.raises(Problem) as caught:

@@ -24,7 +24,8 @@ from appliance.media import port
 
 RECONNECT_SECONDS = 0.02
 MOST_UNSENT = 20_000
-BYTES_A_MS = 8
+FRAMES_A_SECOND = 50
+FRAME_BYTES = 160
 
 Deliver = Callable[[port.ClientEvent], None]
 
@@ -185,17 +186,8 @@ class MediaState:
 
 
 def _resumed(play: port.Play, elapsed: float) -> port.Play:
-    """The play from where it would be now. Only its first piece can be cut: the length of files is not known here."""
-    if play.loops or not play.pieces:
-        return play
-    first = play.pieces[0]
-    start = first.start + int(elapsed * 1000) * BYTES_A_MS
-    if first.length:
-        start = min(start, first.start + first.length - 1)
-        rest = port.Piece(first.path, start, first.start + first.length - start)
-    else:
-        rest = port.Piece(first.path, start)
-    return msgspec.structs.replace(play, pieces=(rest, *play.pieces[1:]))
+    """The play from where it would be now; media knows how long its pieces are."""
+    return msgspec.structs.replace(play, skip=max(0, int(elapsed * FRAMES_A_SECOND)) * FRAME_BYTES)
 
 
 class MediaClient:

@@ -25,6 +25,7 @@ from appliance.recorder import events as recorded
 from appliance.recorder.live import LiveRecording, Recorder
 
 SLOTS = 4
+FEW_RECORDINGS = 100  # up to here the recorder's work of 20 ms fits into one slot
 REOPEN_SECONDS = 1.0
 RECEIVE_BUFFER_BYTES = 64 << 10  # some 2 s of one stream, in the kernel's own counting
 _DSCP_EF = 0xB8  # expedited forwarding (RFC 3246)
@@ -104,9 +105,9 @@ class Engine:
         match command:
             case port.SetRemote():
                 stream.set_remote(command)
-            case port.Play(_, play, pieces, loops, is_speech):
+            case port.Play(_, play, pieces, loops, is_speech, skip):
                 self._separate(stream, now)
-                stream.play(Player(play, pieces, stream.law, self._sounds, loops, is_speech), now)
+                stream.play(Player(play, pieces, stream.law, self._sounds, loops, is_speech, skip), now)
             case port.Stop(_, play):
                 if stream.playing is not None and play in (0, stream.playing.play):
                     stream.stop_playing()
@@ -313,7 +314,8 @@ class Engine:
         now_ntp = self._now_ntp
         for stream in list(self._groups[number].values()):
             stream.tick(now, now_ntp)
-        self.recorder.tick(now)
+        if number == 0 or self.recorder.open_recordings > FEW_RECORDINGS:
+            self.recorder.tick(now)
         if number == 0:
             self.tell_recorder()
             if self._waiting:

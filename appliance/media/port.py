@@ -71,7 +71,7 @@ class Play(_Message, frozen=True):
     """Replaces whatever the stream plays; ``play`` numbers it and comes back in PlayEnded.
 
     ``is_speech`` False (music, ring-back) is recorded as silence with a mark; prompts are recorded as they are. Neither
-    is ever marked as speech of our side.
+    is ever marked as speech of our side. ``skip`` bytes of the whole are passed over: they were played before a crash.
     """
 
     stream: Stream
@@ -79,6 +79,7 @@ class Play(_Message, frozen=True):
     pieces: tuple[Piece, ...]
     loops: bool = False
     is_speech: bool = True
+    skip: int = 0
 
 
 class Stop(_Message, frozen=True):

@@ -40,7 +40,10 @@ class Sounds:
         key = path, law
         sound = self._known.get(key)
         if sound is None:
-            sound = self._known[key] = self._load(path, law)
+            sound = self._load(path, law)
+            if not len(sound):
+                return sound  # asked for again next time: it may have been made by then
+            self._known[key] = sound
             if len(self._known) > MOST_SOUNDS:
                 self._known.popitem(last=False)
         return sound
@@ -81,7 +84,14 @@ class Player:
     __slots__ = ("_at", "_end", "_loops", "_next", "_pieces", "_silence", "_sound", "is_speech", "is_whole", "play")
 
     def __init__(
-        self, play: int, pieces: tuple[Piece, ...], law: str, sounds: Sounds, loops: bool, is_speech: bool
+        self,
+        play: int,
+        pieces: tuple[Piece, ...],
+        law: str,
+        sounds: Sounds,
+        loops: bool,
+        is_speech: bool,
+        skip: int = 0,
     ) -> None:
         self.play = play
         self.is_speech = is_speech
@@ -99,6 +109,21 @@ class Player:
         self._next = 0
         self._sound: bytes | mmap.mmap = b""
         self._at = self._end = 0
+        if skip:
+            self._pass_over(skip)
+
+    def _pass_over(self, skip: int) -> None:
+        """Begins ``skip`` bytes later, in a later round where it loops."""
+        if self._loops:
+            skip %= sum(end - start for _, start, end in self._pieces)
+        while self._next < len(self._pieces):
+            self._sound, self._at, self._end = self._pieces[self._next]
+            self._next += 1
+            if skip < self._end - self._at:
+                self._at += skip
+                return
+            skip -= self._end - self._at
+        self._at = self._end
 
     def frame(self) -> bytes | None:
         """The next 20 ms; None when the play has ended. Pieces follow each other without a gap."""

@@ -7,6 +7,7 @@ stream only knows ``send``.
 
 from __future__ import annotations
 
+import ipaddress
 import struct
 from collections.abc import Callable
 from typing import Protocol
@@ -61,6 +62,7 @@ class Stream:
         "_marker",
         "_out_type",
         "_player",
+        "_press_waits",
         "_pressed",
         "_reception",
         "_record_table",
@@ -124,6 +126,7 @@ class Stream:
         self._sends = False
         self._reception = Reception()
         self._pressed = dtmf.Receiver()
+        self._press_waits = False  # a press has begun, and its end was not heard yet
         self._digits = dtmf.Sender()
         self._digits_wait = False
         self._player: Player | None = None
@@ -152,14 +155,15 @@ class Stream:
         if command.learned is not None:
             self._rule.lock((command.learned[0], command.learned[1]))
         self._source = self._rule.locked
-        self._destination = self._source or address
+        is_sendable = _is_one_party(command.address) and 0 < command.port <= 0xFFFF
+        self._destination = self._source or (address if is_sendable else None)
         self._law = command.law
         self._silence = SILENCE[command.law]
         self._out_type = command.send_payload_type
         self._audio_type = command.receive_payload_type
         self._event_out = -1 if command.send_event_payload_type is None else command.send_event_payload_type
         self._event_in = -1 if command.receive_event_payload_type is None else command.receive_event_payload_type
-        self._sends = command.sends and command.address != "0.0.0.0" and command.port > 0  # noqa: S104 - compared
+        self._sends = command.sends and is_sendable
         self._set_record_table()
 
     @property
@@ -198,7 +202,9 @@ class Stream:
         self.relay_from = 0
 
     def unbridge(self, now: float) -> None:
-        self._bridged = None
+        other, self._bridged = self._bridged, None
+        if other is not None and self.relay_from == other._reception.ssrc:  # the last one relayed may have been late
+            self._sequence = (other._reception.highest + self._sequence_offset) & 0xFFFF
         self._switch(now)
 
     def record(self, recording: Recording | None, law: str) -> None:
@@ -214,7 +220,7 @@ class Stream:
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
         """One datagram."""
-        if len(data) < 12 or data[0] != 0x80:
+        if not 12 <= len(data) <= rtp.MAX_PACKET_BYTES or data[0] != 0x80:
             packet = rtp.parse(data)
             if packet is None:
                 self.refused += 1
@@ -271,9 +277,15 @@ class Stream:
     def _take_event(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, marker: int, now: float) -> None:
         for digit, milliseconds in self._pressed.receive(ssrc, timestamp, payload, now):
             self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
+        self._press_waits = self._pressed.is_pressed
         other = self._bridged
         if other is not None and self._relays_digits:
             other.relay_event(ssrc, sequence, timestamp, payload, marker, now)
+
+    def _end_press(self, now: float) -> None:
+        for digit, milliseconds in self._pressed.due(now):
+            self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
+            self._press_waits = False
 
     def receive_report(self, data: bytes, address: Address, now: float, now_ntp: int) -> None:
         """One RTCP datagram; only from the host that the sound comes from."""
@@ -302,6 +314,8 @@ class Stream:
         if self._frames_to_check <= 0:
             self._frames_to_check = FRAMES_A_SECOND
             self._check(now, now_ntp)
+        if self._press_waits:
+            self._end_press(now)
         destination = self._destination
         if destination is None or not self._sends:
             return
@@ -401,8 +415,6 @@ class Stream:
     # Each second ------------------------------------------------------------------------------------------------------
 
     def _check(self, now: float, now_ntp: Callable[[], int]) -> None:
-        for digit, milliseconds in self._pressed.due(now):
-            self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
         if self._heard_at >= 0:
             silent = now - self._heard_at
             for seconds in SILENT_SECONDS:
@@ -473,3 +485,12 @@ class Stream:
     def _set_record_table(self) -> None:
         is_other = self.recording is not None and self.recording_law and self.recording_law != self._law
         self._record_table = CONVERT[self.recording_law] if is_other else None
+
+
+def _is_one_party(address: str) -> bool:
+    """Whether sound may be sent there: an IPv4 address of somebody (0.0.0.0 is hold as RFC 2543 had it)."""
+    try:
+        ip = ipaddress.IPv4Address(address)
+    except ipaddress.AddressValueError:
+        return False
+    return not (ip.is_unspecified or ip.is_multicast or ip == ipaddress.IPv4Address("255.255.255.255"))

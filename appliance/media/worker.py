@@ -35,6 +35,8 @@ LATE_SECONDS = 0.01  # a slot that begins later than this is counted
 BEHIND_SECONDS = 0.06  # beyond it frames are skipped, not caught up
 ORPHAN_SECONDS = 10.0  # how long streams live on without calls (DECISIONS 26)
 FULL_SHARE = 0.85
+FULL_LATE_SLOTS = 50  # of the 200 in a second: the machine has no time for this process
+ENDING = (signal.SIGTERM, signal.SIGINT)
 MOST_UNSENT = 20_000  # events that wait while calls does not read
 PRIORITY = 10
 SHORT_LIFE_SECONDS = 2.0
@@ -66,10 +68,13 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGTERM)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, stop)
     parent, pause, is_first = os.getpid(), 0.0, True
-    while not stopping:
+    while True:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # a signal between look and fork would be lost
+        if stopping:
+            break
         born = time.monotonic()
         child = os.fork()
         if child == 0:
@@ -80,6 +85,7 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
                 _log.exception("the media process ends by a fault")
             finally:
                 os._exit(status)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         if is_first:
             service.notify("READY=1")
             is_first = False
@@ -129,8 +135,9 @@ def _child(
     library.mlockall(_MCL_CURRENT_AND_FUTURE)
     clock = SystemClock()
     loop = Loop(listener, media, Recorder(recorder, data_folder, clock), prompts_folder, clock)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, loop.stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     if media.real_time:
         _hurry()
     gc.collect()
@@ -169,7 +176,7 @@ class Loop:
         self._orphans_at: float | None = None
         self._is_stopping = False
         self._is_watched = "WATCHDOG_USEC" in os.environ  # by systemd; once a second is often enough for any period
-        self._late_slots = 0
+        self._late_slots = self._late_told = 0
         self._skipped = 0
         self._busy = 0.0
         self._second_began = clock.monotonic()
@@ -298,7 +305,8 @@ class Loop:
             service.notify("WATCHDOG=1")
         share = self._busy / (now - self._second_began)
         engine = self._engine
-        is_full = share > FULL_SHARE or len(engine.streams) >= self._media.max_streams
+        late, self._late_told = self._late_slots - self._late_told, self._late_slots
+        is_full = share > FULL_SHARE or late > FULL_LATE_SLOTS or len(engine.streams) >= self._media.max_streams
         self._tell(
             port.Load(
                 share=round(share, 3),

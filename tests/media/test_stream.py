@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from appliance.media import port, rtp
 from appliance.media.prompts import TO_ALAW, Player, Sounds, tone
@@ -216,3 +218,62 @@ def test_even_packets_have_no_jitter_and_uneven_ones_do() -> None:
         uneven.hears(b"\x11" * 160, 0.02 * number + (0.01 if number % 2 else 0.0))
     assert even.stream.statistics(True).jitter_ms < 0.01
     assert 9.0 < uneven.stream.statistics(True).jitter_ms < 10.1
+
+
+def test_a_press_whose_end_is_lost_is_told_within_half_a_second() -> None:
+    leg = Leg(HOME)
+    leg.hears(bytes([7, 10, 0, 160]), 1.0, kind=101, timestamp=1600)
+    for number in range(1, 25):
+        leg.tick(1.0 + 0.02 * number)
+    told = [event for event in leg.told if isinstance(event, port.DigitHeard)]
+    assert [event.digit for event in told] == ["7"] and told[0].at_ms <= 1350
+
+
+def test_after_a_bridge_whose_last_packet_was_overtaken_no_sequence_number_is_used_twice() -> None:
+    customer, agent = Leg(HOME), Leg(AWAY)
+    customer.stream.bridge(agent.stream, True)
+    agent.stream.bridge(customer.stream, True)
+    for sequence in (1, 2, 4, 3):
+        customer.sequence = sequence - 1
+        customer.hears(bytes([sequence]) * 160, 0.02 * sequence)
+    agent.stream.unbridge(0.1)
+    agent.tick(0.1)
+    assert len({packet.sequence for packet in agent.packets}) == len(agent.packets) == 5
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "router.example", "::1"])
+def test_nothing_is_sent_where_there_is_not_one_party(address: str) -> None:
+    leg = Leg(HOME)
+    leg.stream.set_remote(port.SetRemote("a" * 32, address, 4000, "PCMA", 8, 8, 101, 101, sends=True, receives=True))
+    leg.tick(0.0)
+    assert leg.packets == []
+
+
+@pytest.mark.parametrize("number", [0, 65_536, 99_999])
+def test_nothing_is_sent_to_a_port_that_is_none(number: int) -> None:
+    leg = Leg(HOME)
+    leg.stream.set_remote(
+        port.SetRemote("a" * 32, "192.0.2.9", number, "PCMA", 8, 8, 101, 101, sends=True, receives=True)
+    )
+    leg.tick(0.0)
+    leg.stream.close(1.0, 0)
+    assert leg.packets == [] and leg.reports == []
+
+
+@given(st.lists(st.binary(max_size=40) | st.integers(0, 400), max_size=60))
+def test_no_packet_makes_a_stream_raise_and_what_is_not_taken_is_counted(arriving: list[bytes | int]) -> None:
+    customer, agent = Leg(HOME), Leg(AWAY, "PCMU")
+    customer.stream.record(Heard(), "PCMU")
+    customer.stream.bridge(agent.stream, True)
+    agent.stream.bridge(customer.stream, True)
+    for number, each in enumerate(arriving):
+        if isinstance(each, bytes):
+            customer.stream.receive(b"\x80" + each, HOME, 0.02 * number)
+            customer.stream.receive_report(each, HOME, 0.02 * number, 0)
+        else:
+            kind = (8, 101, 13, 3)[each % 4]
+            data = rtp.HEADER.pack(0x80, kind, each * 181 & 0xFFFF, each * 40_000_000 & 0xFFFFFFFF, each % 3)
+            customer.stream.receive(data + b"\x05\x8a\x03\x20", HOME, 0.02 * number)
+        customer.tick(0.02 * number)
+    final = customer.stream.statistics(True)
+    assert final.received + final.duplicated + final.refused <= 2 * len(arriving) + 60 and final.lost >= 0

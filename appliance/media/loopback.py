@@ -41,6 +41,7 @@ class LoopbackMedia:
         self._streams: dict[str, _Stream] = {}
         self._heap: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._next_port = FIRST_PORT
 
     @property
     def deadline(self) -> float | None:
@@ -66,8 +67,10 @@ class LoopbackMedia:
     def submit(self, command: port.Command) -> None:
         match command:
             case port.Open(name):
-                opened = self._streams.setdefault(name, _Stream(FIRST_PORT + 2 * len(self._streams)))
-                self._tell(port.Opened(name, opened.number))
+                if name not in self._streams:
+                    self._streams[name] = _Stream(self._next_port)
+                    self._next_port += 2
+                self._tell(port.Opened(name, self._streams[name].number))
             case port.Play(name, play, pieces, loops):
                 self._play(name, play, pieces, loops)
             case port.Stop(name, play):
@@ -115,8 +118,10 @@ class LoopbackMedia:
 
     def _record(self, command: port.StartRecording) -> None:
         known = self._streams.get(command.stream)
-        if known is None or not command.consent:
-            reason = "recorder.no_stream" if known is None else "recorder.no_consent"
+        if known is not None and known.recording == command.recording:
+            return
+        if known is None or known.recording or not command.consent:
+            reason = "recorder.no_consent" if known is not None and not known.recording else "recorder.no_stream"
             self._tell(port.RecordingRefused(command.recording, command.stream, reason))
             return
         known.recording, known.recorded_since = command.recording, self._clock.monotonic()

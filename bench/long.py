@@ -1,7 +1,7 @@
 """``make long``: the full numbers behind the samples of ``make check``, kept in bench/results (``ONLY=name`` for one).
 
-Each entry runs the same tests with PASOKH_LONG=1 or a measurement of its own, and leaves one JSON file with the commit's
-id, so that a note can quote it.
+Each entry runs the same tests with PASOKH_LONG=1 or a measurement of its own, and leaves one JSON file with the id of
+the commit, so that a note can quote it.
 """
 
 from __future__ import annotations

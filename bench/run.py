@@ -23,6 +23,7 @@ from tests.support.box import Box, free_ports, rtp_range, running
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")
+IDLE_SECONDS = 4.0
 FLOW = """[flow]
 name = "welcome"
 start = "main"
@@ -57,6 +58,8 @@ class Load:
     rss_kb: dict[str, int]
     idle_rss_kb: dict[str, int]
     whole_cpu_ms: dict[str, float]
+    idle_ms_per_second: dict[str, float]
+    whole_seconds: float
 
 
 def generator() -> Path:
@@ -91,7 +94,10 @@ def drive(target: int, local: tuple[str, int], calls: int, seconds: float, group
     """One run of the generator; the steady part begins when all calls are up and ends before the first leaves."""
     rate = max(10.0, calls / 8.0)
     idle = {name: rss_kb(processes) for name, processes in groups.items()}
+    quiet = {name: cpu_seconds(processes) for name, processes in groups.items()}
+    time.sleep(IDLE_SECONDS)
     before = {name: cpu_seconds(processes) for name, processes in groups.items()}
+    started = time.monotonic()
     running_generator = subprocess.Popen(
         [generator(), "--target", f"127.0.0.1:{target}", "--local", f"{local[0]}:{local[1]}", "--rtp",
          str(rtp_range(2 * calls)), "--n", str(calls), "--rate", str(rate), "--secs", str(seconds), "--dtmf", "1",
@@ -118,6 +124,8 @@ def drive(target: int, local: tuple[str, int], calls: int, seconds: float, group
         rss_kb=rss,
         idle_rss_kb=idle,
         whole_cpu_ms={name: 1000 * (after[name] - before[name]) for name in groups},
+        idle_ms_per_second={name: 1000 * (before[name] - quiet[name]) / IDLE_SECONDS for name in groups},
+        whole_seconds=time.monotonic() - started,
     )
 
 
@@ -159,6 +167,11 @@ def reference(calls: int, seconds: float) -> Load:
             server.wait(20)
 
 
+def per_call(load: Load, calls: int) -> float:
+    """CPU of the calls process for one call: what it spent in the run less what it spends when nobody rings."""
+    return (load.whole_cpu_ms["calls"] - load.idle_ms_per_second["calls"] * load.whole_seconds) / calls
+
+
 def measure(calls: int, seconds: float, pairs: int) -> dict[str, object]:
     """Pairs of runs, ours and the reference's in turn; medians of what they cost."""
     mine: list[Load] = []
@@ -182,7 +195,9 @@ def measure(calls: int, seconds: float, pairs: int) -> dict[str, object]:
         "reference_ms_per_call_second": round(statistics.median(t.cpu_ms_per_call_second["media"] for t in theirs), 3),
         "ratio_to_reference": round(statistics.median(ratios), 2),
         "ratios": [round(ratio, 2) for ratio in ratios],
-        "sip_and_records_ms_per_call": round(statistics.median(m.whole_cpu_ms["calls"] / calls for m in mine), 2),
+        "sip_and_records_ms_per_call": round(statistics.median(per_call(m, calls) for m in mine), 2),
+        "sip_and_records_idle_ms_per_second": round(statistics.median(m.idle_ms_per_second["calls"] for m in mine), 1),
+        "media_idle_ms_per_second": round(statistics.median(m.idle_ms_per_second["media"] for m in mine), 1),
         "rss_kb_per_call": round((last.rss_kb["media"] - last.idle_rss_kb["media"]) / calls, 1),
         "rss_kb_per_call_in_calls": round((last.rss_kb["calls"] - last.idle_rss_kb["calls"]) / calls, 1),
         "late40_share": round(statistics.median(m.late40_share for m in mine), 5),

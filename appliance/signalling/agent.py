@@ -21,7 +21,7 @@ from appliance.clock import Clock
 from appliance.ids import uuid7
 from appliance.signalling import wire
 from appliance.signalling.admission import Admission
-from appliance.signalling.digest import Authorizer, Guard
+from appliance.signalling.digest import Algorithm, Authorizer, Guard
 from appliance.signalling.heart import Account, Heart
 from appliance.signalling.port import Command, Deliver, Event, TrunkChanged, TrunkState
 from appliance.signalling.registrar import Binding, Registrar
@@ -34,6 +34,7 @@ from appliance.signalling.transport import Transport
 KEEP_ALIVE_SECONDS = 25.0  # below the 30 s after which home routers forget a UDP mapping
 RESOLVE_SECONDS = 60.0
 RESOLVE_AGAIN_SECONDS = 5.0  # while a name has no address
+DIGESTS: dict[str, tuple[Algorithm, ...]] = {"md5": ("MD5",), "sha256": ("SHA-256",), "both": ("MD5", "SHA-256")}
 STOP_SECONDS = 2.0  # how long un-registering may take at the end
 
 _log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Agent:
         self._chance = random.SystemRandom()
         passwords = {phone.name: secrets(f"phone-{phone.name}") for phone in settings.phones}
         known = {name: password for name, password in passwords.items() if password}
-        guard = Guard(settings.domain, system_secrets.token_bytes(32), known)
+        guard = Guard(settings.domain, system_secrets.token_bytes(32), known, DIGESTS[settings.phone_digest])
         self._registrar = Registrar(settings, guard)
         self._admission = Admission(settings)
         self.heart = Heart(

@@ -51,6 +51,7 @@ class Signalling:
     port: int = 5060
     tcp: bool = True
     domain: str = "pasokh.local"  # the realm of desk phones
+    phone_digest: Literal["md5", "sha256", "both"] = "md5"  # phones on older libraries refuse a challenge with SHA-256
     max_calls: int = 100
     session_seconds: int = 1800  # session timers (RFC 4028)
     ring_seconds: int = 120  # how long an unanswered INVITE of ours may ring at most

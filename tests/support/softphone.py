@@ -37,6 +37,7 @@ class Talk:
     ended: port.Event | None = None
     heard: list[float] = field(default_factory=list)
     frames: list[bytes] = field(default_factory=list)
+    sent: list[tuple[float, bytes]] = field(default_factory=list)
     sequence: int = 1
     timestamp: int = 1000
     digits: list[str] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Softphone:
         answer: Callable[[port.Offered], str] = lambda _offered: "answer",
         voice: bytes = b"\x55" * 160,
         keeps_frames: bool = False,
+        frames: list[bytes] | None = None,
     ) -> None:
         trunk = Trunk(
             name="box", proxy=f"{box[0]}:{box[1]}", domain=domain, user=user, registers=bool(user), sources=(box[0],)
@@ -73,6 +75,7 @@ class Softphone:
         self._answer = answer
         self._voice = voice
         self._keeps_frames = keeps_frames
+        self._says = frames or []  # one after the other instead of the same voice
         self._speaking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -191,6 +194,9 @@ class Softphone:
                     event = struct.pack("!BBH", digit, end | 10, duration)
                     talk.sound.sendto(_HEADER.pack(0x80, 101, talk.sequence, talk.timestamp, 7) + event, talk.remote)
             talk.sequence = talk.sequence + 1 & 0xFFFF
-            talk.sound.sendto(_HEADER.pack(0x80, 8, talk.sequence, talk.timestamp, 7) + talk.voice, talk.remote)
+            voice = self._says[talk.timestamp // 160 % len(self._says)] if self._says else talk.voice
+            talk.sound.sendto(_HEADER.pack(0x80, 8, talk.sequence, talk.timestamp, 7) + voice, talk.remote)
+            if self._keeps_frames:
+                talk.sent.append((time.monotonic(), voice))
         except OSError:
             return

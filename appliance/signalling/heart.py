@@ -506,7 +506,9 @@ class Heart:
             return (call_id, h.tag_of(headers.get("from") or "")) not in self._incoming
         if request.method == "REGISTER":
             return False  # a phone away from the office proves itself by its password
-        return (call_id, h.tag_of(headers.get("to") or "")) not in self._usages
+        if (call_id, h.tag_of(headers.get("to") or "")) in self._usages:
+            return False
+        return not self._registrar.is_at(peer.address[0])
 
     def _side_from(self, request: wire.Request, peer: Peer) -> Side | None:
         """The trunk that a request comes from (DECISIONS 23): our random user, else source and proxy list."""

@@ -73,6 +73,10 @@ class Registrar:
         """Contact URI and place of every binding, the newest first."""
         return [(binding.contact, binding.peer) for binding in reversed(self._bindings.get(phone, []))]
 
+    def is_at(self, host: str) -> bool:
+        """Whether a phone that proved itself is registered from this address."""
+        return any(each.address[0] == host for known in self._bindings.values() for each in known)
+
     def receive(self, request: Request, peer: Peer, now: float) -> tuple[Response, list[Event]]:
         """Answers one REGISTER."""
         given = request.headers.get("authorization") or ""

@@ -111,3 +111,11 @@ def test_a_broken_connection_takes_its_phone_away() -> None:
     phone(DESK).register(bench)
     assert bench.registrar.connection_lost(4) == [PhoneGone("desk1", "sip:gw@192.168.1.22:5062")]
     assert [place for _, place in bench.registrar.targets("desk1")] == [DESK]
+
+
+def test_a_phone_away_from_the_office_may_call_once_it_is_registered_and_not_before() -> None:
+    bench = Bench()
+    away = Peer("udp", ("8.8.4.4", 40_000))
+    assert bench.receive(Caller(call_id="early", peer=away).invite(), away) == []
+    assert code_of([phone(away).register(bench)]) == 200
+    assert code_of(bench.receive(Caller(call_id="late", peer=away).invite(), away)) == 401

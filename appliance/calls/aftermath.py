@@ -22,15 +22,17 @@ RECOVERY_SECONDS = 15.0  # media closes what nobody claims after 10 s, and repla
 
 
 async def settle(office: Office, left_over: Sequence[LegKey]) -> int:
-    """Ends the legs that are left over and closes their records; returns how many legs there were.
+    """Ends the legs that are left over and closes their records; returns how many legs had not ended.
 
     The recordings may take a while: ``finish`` waits for them in the background.
     """
     for key in left_over:
         office.line.submit(EndOrphan(key))
+    orphans = 0
     for conversation in await office.records.call(Store.open_conversations):
+        orphans += len(conversation.legs)
         _end(office, conversation)
-    return len(left_over)
+    return orphans
 
 
 def _end(office: Office, left: OpenConversation) -> None:

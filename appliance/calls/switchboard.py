@@ -23,10 +23,12 @@ from appliance.records import events
 from appliance.records.events import Outcome, State
 from appliance.signalling import numbers
 from appliance.signalling import port as signalling
-from appliance.signalling.port import FromPhone, Refuse
+from appliance.signalling.port import Cause, FromPhone, Refuse
 
 log = logging.getLogger(__name__)
 
+BYE_SECONDS = 33.0  # 64*T1 (RFC 3261, 17.1.2.2), and a little
+ENDED_BY_US = frozenset({Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT})
 SHOWN_CALLS = 400  # at most so many calls in one picture
 
 
@@ -74,8 +76,7 @@ class Switchboard:
                 if self._kept is not None:
                     self._kept.keep(key)
             case signalling.HungUp(leg) | signalling.Refused(leg):
-                if self._kept is not None:
-                    self._kept.forget(leg)
+                self._forget(leg, is_ours=isinstance(event, signalling.HungUp) and event.cause in ENDED_BY_US)
                 self._pass(leg, event)
             case (
                 signalling.Progressed(leg)
@@ -87,6 +88,15 @@ class Switchboard:
                 | signalling.DigitPressed(leg)
             ):
                 self._pass(leg, event)
+
+    def _forget(self, leg: str, is_ours: bool) -> None:
+        """The next process need not end this leg; one that we ended is kept while its BYE may still be lost."""
+        if self._kept is None:
+            return
+        if is_ours:
+            asyncio.get_running_loop().call_later(BYE_SECONDS, self._kept.forget, leg)
+        else:
+            self._kept.forget(leg)
 
     def _pass(self, leg: str, event: Item) -> None:
         inbox = self.office.legs.get(leg)

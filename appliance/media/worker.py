@@ -40,6 +40,7 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 MOST_UNSENT = 20_000  # events that wait while calls does not read
 PRIORITY = 10
 SHORT_LIFE_SECONDS = 2.0
+FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 _PR_SET_PDEATHSIG = 1
 _MCL_CURRENT_AND_FUTURE = 3
@@ -70,7 +71,7 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
 
     for number in ENDING:
         signal.signal(number, stop)
-    parent, pause, is_first = os.getpid(), 0.0, True
+    parent, short_lives, is_first = os.getpid(), 0, True
     while True:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # a signal between look and fork would be lost
         if stopping:
@@ -93,10 +94,9 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
         child = 0
         if not stopping:
             _log.error("the media process ended (%s); the next one starts", status)
-            pause = (
-                min(max(pause * 2, 0.1), LONGEST_PAUSE_SECONDS) if time.monotonic() - born < SHORT_LIFE_SECONDS else 0
-            )
-            time.sleep(pause)
+            short_lives = short_lives + 1 if time.monotonic() - born < SHORT_LIFE_SECONDS else 0
+            if short_lives > 1:  # the first one may be an accident; callers wait
+                time.sleep(min(FIRST_PAUSE_SECONDS * 2.0 ** min(short_lives - 2, 9), LONGEST_PAUSE_SECONDS))
     listener.close()
     socket_path(run_folder).unlink(missing_ok=True)
     return 0

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LINGER_SECONDS = 0.05  # what happens within it becomes one transaction: each costs an fdatasync and about 0.2 ms of CPU
+LINGER_SECONDS = 0.1  # what happens within it becomes one transaction: each costs an fdatasync and about 0.2 ms of CPU
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -105,7 +105,7 @@ class Writer:
         self._thread.start()
 
     def put(self, happened: Happened) -> None:
-        """Takes an event; stamped now, written within some 50 ms. From the loop's thread only."""
+        """Takes an event; stamped now, written within some 100 ms. From the loop's thread only."""
         self._held.append(self._store.stamped(happened))
         if not self._is_scheduled and self._loop is not None:
             self._is_scheduled = True

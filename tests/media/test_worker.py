@@ -179,6 +179,29 @@ def test_a_killed_process_is_back_within_a_second_with_its_port_its_prompt_and_t
     assert process.end() == 0
 
 
+def test_a_process_that_stood_still_skips_what_is_past_and_its_timestamps_stay_true(process: Process) -> None:
+    async def scene() -> None:
+        calls, party = Calls(process), Party()
+        await calls.open(party)
+        await heard(party, 20)
+        os.kill(process.child, signal.SIGSTOP)
+        await asyncio.sleep(0.6)
+        before = len(party.heard)
+        os.kill(process.child, signal.SIGCONT)
+        await heard(party, 30)
+        first_at, first = party.heard[before - 1]
+        last_at, last = party.heard[-1]
+        passed = ((last.timestamp - first.timestamp) & 0xFFFFFFFF) / 8000
+        assert abs(passed - (last_at - first_at)) < 0.4
+        assert last.sequence - first.sequence & 0xFFFF == len(party.heard) - before, "nothing looks lost"
+        load = await calls.until(port.Load, lambda load: load.skipped_frames > 0)
+        assert load.skipped_frames >= 20
+        party.close()
+        calls.client.stop()
+
+    asyncio.run(scene())
+
+
 def test_at_the_end_every_recording_is_sealed_and_the_socket_is_gone(process: Process) -> None:
     async def scene() -> None:
         calls, party = Calls(process), Party()

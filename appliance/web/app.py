@@ -18,7 +18,7 @@ from typing import Any
 
 import jinja2
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -34,6 +34,8 @@ from appliance.web.security import Door, form_token, is_form_token
 
 LAST_CALLS = 30
 LANGUAGE_COOKIE = "pasokh-language"
+MAX_FIELDS = 20
+GONE = "event: gone\ndata: {}\n\n"  # the session has ended
 
 ANYBODY: frozenset[Role] = frozenset()  # no session needed
 EVERYONE: frozenset[Role] = frozenset({"owner", "supervisor", "agent", "technician"})
@@ -101,8 +103,12 @@ class Page:
                         return RedirectResponse("/password", 303)
                     request.state.who = who
                 return await handler(request)
+            except ClientDisconnect:  # gone, or cut off by the door because it says more than it may
+                return PlainTextResponse("413\n", 413)
             except Problem as problem:
                 if problem.key in ("access.signed_out", "access.must_set_password"):
+                    if request.url.path == "/live":  # a stream does not follow to a page: it is told to go there
+                        return Response(GONE, media_type="text/event-stream")
                     return RedirectResponse("/sign-in", 303)
                 code = 503 if problem.key == "control.calls_is_stopped" else 403
                 return self._render(request, "problem.html", code, problem=self._lines(request, problem))
@@ -217,7 +223,7 @@ class Page:
                     if await request.is_disconnected():
                         return
         except Problem:
-            yield "event: gone\ndata: {}\n\n"
+            yield GONE
 
     def _last(self) -> list[Conversation] | None:
         """The last calls; None while the records cannot be read."""
@@ -267,8 +273,9 @@ class Page:
     async def _form(self, request: Request) -> dict[str, str]:
         """The fields of a form of ours; Problem where it is somebody else's."""
         body = await request.body()
-        pairs = urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=20)
-        form = dict(pairs)
+        if body.count(b"&") >= MAX_FIELDS:
+            raise Problem("web.old_form")
+        form = dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
         if not is_form_token(self._key, self._token(request), form.get("form", "")):
             raise Problem("web.old_form")
         return form

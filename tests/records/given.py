@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from appliance.records.events import (
@@ -86,6 +88,18 @@ _offsets = st.integers(0, 100_000)
 _words = st.text(max_size=6)
 _small = st.integers(0, 1_000)
 
+
+def owned(happened: Happened) -> Happened:
+    """With ids of legs and recordings that belong to one conversation only, as theirs do who are made by UUIDv7."""
+    if isinstance(happened, LegOpened | LegAnswered | LegEnded):
+        return replace(happened, leg=f"{happened.conversation}-{happened.leg}")
+    if isinstance(happened, RecordingOpened | RecordingRefused | RecordingGap | RecordingSealed):
+        return replace(
+            happened, recording=f"{happened.conversation}-{happened.recording}" if happened.recording else ""
+        )
+    return happened
+
+
 any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(opened, _ids, _words),
     st.builds(StateEntered, _ids, st.sampled_from(State), _offsets),
@@ -101,7 +115,13 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(RecordingRefused, _ids, _recordings | st.just(""), _words, _offsets),
     st.builds(RecordingGap, _ids, _recordings, _words, _small),
     st.builds(sealed, _ids, _recordings, st.sampled_from(["sealed", "recovered", "empty", "lost"])),
-    st.builds(RecordingVerified, _recordings, st.sampled_from(["verified", "damaged"]), _words),
+    st.builds(
+        lambda conversation, recording, *rest: RecordingVerified(f"{conversation}-{recording}", *rest),
+        _ids,
+        _recordings,
+        st.sampled_from(["verified", "damaged"]),
+        _words,
+    ),
     st.builds(ConversationClosed, _ids, st.sampled_from(Outcome), _words, _words, _offsets),
     st.builds(RecordClosed, _ids),
     st.builds(TrunkTurned, _words, _words, _small),
@@ -109,5 +129,5 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(ServiceStarted, _words, _words, _words, _small),
     st.builds(ServiceLost, _words, _words),
     st.builds(SignedIn, _words, _words, _words),
-)
+).map(owned)
 with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(ConversationErased, _ids, _words, _words)

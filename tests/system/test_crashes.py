@@ -139,9 +139,8 @@ def test_a_calls_process_that_is_killed_leaves_no_leg_up_and_closes_its_records(
     (trunk,) = free_ports(1, "127.0.0.2")
     with running(box_for_ten(trunk)) as box:
         back = sorted(asyncio.run(_killed_calls(box, trunk)) for _ in range(KILLS))
-        print(
-            f"calls kills: {KILLS}, no leg up and ready again after p50 {back[len(back) // 2]:.2f} s, longest {back[-1]:.2f} s"
-        )
+        middle, longest = back[len(back) // 2], back[-1]
+        print(f"calls kills: {KILLS}, legs down and ready again: p50 {middle:.2f} s, longest {longest:.2f} s")
         conversations = box.conversations(CALLS * KILLS, timeout_seconds=40)
         for each in conversations:
             assert each.outcome == "crashed" and {leg.cause for leg in each.legs} == {"orphan"}, each

@@ -6,10 +6,10 @@ import secrets
 import unicodedata
 from pathlib import Path
 
+from appliance.messages.numbers import latin
+
 CODE_LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # no 0 O 1 I: read from a label, typed on a phone
 CODE_LENGTH = 10  # 50 bits: behind growing delays that is for ever
-
-_TO_LATIN = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
 
 
 def new_code() -> str:
@@ -19,7 +19,7 @@ def new_code() -> str:
 
 def code(given: str) -> str:
     """A code as it was meant: any case, with spaces or hyphens, in Persian digits."""
-    folded = unicodedata.normalize("NFKC", given).translate(_TO_LATIN).upper()
+    folded = latin(unicodedata.normalize("NFKC", given)).upper()
     return "".join(letter for letter in folded if letter.isascii() and letter.isalnum())
 
 

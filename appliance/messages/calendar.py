@@ -25,13 +25,15 @@ def jalali(utc_ms: int) -> tuple[int, int, int]:
     return local.year, local.month, local.day
 
 
+def jalali_moment(utc_ms: int) -> str:
+    """``1405/09/02 17:28:10``: for tables and spreadsheets."""
+    year, month, day = jalali(utc_ms)
+    return f"{year}/{month:02}/{day:02} {_local(utc_ms):%H:%M:%S}"
+
+
 def moment(utc_ms: int, language: Language) -> str:
-    """Day and time, short: for tables."""
-    local = _local(utc_ms)
-    if language == "fa":
-        year, month, day = jalali(utc_ms)
-        return digits(f"{year}/{month:02}/{day:02} {local:%H:%M:%S}", language)
-    return f"{local:%Y-%m-%d %H:%M:%S}"
+    """Day and time, short, in the digits of the language."""
+    return digits(jalali_moment(utc_ms), language) if language == "fa" else f"{_local(utc_ms):%Y-%m-%d %H:%M:%S}"
 
 
 def day(utc_ms: int, language: Language) -> str:

@@ -6,7 +6,6 @@ from appliance.messages import Language
 
 _TO_PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 _TO_LATIN = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
-_FOLDED = str.maketrans({"ي": "ی", "ك": "ک", "ى": "ی", "ة": "ه", "ـ": None, "\u200f": None, "\u200e": None})
 
 
 def digits(value: object, language: Language) -> str:
@@ -18,8 +17,3 @@ def digits(value: object, language: Language) -> str:
 def latin(text: str) -> str:
     """Persian and Arabic digits as 0 to 9."""
     return text.translate(_TO_LATIN)
-
-
-def folded(text: str) -> str:
-    """Persian text in one spelling: Arabic ye and kaf, tatweel and direction marks are made equal."""
-    return latin(text.translate(_FOLDED))

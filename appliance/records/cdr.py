@@ -10,15 +10,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from persiantools.jdatetime import JalaliDateTime
-
+from appliance.messages import calendar
 from appliance.records.events import State
 from appliance.records.reader import Conversation, Leg, Recording
 
-TEHRAN = timezone(timedelta(hours=3, minutes=30))
 STATES = tuple(f"{state}_ms" for state in State)
 
 COLUMNS = (
@@ -100,11 +98,7 @@ def utc(at: int | None) -> str:
 
 def jalali(at: int | None) -> str:
     """``1405/09/02 17:28:10`` in the box's zone; empty where there is no time."""
-    if at is None:
-        return ""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-    local = JalaliDateTime.to_jalali(moment.astimezone(TEHRAN))  # type: ignore[no-untyped-call] # ships no types
-    return str(local.strftime("%Y/%m/%d %H:%M:%S"))
+    return "" if at is None else calendar.jalali_moment(at)
 
 
 def recording_word(recordings: Sequence[Recording]) -> str:

@@ -14,6 +14,8 @@ from typing import Literal
 
 import phonenumbers
 
+from appliance.messages.numbers import latin
+
 Kind = Literal["mobile", "landline", "short", "emergency", "premium", "foreign", "unknown", "withheld"]
 Form = Literal["national", "e164", "plus", "local"]
 
@@ -25,7 +27,6 @@ AREA_CODES = frozenset(
     | {"58", "61", "66", "71", "74", "76", "77", "81", "83", "84", "86", "87"}
 )
 
-_TO_LATIN = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
 _IGNORED = re.compile(r"[\s().\u200c\u200e\u200f\u202a-\u202e_]")
 _RANGE = re.compile(r"^(\+?[\d-]*\d{4,})[-/~]\d{1,4}$")
 _HIDDEN = frozenset({"", "anonymous", "unknown", "unavailable", "restricted", "private"})
@@ -45,7 +46,7 @@ class Number:
 def normalise(text: str, area_code: str = "") -> Number:
     """What ``text`` means on a line with this area code (two digits, without the zero)."""
     arrived = text[:MAX_LENGTH]
-    written = _IGNORED.sub("", arrived.removeprefix("tel:").partition(";")[0].translate(_TO_LATIN))
+    written = _IGNORED.sub("", latin(arrived.removeprefix("tel:").partition(";")[0]))
     if written.lower() in _HIDDEN:
         return Number(None, "", "withheld", arrived)
     written = _first_of_range(written, area_code.removeprefix("0"))

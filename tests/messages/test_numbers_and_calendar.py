@@ -79,8 +79,3 @@ def test_digits_are_those_of_the_language() -> None:
 def test_persian_and_arabic_digits_are_read_back(number: int) -> None:
     arabic = str(number).translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
     assert numbers.latin(numbers.digits(number, "fa")) == numbers.latin(arabic) == str(number)
-
-
-def test_one_word_typed_on_two_keyboards_is_one_word() -> None:
-    assert numbers.folded("علي كريمي ١٢") == numbers.folded("علی کریمی ۱۲") == "علی کریمی 12"
-    assert numbers.folded("\u200fســـلام\u200e") == "سلام"

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.clock import VirtualClock
+from appliance.messages import calendar
 from appliance.records import cdr
 from appliance.records.events import State
 from appliance.records.reader import Conversation, Reader
@@ -74,7 +75,7 @@ def test_any_name_comes_out_of_the_table_as_it_went_in(name: str) -> None:
 @given(st.integers(0, 4_000_000_000_000))
 @settings(max_examples=60)
 def test_jalali_times_agree_with_another_library(at: int) -> None:
-    moment = jdatetime.datetime.fromtimestamp(at // 1000, tz=cdr.TEHRAN)
+    moment = jdatetime.datetime.fromtimestamp(at // 1000, tz=calendar.TEHRAN)
     assert cdr.jalali(at) == moment.strftime("%Y/%m/%d %H:%M:%S")
 
 

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+DATABASE_KEY = "database-key"  # the secret that opens calls.db
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
@@ -20,6 +22,14 @@ class Places:
     @property
     def database(self) -> Path:
         return self.data / "calls.db"
+
+    @property
+    def first_boot_code(self) -> Path:
+        return self.data / "first-boot-code"
+
+    @property
+    def media_socket(self) -> Path:
+        return self.run / "media-1.sock"
 
     @property
     def control_socket(self) -> Path:

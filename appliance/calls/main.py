@@ -29,7 +29,7 @@ from appliance.flow import catalogue
 from appliance.media import port as media
 from appliance.media.client import MediaClient
 from appliance.messages import Language
-from appliance.places import Places
+from appliance.places import DATABASE_KEY, Places
 from appliance.records import events, writer
 from appliance.records.store import Store
 from appliance.signalling import port as signalling
@@ -81,13 +81,13 @@ class _Process:
         self._clock = SystemClock()
         for folder in (places.data, places.run):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        key = service.made_once(places.secrets / "database-key")
+        key = service.made_once(places.secrets / DATABASE_KEY)
         self._store = Store(places.database, key, self._clock)
         self._writer = writer.Writer(self._store, self._reported)
         self._verifier = Verifier(self._writer)
         self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
         self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
-        self._mouth = MediaClient(places.run / "media-1.sock", self._clock, self._mediated)
+        self._mouth = MediaClient(places.media_socket, self._clock, self._mediated)
         self._agent = Agent(settings, places.secret, self._clock, self._signalled, places.data / "runtime" / "sip.json")
         self._office = Office(
             box=name,
@@ -104,7 +104,7 @@ class _Process:
             verify=self._verifier.put,
         )
         self._switchboard = Switchboard(self._office, self._kept, language)
-        self._access = Access(self._writer, self._clock, places.data / "first-boot-code")
+        self._access = Access(self._writer, self._clock, places.first_boot_code)
         self._control = ControlServer(
             places.control_socket, self._access, self._snapshot, self._switchboard.carry_out, self._clock
         )

@@ -19,10 +19,10 @@ from typing import Any
 from appliance import messages
 from appliance.errors import Problem
 from appliance.messages import Language
+from appliance.places import DATABASE_KEY
 from appliance.records import cdr, chain, database
 from appliance.records.reader import Conversation, Reader
 
-KEY_NAME = "database-key"
 DEFAULT_DATA = Path("/var/lib/pasokh")
 DEFAULT_SECRETS = Path("/etc/pasokh/secrets")
 EXIT_BROKEN = 1
@@ -60,7 +60,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--database", type=Path, metavar="PATH", help=f"calls.db ({DEFAULT_DATA}/calls.db)")
-    parser.add_argument("--key", type=Path, metavar="FILE", help=f"its key ({DEFAULT_SECRETS}/{KEY_NAME})")
+    parser.add_argument("--key", type=Path, metavar="FILE", help=f"its key ({DEFAULT_SECRETS}/{DATABASE_KEY})")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names the box's folders")
 
 
@@ -153,7 +153,7 @@ def _width(cell: str) -> int:
 def _reader(chosen: argparse.Namespace) -> Reader:
     data, secrets = _folders(chosen.config) if chosen.config else (DEFAULT_DATA, DEFAULT_SECRETS)
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    key_file = chosen.key or (Path(credentials) if credentials else secrets) / KEY_NAME
+    key_file = chosen.key or (Path(credentials) if credentials else secrets) / DATABASE_KEY
     path = chosen.database or data / "calls.db"
     if not path.is_file():
         raise Problem("records.no_database", file=str(path))

@@ -20,7 +20,7 @@ from appliance.control.client import ControlClient
 from appliance.control.wire import Vitals
 from appliance.errors import Problem
 from appliance.messages import Language
-from appliance.places import Places
+from appliance.places import DATABASE_KEY, Places
 from appliance.records import database
 from appliance.records.reader import Reader
 from appliance.web import certificate
@@ -57,9 +57,9 @@ async def _serve(
 
     def reader() -> Reader:
         if not kept:
-            secret = places.secret("database-key")
+            secret = places.secret(DATABASE_KEY)
             if secret is None:
-                raise Problem("records.no_key", file=str(places.secrets / "database-key"))
+                raise Problem("records.no_key", file=str(places.secrets / DATABASE_KEY))
             kept.append(Reader(places.database, database.key_from(secret)))
         return kept[0]
 

@@ -7,11 +7,10 @@ Prompts last as long as ``seconds_of`` says, recordings are sealed as long as th
 from __future__ import annotations
 
 import hashlib
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.clock import Clock
+from appliance.clock import Clock, Timers
 from appliance.media import port
 
 FIRST_PORT = 20_000
@@ -39,17 +38,15 @@ class LoopbackMedia:
         self._clock = clock
         self._seconds_of = seconds_of
         self._streams: dict[str, _Stream] = {}
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
-        self._count = 0
+        self._timers = Timers()
         self._next_port = FIRST_PORT
 
     @property
     def deadline(self) -> float | None:
-        return self._heap[0][0] if self._heap else None
+        return self._timers.deadline
 
     def due(self, now: float) -> None:
-        while self._heap and self._heap[0][0] <= now:
-            heapq.heappop(self._heap)[2]()
+        self._timers.due(now)
 
     @property
     def streams(self) -> int:
@@ -150,6 +147,5 @@ class LoopbackMedia:
     def _tell(self, event: port.ClientEvent) -> None:
         self._in(0.0, lambda: self._deliver(event))
 
-    def _in(self, seconds: float, action: Callable[[], None]) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (self._clock.monotonic() + seconds, self._count, action))
+    def _in(self, seconds: float, action: Callable[[], object]) -> None:
+        self._timers.at(self._clock.monotonic() + seconds, lambda _now: action())

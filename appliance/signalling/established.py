@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from appliance.clock import Timer
 from appliance.signalling import sdp, timers
 from appliance.signalling.dialogs import Dialog
 from appliance.signalling.ground import ALLOW, Ground, Side, answer_to, branch, has_sdp, stamped, with_sdp
@@ -24,7 +25,7 @@ from appliance.signalling.port import (
     MediaChanged,
     Resumed,
 )
-from appliance.signalling.transactions import LIFE, T1, T2, Client, Peer, Server, Timer
+from appliance.signalling.transactions import LIFE, T1, T2, Client, Peer, Server
 from appliance.signalling.wire import Request, Response
 
 GLARE_OWNER_SECONDS = (2.1, 4.0)  # RFC 3261, 14.1: who owns the Call-ID waits longer

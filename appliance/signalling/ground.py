@@ -6,16 +6,15 @@ Split from heart.py so that incoming.py and outgoing.py need not know the whole 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.signalling import headers as h
 from appliance.signalling.dialogs import Dialog
 from appliance.signalling.port import Deliver, FromPhone, FromTrunk, Leg
-from appliance.signalling.sdp import Description, Law
+from appliance.signalling.sdp import Law
 from appliance.signalling.settings import Signalling
-from appliance.signalling.transactions import Client, Peer, Server, Transactions
+from appliance.signalling.transactions import Peer, Server, Transactions
 from appliance.signalling.wire import Headers, Request, Response
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
@@ -155,23 +154,3 @@ def with_sdp(message: Request | Response, body: bytes) -> None:
 def has_sdp(message: Request | Response) -> bool:
     kind = (message.headers.get("content-type") or "").partition(";")[0].strip().lower()
     return bool(message.body) and kind == "application/sdp"
-
-
-__all__ = [
-    "ALLOW",
-    "KNOWN_EXTENSIONS",
-    "REASONS",
-    "SUPPORTED",
-    "Answers",
-    "Callable",
-    "Client",
-    "Description",
-    "Ground",
-    "Side",
-    "Usage",
-    "answer_to",
-    "branch",
-    "has_sdp",
-    "stamped",
-    "with_sdp",
-]

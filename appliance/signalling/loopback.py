@@ -7,11 +7,10 @@ is no ``LegKept``.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from appliance.clock import Clock
+from appliance.clock import Clock, Timers
 from appliance.ids import uuid7
 from appliance.signalling import port, sdp
 from appliance.signalling.port import Cause, Identity
@@ -50,20 +49,18 @@ class Loopback:
         self._deliver = deliver
         self._clock = clock
         self._legs: dict[str, _Leg] = {}
-        self._heap: list[tuple[float, int, Callable[[], None]]] = []
-        self._count = 0
+        self._timers = Timers()
 
     # Time -------------------------------------------------------------------------------------------------------------
 
     @property
     def deadline(self) -> float | None:
         """When ``due`` wants to be called next."""
-        return self._heap[0][0] if self._heap else None
+        return self._timers.deadline
 
     def due(self, now: float) -> None:
         """Delivers what has come due."""
-        while self._heap and self._heap[0][0] <= now:
-            heapq.heappop(self._heap)[2]()
+        self._timers.due(now)
 
     @property
     def legs(self) -> int:
@@ -186,12 +183,4 @@ class Loopback:
         self._in(0.0, action)
 
     def _in(self, seconds: float, action: Callable[[], object]) -> None:
-        self._count += 1
-        heapq.heappush(self._heap, (self._clock.monotonic() + seconds, self._count, _silent(action)))
-
-
-def _silent(action: Callable[[], object]) -> Callable[[], None]:
-    def done() -> None:
-        action()
-
-    return done
+        self._timers.at(self._clock.monotonic() + seconds, lambda _now: action())

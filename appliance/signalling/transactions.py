@@ -8,11 +8,11 @@ stays for 32 s to answer retransmissions.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from appliance.clock import Timer, Timers
 from appliance.signalling import headers as h
 from appliance.signalling.wire import Request, Response
 
@@ -45,65 +45,6 @@ class State(Enum):
     CONFIRMED = auto()
     ACCEPTED = auto()
     TERMINATED = auto()
-
-
-class Timers:
-    """Deadlines in order; a cancelled one stays in the heap until its time and does nothing then."""
-
-    __slots__ = ("_count", "_dead", "_heap")
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
-        self._count = 0
-        self._dead = 0
-
-    def at(self, when: float, action: Callable[[float], None]) -> Timer:
-        """Calls ``action(now)`` once, at or after ``when``."""
-        timer = Timer(action, self)
-        self._count += 1
-        heapq.heappush(self._heap, (when, self._count, timer))
-        return timer
-
-    @property
-    def deadline(self) -> float | None:
-        while self._heap and self._heap[0][2].action is None:
-            heapq.heappop(self._heap)
-            self._dead -= 1
-        return self._heap[0][0] if self._heap else None
-
-    def due(self, now: float) -> None:
-        while True:
-            deadline = self.deadline
-            if deadline is None or deadline > now:
-                return
-            timer = heapq.heappop(self._heap)[2]
-            action, timer.action = timer.action, None
-            if action is not None:
-                action(now)
-
-    def __len__(self) -> int:
-        return len(self._heap) - self._dead
-
-    def forget_one(self) -> None:
-        """A timer was cancelled; when most of the heap is dead it is built anew, so that it stays small."""
-        self._dead += 1
-        if self._dead > 1000 and self._dead * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].action is not None]
-            heapq.heapify(self._heap)
-            self._dead = 0
-
-
-class Timer:
-    __slots__ = ("_timers", "action")
-
-    def __init__(self, action: Callable[[float], None], timers: Timers) -> None:
-        self.action: Callable[[float], None] | None = action
-        self._timers = timers
-
-    def cancel(self) -> None:
-        if self.action is not None:
-            self.action = None
-            self._timers.forget_one()
 
 
 Send = Callable[[bytes, Peer], None]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.clock import Timers
 from appliance.signalling import headers as h
 from appliance.signalling import wire
-from appliance.signalling.transactions import LIFE, T4, Client, Peer, Server, Timers, Transactions, key_of
+from appliance.signalling.transactions import LIFE, T4, Client, Peer, Server, Transactions, key_of
 from tests.signalling.given import Caller
 
 UDP = Peer("udp", ("192.0.2.10", 5060))

@@ -118,8 +118,7 @@ def _media(chosen: argparse.Namespace) -> int:
 
     settings = config.load(chosen.config)
     service.set_up_logging()
-    places = settings.places
-    return worker.run(settings.media, settings.recorder, places.data, places.run, places.prompts)
+    return worker.run(settings.media, settings.recorder, settings.places)
 
 
 def _calls(chosen: argparse.Namespace) -> int:

@@ -11,7 +11,6 @@ import asyncio
 import json
 import logging
 import socket
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +20,9 @@ import msgspec
 from appliance.clock import Clock
 from appliance.ids import uuid7
 from appliance.media import port
+from appliance.media.outbox import Outbox
 
 RECONNECT_SECONDS = 0.02
-MOST_UNSENT = 20_000
 FRAMES_A_SECOND = 50
 FRAME_BYTES = 160
 
@@ -199,7 +198,7 @@ class MediaClient:
         self._deliver = deliver
         self._state = MediaState(lambda: uuid7(clock.utc_ms()))
         self._socket: socket.socket | None = None
-        self._unsent: deque[bytes] = deque()
+        self._outbox = Outbox()
         self._is_writing = False
         self._accepts = False
         self._max_streams = 0
@@ -238,7 +237,7 @@ class MediaClient:
             self._timer = asyncio.get_running_loop().call_later(RECONNECT_SECONDS, self._connect)
             return
         self._socket = made
-        self._unsent.clear()
+        self._outbox = Outbox()
         asyncio.get_running_loop().add_reader(made.fileno(), self._readable)
 
     def _hang_up(self) -> None:
@@ -299,27 +298,14 @@ class MediaClient:
 
     def _send(self, data: bytes) -> None:
         assert self._socket is not None
-        if not self._unsent:
-            try:
-                self._socket.send(data)
-                return
-            except BlockingIOError:
-                pass
-            except OSError:
-                return  # the end of the connection is read in its turn, and everything said again
-        if len(self._unsent) < MOST_UNSENT:
-            self._unsent.append(data)
-        if not self._is_writing:
+        self._outbox.send(self._socket, data)  # to a peer that is gone everything is said again later
+        if self._outbox.is_waiting and not self._is_writing:
             self._is_writing = True
             asyncio.get_running_loop().add_writer(self._socket.fileno(), self._writable)
 
     def _writable(self) -> None:
-        while self._unsent and self._socket is not None:
-            try:
-                self._socket.send(self._unsent[0])
-            except OSError:
-                return
-            self._unsent.popleft()
         if self._socket is not None:
-            asyncio.get_running_loop().remove_writer(self._socket.fileno())
-        self._is_writing = False
+            self._outbox.flush(self._socket)
+            if not self._outbox.is_waiting:
+                asyncio.get_running_loop().remove_writer(self._socket.fileno())
+                self._is_writing = False

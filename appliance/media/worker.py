@@ -1,8 +1,7 @@
 """The process ``pasokh media``: a parent that waits, and a child that carries the voices.
 
 The parent has imported everything and holds the listening socket; when the child dies, however, it forks the next one
-at once, which binds the same ports again as soon as calls says which. The child's loop drains its sockets every 5 ms,
-sends a quarter of the streams' frames in each such slot, and never waits for anything but the next slot.
+at once, which binds the same ports again as soon as calls says which. What the child does stands in loop.py.
 """
 
 from __future__ import annotations
@@ -12,32 +11,20 @@ import ctypes
 import gc
 import logging
 import os
-import secrets
-import select
 import signal
 import socket
 import time
-from collections import deque
 from pathlib import Path
-
-import msgspec
 
 from appliance import service
 from appliance.clock import SystemClock
-from appliance.media import port
-from appliance.media.engine import SLOTS, Engine
+from appliance.media.loop import Loop
 from appliance.media.settings import Media
+from appliance.places import Places
 from appliance.recorder.live import Recorder
 from appliance.recorder.settings import Recorder as RecorderSettings
 
-SLOT_SECONDS = 0.005
-LATE_SECONDS = 0.01  # a slot that begins later than this is counted
-BEHIND_SECONDS = 0.06  # beyond it frames are skipped, not caught up
-ORPHAN_SECONDS = 10.0  # how long streams live on without calls (DECISIONS 26)
-FULL_SHARE = 0.85
-FULL_LATE_SLOTS = 50  # of the 200 in a second: the machine has no time for this process
 ENDING = (signal.SIGTERM, signal.SIGINT)
-MOST_UNSENT = 20_000  # events that wait while calls does not read
 PRIORITY = 10
 SHORT_LIFE_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 0.1
@@ -46,20 +33,13 @@ _PR_SET_PDEATHSIG = 1
 _MCL_CURRENT_AND_FUTURE = 3
 
 _log = logging.getLogger(__name__)
-_decoder: msgspec.msgpack.Decoder[port.Command] = msgspec.msgpack.Decoder(port.Command)
-_encoder = msgspec.msgpack.Encoder()
 
 
-def socket_path(run_folder: Path) -> Path:
-    """Where calls finds the media process."""
-    return run_folder / "media-1.sock"
-
-
-def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder: Path, prompts_folder: Path) -> int:
+def run(media: Media, recorder: RecorderSettings, places: Places) -> int:
     """The parent: keeps one child alive until SIGTERM or SIGINT."""
-    for folder in (data_folder, run_folder):
+    for folder in (places.data, places.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-    listener = _listener(socket_path(run_folder))
+    listener = _listener(places.media_socket)
     stopping: list[int] = []
     child = 0
 
@@ -81,7 +61,7 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
         if child == 0:
             status = 1
             try:
-                status = _child(parent, listener, media, recorder, data_folder, prompts_folder)
+                status = _child(parent, listener, media, recorder, places)
             except Exception:  # noqa: BLE001 - logged whole; the parent forks the next one
                 _log.exception("the media process ends by a fault")
             finally:
@@ -98,7 +78,7 @@ def run(media: Media, recorder: RecorderSettings, data_folder: Path, run_folder:
             if short_lives > 1:  # the first one may be an accident; callers wait
                 time.sleep(min(FIRST_PAUSE_SECONDS * 2.0 ** min(short_lives - 2, 9), LONGEST_PAUSE_SECONDS))
     listener.close()
-    socket_path(run_folder).unlink(missing_ok=True)
+    places.media_socket.unlink(missing_ok=True)
     return 0
 
 
@@ -124,8 +104,7 @@ def _child(
     listener: socket.socket,
     media: Media,
     recorder: RecorderSettings,
-    data_folder: Path,
-    prompts_folder: Path,
+    places: Places,
 ) -> int:
     library = ctypes.CDLL(None, use_errno=True)
     library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -134,7 +113,7 @@ def _child(
     service.harden()
     library.mlockall(_MCL_CURRENT_AND_FUTURE)
     clock = SystemClock()
-    loop = Loop(listener, media, Recorder(recorder, data_folder, clock), prompts_folder, clock)
+    loop = Loop(listener, media, Recorder(recorder, places.data, clock), places.prompts, clock)
     for number in ENDING:
         signal.signal(number, loop.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
@@ -154,194 +133,3 @@ def _hurry() -> None:
     except PermissionError:
         with contextlib.suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, -10)
-
-
-class Loop:
-    """The child's loop: one client (calls), one engine."""
-
-    def __init__(
-        self, listener: socket.socket, media: Media, recorder: Recorder, prompts_folder: Path, clock: SystemClock
-    ) -> None:
-        self.birth = secrets.token_hex(8)
-        self._listener = listener
-        self._media = media
-        self._recorder = recorder
-        self._clock = clock
-        self._poll = select.epoll()
-        self._poll.register(listener.fileno(), select.EPOLLIN)
-        self._engine = Engine(media, recorder, prompts_folder, clock, self._poll, self._tell)
-        self._client: socket.socket | None = None
-        self._unsent: deque[bytes] = deque()
-        self._keep: deque[port.Event] = deque(maxlen=MOST_UNSENT)  # what calls must hear, while it is away
-        self._orphans_at: float | None = None
-        self._is_stopping = False
-        self._is_watched = "WATCHDOG_USEC" in os.environ  # by systemd; once a second is often enough for any period
-        self._late_slots = self._late_told = 0
-        self._skipped = 0
-        self._busy = 0.0
-        self._second_began = clock.monotonic()
-        self._refusal = recorder.refusal
-
-    def stop(self, _number: int, _frame: object) -> None:
-        self._is_stopping = True
-
-    def run(self) -> None:
-        """Until told to stop; then everything is sealed."""
-        now = self._clock.monotonic()
-        slot_at, number = now + SLOT_SECONDS, 0
-        while not self._is_stopping:
-            now = self._clock.monotonic()
-            if now < slot_at:
-                time.sleep(slot_at - now)
-                now = self._clock.monotonic()
-            elif now - slot_at > LATE_SECONDS:
-                self._late_slots += 1
-                if now - slot_at > BEHIND_SECONDS:
-                    frames = int((now - slot_at) / (SLOT_SECONDS * SLOTS))
-                    self._engine.skip(frames)
-                    self._skipped += frames * len(self._engine.streams)
-                    slot_at += frames * SLOT_SECONDS * SLOTS
-            for descriptor in self._engine.drain(self._poll.poll(0, 4096), now):
-                self._heard(descriptor, now)
-            self._engine.slot(number, now)
-            if self._unsent:
-                self._flush()
-            number = (number + 1) % SLOTS
-            slot_at += SLOT_SECONDS
-            self._busy += self._clock.monotonic() - now
-            if now - self._second_began >= 1.0:
-                self._each_second(now)
-        self._end()
-
-    # Calls ------------------------------------------------------------------------------------------------------------
-
-    def _heard(self, descriptor: int, now: float) -> None:
-        if descriptor == self._listener.fileno():
-            with contextlib.suppress(BlockingIOError):
-                self._welcome(self._listener.accept()[0])
-        elif self._client is not None and descriptor == self._client.fileno():
-            self._read(now)
-
-    def _welcome(self, client: socket.socket) -> None:
-        """A new client takes the place of the old one: there is one calls process."""
-        self._farewell()
-        client.setblocking(False)
-        self._client = client
-        self._orphans_at = None
-        self._poll.register(client.fileno(), select.EPOLLIN)
-        refusal = self._recorder.refusal
-        self._tell(
-            port.Hello(
-                version=port.VERSION,
-                birth=self.birth,
-                can_record=not refusal,
-                refusal=refusal,
-                streams=tuple(self._engine.streams),
-                max_streams=self._media.max_streams,
-            )
-        )
-        kept, self._keep = list(self._keep), deque(maxlen=MOST_UNSENT)
-        for event in kept:
-            self._tell(event)
-
-    def _farewell(self) -> None:
-        if self._client is not None:
-            self._poll.unregister(self._client.fileno())
-            self._client.close()
-            self._client = None
-            self._unsent.clear()
-            self._orphans_at = self._clock.monotonic() + ORPHAN_SECONDS
-
-    def _read(self, now: float) -> None:
-        for _ in range(64):
-            assert self._client is not None
-            try:
-                data = self._client.recv(port.MAX_MESSAGE_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._farewell()
-                return
-            try:
-                command = _decoder.decode(data)
-            except msgspec.MsgspecError as error:
-                _log.error("calls said something that is not understood: %s", error)
-                continue
-            self._engine.carry_out(command, now)
-
-    def _tell(self, event: port.Event) -> None:
-        if self._client is None:
-            if isinstance(event, port.RecordingSealed | port.RecordingGap):
-                self._keep.append(event)
-            return
-        data = _encoder.encode(event)
-        if not self._unsent:
-            try:
-                self._client.send(data)
-                return
-            except BlockingIOError:
-                pass
-            except OSError:
-                if isinstance(event, port.RecordingSealed | port.RecordingGap):
-                    self._keep.append(event)
-                return  # the end of the connection is read in its turn
-        if len(self._unsent) < MOST_UNSENT:
-            self._unsent.append(data)
-
-    def _flush(self) -> None:
-        while self._unsent and self._client is not None:
-            try:
-                self._client.send(self._unsent[0])
-            except OSError:
-                return
-            self._unsent.popleft()
-
-    # Each second ------------------------------------------------------------------------------------------------------
-
-    def _each_second(self, now: float) -> None:
-        if self._is_watched:
-            service.notify("WATCHDOG=1")
-        share = self._busy / (now - self._second_began)
-        engine = self._engine
-        late, self._late_told = self._late_slots - self._late_told, self._late_slots
-        is_full = share > FULL_SHARE or late > FULL_LATE_SLOTS or len(engine.streams) >= self._media.max_streams
-        self._tell(
-            port.Load(
-                share=round(share, 3),
-                late_ticks=self._late_slots,
-                skipped_frames=self._skipped,
-                streams=len(engine.streams),
-                recordings=self._recorder.open_recordings,
-                accepts=not is_full,
-                commit_p99_ms=self._recorder.commit_p99_ms,
-                bad_packets=engine.bad_packets + sum(stream.refused for stream in engine.streams.values()),
-            )
-        )
-        self._busy, self._second_began = 0.0, now
-        if self._recorder.refusal != self._refusal and self._client is not None:
-            self._refusal = self._recorder.refusal
-            self._tell(
-                port.Hello(
-                    port.VERSION,
-                    self.birth,
-                    not self._refusal,
-                    self._refusal,
-                    tuple(engine.streams),
-                    self._media.max_streams,
-                )
-            )
-        if self._orphans_at is not None and now >= self._orphans_at:
-            self._orphans_at = None
-            engine.close_all("orphan", now)
-        if share < 0.3:
-            gc.collect(0)
-
-    def _end(self) -> None:
-        now = self._clock.monotonic()
-        self._engine.close_all("asked", now)
-        self._recorder.close(now)
-        self._engine.tell_recorder()
-        self._flush()
-        self._farewell()

@@ -20,7 +20,6 @@ import pytest
 from appliance.clock import SystemClock
 from appliance.media import port, rtp
 from appliance.media.client import MediaClient
-from appliance.media.worker import socket_path
 from appliance.recorder import keys
 from tests.recorder.given import CLASSIC, named
 from tests.support.box import rtp_range
@@ -30,12 +29,16 @@ PATIENCE_SECONDS = 20.0
 PROGRAM = """
 import sys
 from pathlib import Path
-from appliance.media import worker
+from appliance.media import loop, worker
 from appliance.media.settings import Media
+from appliance.places import Places
 from appliance.recorder.settings import Recorder
-folder, first, worker.ORPHAN_SECONDS = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+folder, first, loop.ORPHAN_SECONDS = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 media = Media(first_port=first, last_port=first + 31, max_streams=8, real_time=False)
-sys.exit(worker.run(media, Recorder(floor_bytes=0), folder / "data", folder / "run", folder / "prompts"))
+places = Places(
+    data=folder / "data", run=folder / "run", secrets=folder, flows=folder, prompts=folder / "prompts"
+)
+sys.exit(worker.run(media, Recorder(floor_bytes=0), places))
 """
 Kind = TypeVar("Kind", bound=port.ClientEvent)
 
@@ -53,7 +56,7 @@ class Process:
         self._running = subprocess.Popen(
             [sys.executable, "-W", "ignore", "-c", PROGRAM, self.folder, str(rtp_range(32)), str(orphan_seconds)]
         )
-        self.path = socket_path(self.folder / "run")
+        self.path = self.folder / "run" / "media-1.sock"
 
     @property
     def child(self) -> int:

@@ -21,6 +21,7 @@ RECEIVE_BUFFER_BYTES = 1 << 20
 CONNECT_SECONDS = 5.0
 FIRST_MESSAGE_SECONDS = 32.0  # who connects and says nothing for a transaction's life makes room for others
 MAX_CONNECTIONS = 200
+ANY_PORT_TRIES = 8  # a port that is free for UDP can be another's for TCP
 MAX_UNSENT_BYTES = 256 << 10  # a TCP peer that does not read is cut off
 
 Receive = Callable[[bytes, Peer], None]
@@ -46,14 +47,29 @@ class Transport:
         self._locals: dict[str, str] = {}
 
     async def start(self, tcp: bool) -> None:
-        """Binds; port 0 takes a free one and ``self.port`` tells which. OSError where it cannot."""
-        self._udp[self.address] = self._bound(self.address)
-        self.port = self._udp[self.address].getsockname()[1]
-        if tcp:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                lambda: _Stream(self, FIRST_MESSAGE_SECONDS), self.address, self.port, reuse_address=True, backlog=64
-            )
+        """Binds; port 0 takes one that is free for both, and ``self.port`` tells which. OSError where it cannot."""
+        tries = 1 if self.port else ANY_PORT_TRIES
+        while True:
+            tries -= 1
+            udp = self._bound(self.address)
+            port = udp.getsockname()[1]
+            try:
+                if tcp:
+                    await self._listen(port)
+            except OSError:
+                asyncio.get_running_loop().remove_reader(udp.fileno())
+                udp.close()
+                if not tries:
+                    raise
+                continue
+            self._udp[self.address], self.port = udp, port
+            return
+
+    async def _listen(self, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: _Stream(self, FIRST_MESSAGE_SECONDS), self.address, port, reuse_address=True, backlog=64
+        )
 
     def also_from(self, local: str, destinations: list[str]) -> None:
         """Requests to ``destinations`` leave from the address ``local`` (a trunk on an interface of its own)."""

@@ -72,7 +72,7 @@ class LiveRecording:
         self._to_linear = _TO_LINEAR[law]
         self._silence = bytes([SILENCE[law]]) * SLOT_BYTES
         self._left = Timeline(SILENCE[law], now)
-        self._right = Timeline(SILENCE[law], now)
+        self._right = Timeline(SILENCE[law], now, self._left)
         self.heard = self._left.put
         self._vad_left = _vad()
         self._vad_right = _vad()

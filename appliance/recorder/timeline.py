@@ -4,6 +4,8 @@ Slots of 20 ms are placed by RTP timestamp, anchored at the first packet, so tha
 slot becomes the law's silence and is counted as filled. What a newcomer gets wrong: the far clock drifts, and packets
 may come in a burst after a stall. So the grid is anchored anew (``resyncs`` counts it) only where packets have been
 astray for a stretch of time, however many they were: a burst is over in a moment, a drift or a sender's jump is not.
+The two directions of a call come at different moments within a slot; a grid leans towards that of the other direction,
+so that question and answer lie at most half a slot from where they were heard.
 """
 
 from __future__ import annotations
@@ -35,9 +37,11 @@ class Timeline:
         "_anchor",
         "_astray_since",
         "_began",
+        "_beside",
         "_filled",
         "_next",
         "_own",
+        "_phase",
         "_silence",
         "_slots",
         "filled_slots",
@@ -48,12 +52,14 @@ class Timeline:
         "timestamp",
     )
 
-    def __init__(self, silence: int, began: float = 0.0) -> None:
+    def __init__(self, silence: int, began: float = 0.0, beside: Timeline | None = None) -> None:
         self._silence = bytes([silence]) * SLOT_BYTES
         self._began = began
         self._slots: dict[int, Sound] = {}
         self._own: set[int] = set()
         self._next = 0  # the first slot not handed over yet
+        self._beside = beside
+        self._phase: float | None = None  # by how much the anchor's packet came after its place, in samples
         self._anchor: int | None = None  # timestamp of the sample at position 0, modulo 2**32
         self._astray_since: float | None = None
         self._filled = (
@@ -127,8 +133,13 @@ class Timeline:
         return late
 
     def _anchored(self, timestamp: int, here: float) -> int:
-        """The first packet lies at the slot in which it arrived, never before what was written already."""
-        slot = max(int(here) // SLOT_BYTES, self._next)
+        """The first packet lies at the slot nearest to its arrival, never before what was written already."""
+        near = self._beside._phase if self._beside is not None else None
+        slot = round((here - near) / SLOT_BYTES) if near is not None else round(here / SLOT_BYTES)
+        if abs(here - slot * SLOT_BYTES) > SLOT_BYTES:
+            slot = round(here / SLOT_BYTES)
+        slot = max(slot, self._next)
+        self._phase = here - slot * SLOT_BYTES
         self._anchor = (timestamp - slot * SLOT_BYTES) & 0xFFFFFFFF
         self._astray_since = None
         return self._anchor

@@ -188,3 +188,15 @@ def test_a_longer_way_is_followed_after_a_second() -> None:
     slots = settled(timeline, 8.06)
     assert timeline.resyncs == 1 and slots[:150] == [sound(n) for n in range(150)]
     assert slots[203:403] == [sound(n) for n in range(200, 400)]
+
+
+@given(st.floats(0.0, 0.02), st.floats(0.0, 0.02), st.floats(0.2, 0.5))
+def test_the_two_directions_lie_within_half_a_slot_of_how_they_came(
+    left_at: float, right_at: float, later: float
+) -> None:
+    left = Timeline(0xFF)
+    right = Timeline(0xFF, 0.0, left)
+    left.put(0, sound(1), left_at)
+    right.put(0, sound(2), later + right_at)
+    places = [settled(each, 1.0).index(sound(number)) for number, each in ((1, left), (2, right))]
+    assert abs((places[1] - places[0]) * 0.02 - (later + right_at - left_at)) <= 0.0101

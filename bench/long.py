@@ -63,12 +63,18 @@ def run_calls() -> int:
     ).returncode
 
 
+def run_cpu() -> int:
+    return subprocess.run([sys.executable, "-m", "bench.cpu"]).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("only", nargs="*", help=f"of: {', '.join([*TESTS, 'calls'])}")
-    chosen = parser.parse_args().only or [*TESTS, "calls"]
+    measurements = {"cpu": run_cpu, "calls": run_calls}
+    names = [*TESTS, *measurements]
+    parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
+    chosen = parser.parse_args().only or names
     RESULTS.mkdir(exist_ok=True)
-    codes = [run_calls() if name == "calls" else run_tests(name) for name in chosen]
+    codes = [measurements[name]() if name in measurements else run_tests(name) for name in chosen]
     return max(codes)
 
 

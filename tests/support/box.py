@@ -21,18 +21,20 @@ from appliance.places import shipped_flows
 from appliance.recorder import keys
 from appliance.records.reader import Conversation, Reader
 
+FIRST_PORT, LAST_PORT = 10_000, 32_000  # below those the kernel gives to sockets that ask for any
+
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """Ports that are free for UDP and TCP just now, all different."""
+    """Ports that are free for UDP and TCP just now, all different, and seldom the same twice."""
     held: list[socket.socket] = []
     found: list[int] = []
     while len(found) < count:
         stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         held += [stream, datagram]
-        stream.bind((address, 0))
-        number = stream.getsockname()[1]
+        number = FIRST_PORT + secrets.randbelow(LAST_PORT - FIRST_PORT)
         try:
+            stream.bind((address, number))
             datagram.bind((address, number))
         except OSError:
             continue
@@ -45,7 +47,7 @@ def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
 def rtp_range(ports: int) -> int:
     """The first of ``ports`` UDP ports in a row, even, that nothing uses now; seldom the same twice."""
     while True:
-        first = 20_000 + 2 * secrets.randbelow((59_000 - 20_000 - ports) // 2)
+        first = FIRST_PORT + 2 * secrets.randbelow((LAST_PORT - FIRST_PORT - ports) // 2)
         held: list[socket.socket] = []
         try:
             for number in range(first, first + ports, max(1, ports // 16)):

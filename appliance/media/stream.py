@@ -38,6 +38,8 @@ class Recording(Protocol):
 
     def resync_heard(self) -> None: ...
 
+    def resync_sent(self) -> None: ...
+
     def mark(self, kind: str, detail: str, now: float) -> None: ...
 
     def stop(self, now: float) -> None: ...
@@ -404,6 +406,8 @@ class Stream:
         self._switch(now)
         self._sequence_offset = self._sequence + 1 - sequence
         self._timestamp_offset = self._timestamp + 160 - timestamp
+        if self.recording is not None:  # our frames' moments within 20 ms are not those of the new source
+            self.recording.resync_sent()
 
     def _switch(self, now: float) -> None:
         """What is sent changes: a marker, and a timestamp as late as it is."""

@@ -24,6 +24,7 @@ class Heard:
         self.left: list[tuple[int, bytes]] = []
         self.right: list[tuple[int, bytes, bool]] = []
         self.resyncs = 0
+        self.anchored_anew_at: int | None = None  # how many packets were sent before
 
     def heard(self, timestamp: int, payload: bytes, now: float) -> None:
         self.left.append((timestamp, payload))
@@ -33,6 +34,9 @@ class Heard:
 
     def resync_heard(self) -> None:
         self.resyncs += 1
+
+    def resync_sent(self) -> None:
+        self.anchored_anew_at = len(self.right)
 
     def mark(self, kind: str, detail: str, now: float) -> None: ...
 
@@ -151,6 +155,7 @@ def test_a_bridge_passes_sound_both_ways_under_our_own_numbers_and_converts_only
     assert agent.packets[0].marker and not agent.packets[1].marker and agent.packets[0].ssrc != 77
     assert [payload for _, payload in recording.left] == [b"\x11" * 160] * 3
     assert [(payload, own) for _, payload, own in recording.right] == [(said, False)] * 3
+    assert recording.anchored_anew_at == 0  # the agent's voice is placed by when it came, not by our own frames
 
 
 def test_what_is_lost_before_the_bridge_is_missing_behind_it_and_order_is_kept() -> None:

@@ -46,6 +46,7 @@ class _Wanted:
     bridge: port.Bridge | None = None
     recording: port.StartRecording | None = None
     is_recording: bool = False
+    mask: port.Mask | None = None
 
 
 @dataclass(slots=True)
@@ -75,7 +76,7 @@ class MediaState:
                 for wanted in self.streams.values():
                     if wanted.recording is not None and wanted.recording.recording == recording:
                         wanted.recording, wanted.is_recording = None, False
-            case port.SetRemote(name) | port.Play(name) | port.Stop(name) | port.StartRecording(name):
+            case port.SetRemote(name) | port.Play(name) | port.Stop(name) | port.StartRecording(name) | port.Mask(name):
                 wanted = self.streams.get(name)
                 if wanted is not None:
                     self._change(wanted, command, now)
@@ -85,7 +86,10 @@ class MediaState:
                 pass
 
     def _change(
-        self, wanted: _Wanted, command: port.SetRemote | port.Play | port.Stop | port.StartRecording, now: float
+        self,
+        wanted: _Wanted,
+        command: port.SetRemote | port.Play | port.Stop | port.StartRecording | port.Mask,
+        now: float,
     ) -> None:
         match command:
             case port.SetRemote():
@@ -100,6 +104,8 @@ class MediaState:
                     wanted.play = None
             case port.StartRecording():
                 wanted.recording = command
+            case port.Mask(is_on=is_on):
+                wanted.mask = command if is_on else None
 
     def happened(self, event: port.Event) -> None:
         """Takes an event into account."""
@@ -147,6 +153,8 @@ class MediaState:
             commands.append(port.Open(name, wanted.open.address, wanted.number))
             if wanted.remote is not None:
                 commands.append(msgspec.structs.replace(wanted.remote, learned=wanted.learned))
+            if wanted.mask is not None:
+                commands.append(wanted.mask)  # before anything is recorded
             if wanted.play is not None:
                 commands.append(_resumed(wanted.play, now - wanted.played_at))
             if wanted.bridge is not None:

@@ -91,6 +91,7 @@ class Engine:
                 | port.Stop(stream)
                 | port.SendDigits(stream)
                 | port.Unbridge(stream)
+                | port.Mask(stream)
             ):
                 found = self.streams.get(stream)
                 if found is not None:
@@ -99,7 +100,7 @@ class Engine:
     def _tell_stream(
         self,
         stream: Stream,
-        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge,
+        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge | port.Mask,
         now: float,
     ) -> None:
         match command:
@@ -115,6 +116,8 @@ class Engine:
                 stream.press(digits, milliseconds)
             case port.Unbridge():
                 self._separate(stream, now)
+            case port.Mask(_, is_on):
+                stream.mask(is_on)
 
     def _bridge(self, left: str, right: str, relays_digits: bool, now: float) -> None:
         one, other = self.streams.get(left), self.streams.get(right)

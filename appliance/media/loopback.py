@@ -90,7 +90,7 @@ class LoopbackMedia:
             case port.Keep(names):
                 for name in [name for name in self._streams if name not in names]:
                     self._close(name, "orphan")
-            case port.SetRemote() | port.SendDigits() | port.Unbridge() | port.MarkRecording():
+            case port.SetRemote() | port.SendDigits() | port.Unbridge() | port.MarkRecording() | port.Mask():
                 pass
 
     def _play(self, name: str, play: int, pieces: tuple[port.Piece, ...], loops: bool) -> None:

@@ -136,6 +136,13 @@ class MarkRecording(_Message, frozen=True):
     detail: str = ""
 
 
+class Mask(_Message, frozen=True):
+    """What comes from this stream is a secret: recorded as silence until it is no more, and a second longer."""
+
+    stream: Stream
+    is_on: bool
+
+
 class Close(_Message, frozen=True):
     """Ends a stream, its recordings and its bridge; the last Statistics and Closed follow."""
 
@@ -159,6 +166,7 @@ Command = (
     | StartRecording
     | StopRecording
     | MarkRecording
+    | Mask
     | Close
     | Keep
 )

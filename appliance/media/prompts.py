@@ -22,6 +22,7 @@ SUFFIX = {"PCMU": ".ulaw", "PCMA": ".alaw"}
 MOST_SOUNDS = 2_000
 RING_BACK_HERTZ = 425.0  # ITU-T E.180, as Iran's network rings: 1 s on, 4 s off
 LEVEL = 5_000  # of 32,767: about -16 dBm0
+SOFT_LEVEL = 900
 
 TO_ULAW = bytes(audioop.lin2ulaw(audioop.alaw2lin(bytes([value]), 2), 2)[0] for value in range(256))
 TO_ALAW = bytes(audioop.lin2alaw(audioop.ulaw2lin(bytes([value]), 2), 2)[0] for value in range(256))
@@ -70,12 +71,23 @@ class Sounds:
 
 
 def tone(name: str, law: str) -> bytes:
-    """``ring-back``: one period of it. Anything else is no sound."""
-    if name != "ring-back":
-        return b""
-    samples = [round(LEVEL * math.sin(2 * math.pi * RING_BACK_HERTZ * at / 8000)) for at in range(8000)]
-    linear = struct.pack("<8000h", *samples) + bytes(2 * 8000 * 4)
+    """``ring-back``: one period of it; ``beep``: speak now; ``listening``: the line lives. Else no sound."""
+    match name:
+        case "ring-back":
+            linear = _sine(RING_BACK_HERTZ, LEVEL, 8000) + bytes(2 * 8000 * 4)
+        case "beep":
+            linear = _sine(1000.0, LEVEL, 2000)
+        case "listening":
+            linear = _sine(RING_BACK_HERTZ, SOFT_LEVEL, 640)
+        case _:
+            return b""
     return audioop.lin2ulaw(linear, 2) if law == "PCMU" else audioop.lin2alaw(linear, 2)
+
+
+def _sine(hertz: float, level: int, samples: int) -> bytes:
+    return struct.pack(
+        f"<{samples}h", *(round(level * math.sin(2 * math.pi * hertz * at / 8000)) for at in range(samples))
+    )
 
 
 class Player:

@@ -21,6 +21,7 @@ FRAMES_A_SECOND = 50
 REPORT_SECONDS = 5
 SILENT_SECONDS = (5, 20)
 COMFORT_NOISE = 13
+MASK = {law: sound[:1] * 256 for law, sound in SILENCE.items()}  # every byte becomes silence
 BASE_DELAY_MS = 20.0  # one frame to fill; the rest of the way is half the round trip and twice the jitter
 
 _pack = rtp.HEADER.pack
@@ -59,9 +60,11 @@ class Stream:
         "_event_out",
         "_frames_to_check",
         "_heard_at",
+        "_heard_table",
         "_interval",
         "_law",
         "_marker",
+        "_mask_checks",
         "_out_type",
         "_player",
         "_press_waits",
@@ -148,6 +151,8 @@ class Stream:
         self._round_trip_ms = 0.0
         self._remote_share = self._remote_lost = 0.0
         self._record_table: bytes | None = None
+        self._heard_table: bytes | None = None
+        self._mask_checks = 0  # 0: not masked; 1 or 2: seconds until it ends; 3: until told
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -214,6 +219,11 @@ class Stream:
         self.recording_law = law
         self._set_record_table()
 
+    def mask(self, is_on: bool) -> None:
+        """What is heard is recorded as silence; it ends a second or two late, behind the last key's own sound."""
+        self._mask_checks = 3 if is_on else min(self._mask_checks, 2)
+        self._set_record_table()
+
     def skip(self, frames: int) -> None:
         """So many frames were not sent because the box was late; the far side's clock must not notice."""
         self._timestamp = (self._timestamp + 160 * frames) & 0xFFFFFFFF
@@ -252,7 +262,7 @@ class Stream:
                 reception.jitter += (abs(difference) - reception.jitter) * 0.0625
             payload = data[12:]
             if self.recording is not None:
-                table = self._record_table
+                table = self._heard_table
                 self.recording.heard(timestamp, payload if table is None else payload.translate(table), now)
             other = self._bridged
             if other is not None:
@@ -425,6 +435,9 @@ class Stream:
                 if silent >= seconds > self._silent_told:
                     self._silent_told = seconds
                     self._tell(port.MediaSilent(self.name, seconds))
+        if 0 < self._mask_checks < 3:
+            self._mask_checks -= 1
+            self._set_record_table()
         self._checks += 1
         if self._checks % REPORT_SECONDS == 0:
             self._report(now, now_ntp(), False)
@@ -489,6 +502,8 @@ class Stream:
     def _set_record_table(self) -> None:
         is_other = self.recording is not None and self.recording_law and self.recording_law != self._law
         self._record_table = CONVERT[self.recording_law] if is_other else None
+        masked = MASK[self.recording_law or self._law]
+        self._heard_table = masked if self._mask_checks else self._record_table
 
 
 def _is_one_party(address: str) -> bool:

@@ -75,3 +75,13 @@ def test_what_is_closed_or_stopped_stays_so() -> None:
     commands, events = made.replay(2.0)
     assert commands[0] == port.Keep((CUSTOMER,)) and not any(isinstance(c, port.StartRecording) for c in commands)
     assert events == []
+
+
+def test_a_secret_stays_one_when_media_comes_back_before_anything_is_recorded() -> None:
+    made = state()
+    made.commanded(port.Mask(CUSTOMER, True), 1.0)
+    commands, _ = made.replay(2.0)
+    kinds = [type(command) for command in commands]
+    assert kinds.index(port.Mask) < kinds.index(port.StartRecording)
+    made.commanded(port.Mask(CUSTOMER, False), 3.0)
+    assert not any(isinstance(command, port.Mask) for command in made.replay(4.0)[0])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.media import port, rtp
-from appliance.media.prompts import TO_ALAW, Player, Sounds, tone
+from appliance.media.prompts import TO_ALAW, TO_ULAW, Player, Sounds, tone
 from appliance.media.stream import Stream
 
 HOME = ("192.0.2.1", 4000)
@@ -125,6 +125,37 @@ def test_the_other_law_is_made_where_only_one_is_there_and_nothing_outside_the_f
 def test_ring_back_is_a_second_of_425_hertz_and_four_of_silence() -> None:
     sound = tone("ring-back", "PCMA")
     assert len(sound) == 40_000 and set(sound[8000:]) == {0xD5} and len(set(sound[:8000])) > 20
+
+
+def test_a_beep_and_a_sound_of_life_are_short_and_other_tones_are_none() -> None:
+    assert len(tone("beep", "PCMU")) == 2000 and len(tone("listening", "PCMA")) == 640
+    assert tone("siren", "PCMA") == b""
+
+
+def test_what_comes_while_a_secret_is_asked_is_recorded_as_silence_and_a_second_longer() -> None:
+    leg, heard = Leg(HOME), Heard()
+    leg.stream.record(heard, "PCMU")
+    leg.hears(b"\x11" * 160, 0.0)
+    leg.stream.mask(True)
+    for number in range(1, 4):
+        leg.hears(b"\x12" * 160, 0.02 * number)
+    leg.stream.mask(False)
+    leg.hears(b"\x13" * 160, 0.1)
+    assert {payload for _, payload in heard.left[1:]} == {b"\xff" * 160} and heard.left[0][1] != b"\xff" * 160
+    assert [timestamp for timestamp, _ in heard.left] == [160 * n for n in range(1, 6)], "time goes on under it"
+    for _ in range(2):
+        leg.stream._check(1.0, lambda: 0)
+    leg.hears(b"\x14" * 160, 2.0)
+    assert heard.left[-1][1] == (b"\x14" * 160).translate(TO_ULAW)
+
+
+def test_a_mask_is_of_the_recording_only_and_others_still_hear() -> None:
+    leg, other = Leg(HOME), Leg(AWAY)
+    other.stream.bridge(leg.stream, relays_digits=True)
+    leg.stream.bridge(other.stream, relays_digits=True)
+    leg.stream.mask(True)
+    leg.hears(b"\x11" * 160, 0.0)
+    assert other.packets[-1].payload == b"\x11" * 160
 
 
 def test_music_loops_and_is_recorded_as_silence_that_is_our_own(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``pasokh cdr`` and ``pasokh records``: what is kept, for people and for programs.
+"""``pasokh cdr``, ``requests``, ``survey`` and ``records``: what is kept, for people and for programs.
 
 Both only read, beside a running box or after a crash of it. After a clean stop only the box's own user can read the
 file (SQLite then wants to make its -wal anew).
@@ -7,9 +7,11 @@ file (SQLite then wants to make its -wal anew).
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import sys
+import time
 import tomllib
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.messages import Language
 from appliance.places import DATABASE_KEY
-from appliance.records import cdr, chain, database
+from appliance.records import cdr, chain, database, survey
 from appliance.records.reader import Conversation, Reader
 
 DEFAULT_DATA = Path("/var/lib/pasokh")
@@ -39,7 +41,7 @@ _OUTCOMES: dict[str, str] = {
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``cdr`` and ``records verify`` to the command line."""
+    """Adds ``cdr``, ``requests``, ``survey`` and ``records verify`` to the command line."""
     text = "the records of the last conversations"
     records = subparsers.add_parser("cdr", help=text, description=text)
     _add_places(records)
@@ -48,6 +50,19 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     form.add_argument("--json", action="store_true", help="one JSON document a line, oldest first")
     form.add_argument("--csv", action="store_true", help="a table for a spreadsheet, oldest first")
     records.set_defaults(run=_cdr)
+    text = "what the box has promised: callbacks, promises, messages, complaints"
+    requests = subparsers.add_parser("requests", help=text, description=text)
+    _add_places(requests)
+    requests.add_argument("--last", type=_count, default=20, metavar="N", help="how many (20)")
+    requests.add_argument("--open", action="store_true", help="only those that wait for somebody")
+    requests.add_argument("--json", action="store_true", help="one JSON document a line, oldest first")
+    requests.set_defaults(run=_requests)
+    text = "what callers answered after their calls: CSAT, NPS, resolved, with 95 % intervals"
+    answers = subparsers.add_parser("survey", help=text, description=text)
+    _add_places(answers)
+    answers.add_argument("--days", type=_count, default=30, metavar="N", help="of the last N days (30)")
+    answers.add_argument("--json", action="store_true", help="one JSON document")
+    answers.set_defaults(run=_survey)
     text = "check that nothing in the records was changed"
     checks = subparsers.add_parser("records", help=text, description=text).add_subparsers(
         metavar="COMMAND", required=True
@@ -92,6 +107,79 @@ def _verify(chosen: argparse.Namespace) -> int:
             return 0
 
 
+def _requests(chosen: argparse.Namespace) -> int:
+    language = messages.chosen_language()
+    with _reader(chosen) as reader:
+        found = reader.requests("open" if chosen.open else "", chosen.last)
+    if chosen.json:
+        for request in found[::-1]:
+            print(json.dumps(dataclasses.asdict(request), ensure_ascii=False))
+        return 0
+    rows = [[messages.text(key, language) for key in _HEADINGS]]
+    for one in found:
+        due = _when(one.due, language) if one.due else ""
+        about = one.detail or one.queue
+        what, state = (messages.text(_REQUESTS[word], language) for word in (one.what, one.state))
+        rows.append([one.code, what, state, one.customer, _when(one.opened, language), due, about])
+    for line in _aligned(rows):
+        print(line)
+    return 0
+
+
+def _survey(chosen: argparse.Namespace) -> int:
+    language = messages.chosen_language()
+    since = round(time.time() * 1000) - chosen.days * 86_400_000
+    with _reader(chosen) as reader:
+        found = survey.figures(reader.survey(since))
+    if chosen.json:
+        print(json.dumps({name: dataclasses.asdict(figure) for name, figure in found.items()}))
+        return 0
+    for name, figure in found.items():
+        if figure.value is None:
+            print(messages.text("records.survey_none", language, name=messages.text(_SURVEYS[name], language)))
+        else:
+            print(
+                messages.text(
+                    "records.survey_figure",
+                    language,
+                    name=messages.text(_SURVEYS[name], language),
+                    value=figure.value,
+                    least=figure.least or 0.0,
+                    most=figure.most or 0.0,
+                    count=figure.answers,
+                )
+            )
+    return 0
+
+
+_REQUESTS: dict[str, str] = {
+    "callback": "records.request_is_callback",
+    "promise": "records.request_is_promise",
+    "message": "records.request_is_message",
+    "complaint": "records.request_is_complaint",
+    "request": "records.request_is_request",
+    "open": "records.request_is_open",
+    "doing": "records.request_is_doing",
+    "done": "records.request_is_done",
+    "cancelled": "records.request_is_cancelled",
+    "expired": "records.request_is_expired",
+}
+_HEADINGS = (
+    "records.request_code",
+    "records.request_what",
+    "records.request_state",
+    "records.request_customer",
+    "records.request_opened",
+    "records.request_due",
+    "records.request_about",
+)
+_SURVEYS: dict[str, str] = {
+    "csat": "records.survey_csat",
+    "nps": "records.survey_nps",
+    "resolved": "records.survey_resolved",
+}
+
+
 def table(conversations: Sequence[Conversation], language: Language) -> list[str]:
     """The records as lines for a terminal, with a heading, newest first."""
 
@@ -111,7 +199,12 @@ def table(conversations: Sequence[Conversation], language: Language) -> list[str
         (say("records.column_recording"), lambda one: _recording(one, language)),
     )
     rows = [[heading for heading, _ in columns], *([cell(one) for _, cell in columns] for one in conversations)]
-    widths = [max(_width(row[column]) for row in rows) for column in range(len(columns))]
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The rows with columns of one width each."""
+    widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in rows
     ]

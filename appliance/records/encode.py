@@ -49,6 +49,12 @@ def subject(happened: Happened) -> str:
             return happened.service
         case events.CredentialSet() | events.SignedIn() | events.SignInRefused() | events.SignedOut():
             return happened.actor
+        case events.RequestMoved():
+            return happened.request
+        case events.FlowPublished():
+            return happened.flow
+        case events.SwitchTurned():
+            return happened.switch
         case (
             events.ConversationOpened()
             | events.StateEntered()
@@ -67,6 +73,11 @@ def subject(happened: Happened) -> str:
             | events.ConversationClosed()
             | events.RecordClosed()
             | events.ConversationErased()
+            | events.RequestOpened()
+            | events.SurveyAnswered()
+            | events.Identified()
+            | events.MessageTaken()
+            | events.LookedUp()
         ):
             return happened.conversation
 

@@ -303,6 +303,106 @@ class SignedOut:
     actor: str
 
 
+@dataclass(frozen=True, slots=True)
+class RequestOpened:
+    """A row in the ledger: what the box has promised to somebody. ``number`` counts them, ``code`` is said aloud."""
+
+    kind: ClassVar[str] = "request.opened"
+    conversation: str
+    request: str
+    number: int
+    code: str
+    what: str  # callback, promise, message, complaint, request
+    customer: str  # the number to call
+    language: str
+    queue: str
+    due: int  # UTC ms; 0: no time was named
+    detail: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMoved:
+    """``state`` open, doing, done, cancelled or expired; ``by`` a person of the office, or the box."""
+
+    kind: ClassVar[str] = "request.moved"
+    request: str
+    state: str
+    by: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyAnswered:
+    """A later answer to the same question replaces the one before. A comment's value is its seconds."""
+
+    kind: ClassVar[str] = "survey.answered"
+    conversation: str
+    question: str  # csat, nps, resolved, comment
+    value: int
+    node: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who the caller is was proven, or could not be; ``identity`` is an id, never what was pressed."""
+
+    kind: ClassVar[str] = "caller.identified"
+    conversation: str
+    method: str  # pin, code
+    is_proven: bool
+    identity: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTaken:
+    """A stretch of the recording is a message: where it lies, and the request that it opened."""
+
+    kind: ClassVar[str] = "message.taken"
+    conversation: str
+    what: str  # message, complaint, comment
+    request: str
+    begins_ms: int
+    ends_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookedUp:
+    """One of the owner's servers was asked; what it said is not kept."""
+
+    kind: ClassVar[str] = "flow.lookup"
+    conversation: str
+    node: str
+    lookup: str
+    is_found: bool
+    reason: str
+    milliseconds: int
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPublished:
+    """From here on new calls walk this text of the flow."""
+
+    kind: ClassVar[str] = "flow.published"
+    flow: str
+    flow_hash: str
+    what: str  # published, rolled_back, started (with the box)
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTurned:
+    """How the box answers was changed: night, closed_until, open_until, divert, outage, agent."""
+
+    kind: ClassVar[str] = "switch.turned"
+    switch: str
+    value: str
+    by: str
+
+
 Happened = (
     ConversationOpened
     | StateEntered
@@ -330,4 +430,12 @@ Happened = (
     | SignInRefused
     | SignedOut
     | ConversationErased
+    | RequestOpened
+    | RequestMoved
+    | SurveyAnswered
+    | Identified
+    | MessageTaken
+    | LookedUp
+    | FlowPublished
+    | SwitchTurned
 )

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from appliance.errors import Problem
-from appliance.records import chain, database, store
+from appliance.records import chain, database, encode, events, ledger, store
 from appliance.records.database import Connection, Value
 
 SLICE_EVENTS = 5000  # checked in some 30 ms
@@ -133,6 +133,17 @@ class PhoneState:
     since: int
 
 
+@dataclass(frozen=True, slots=True)
+class FlowVersion:
+    """``what`` is published, rolled_back or started."""
+
+    flow: str
+    flow_hash: str
+    what: str
+    by: str
+    at: int
+
+
 _CONVERSATION = """id, opened_n, opened, closed, direction, line, trunk, called, customer, customer_as_arrived,
 customer_name, is_withheld, flow, flow_hash, language, node, digits, state, ringing_ms, menu_ms, waiting_ms, talking_ms,
 hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, outcome, detail,
@@ -199,6 +210,40 @@ class Reader:
         """The number of the newest event; 0 where there is none."""
         with self._reading() as db:
             return _last_event(db)
+
+    def requests(self, state: str = "", count: int = 100) -> list[ledger.Request]:
+        """The newest requests of the ledger, of all states or of one."""
+        with self._reading() as db:
+            return ledger.requests(db, state, count)
+
+    def survey(self, since_utc_ms: int = 0) -> dict[str, dict[int, int]]:
+        """How often each value was given, by question."""
+        found: dict[str, dict[int, int]] = {}
+        with self._reading() as db:
+            for question, value, count in db.execute(
+                "SELECT question, value, count(*) FROM survey WHERE at >= ? GROUP BY 1, 2", (since_utc_ms,)
+            ):
+                found.setdefault(question, {})[value] = count
+        return found
+
+    def presses(self, conversation: str) -> list[tuple[str, str, str]]:
+        """What the flow met: triples of kind (flow.node, flow.digit, ...), node, and key or kind of node, in order."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT e.kind, b.body FROM event AS e JOIN event_body AS b USING (n) WHERE e.subject = ?"
+                " AND e.kind IN ('flow.node', 'flow.digit', 'flow.lookup', 'caller.identified', 'leg.answered')"
+                " ORDER BY e.n",
+                (conversation,),
+            ).fetchall()
+        return [_press(kind, body) for kind, body in rows]
+
+    def versions(self, flow: str) -> list[FlowVersion]:
+        """What was published of a flow, newest first."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT flow, flow_hash, what, by, at FROM flow_version WHERE flow = ? ORDER BY n DESC", (flow,)
+            ).fetchall()
+        return [FlowVersion(*row) for row in rows]
 
     def trunks(self) -> list[TrunkState]:
         """The last known state of each trunk: what is shown while calls is stopped."""
@@ -267,6 +312,20 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
     values = [*row, tuple(Leg(*leg) for leg in legs), tuple(Recording(*recording) for recording in recordings)]
     values[11] = bool(values[11])
     return Conversation(*values)
+
+
+def _press(kind: str, body: bytes) -> tuple[str, str, str]:
+    match encode.happened_from(kind, body):
+        case events.NodeEntered(_, node, node_kind):
+            return kind, node, node_kind
+        case events.DigitTaken(_, node, digit):
+            return kind, node, digit
+        case events.LookedUp(_, node, _, is_found):
+            return kind, node, "found" if is_found else "failed"
+        case events.Identified(_, _, is_proven):
+            return kind, "", "proven" if is_proven else "unproven"
+        case _:
+            return kind, "", ""
 
 
 def _counted(db: Connection, sql: str, since: int) -> dict[str, int]:

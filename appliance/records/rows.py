@@ -66,9 +66,21 @@ ON CONFLICT (service) DO UPDATE SET version = ?2, boot = ?3, started = ?4, start
 _LOST = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
 VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
+_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "survey", "identified", "message")
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
 reason = excluded.reason, actor = excluded.actor"""
+_REQUEST = """INSERT INTO request (id, number, code, conversation, what, customer, language, queue, opened, due,
+detail, moved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
+_SURVEY = """INSERT INTO survey (conversation, question, value, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (conversation, question) DO UPDATE SET value = ?3, at = ?4"""
+_IDENTIFIED = """INSERT INTO identified (conversation, method, is_proven, identity) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (conversation) DO UPDATE SET method = ?2, is_proven = ?3, identity = ?4"""
+_MESSAGE = "INSERT INTO message (n, conversation, what, request, begins_ms, ends_ms) VALUES (?, ?, ?, ?, ?, ?)"
+_FLOW_VERSION = "INSERT INTO flow_version (n, flow, flow_hash, what, by, at) VALUES (?, ?, ?, ?, ?, ?)"
+_SWITCH = """INSERT INTO switch_state (switch, value, by, since) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (switch) DO UPDATE SET value = ?2, by = ?3, since = ?4"""
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -121,7 +133,21 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_STARTED, (service, version, boot, at)),)
         case events.ServiceLost(service, detail):
             return ((_LOST, (service, at, detail)),)
-        case events.CredentialSet() | events.SignedIn() | events.SignedOut() | events.SignInRefused():
+        case (
+            events.RequestOpened()
+            | events.RequestMoved()
+            | events.SurveyAnswered()
+            | events.Identified()
+            | events.MessageTaken()
+        ):
+            return _of_ledger(happened, n, at)
+        case events.FlowPublished(flow, flow_hash, what, by):
+            return ((_FLOW_VERSION, (n, flow, flow_hash, what, by, at)),)
+        case events.SwitchTurned(switch, value, by):
+            return ((_SWITCH, (switch, value, by, at)),)
+        case (
+            events.CredentialSet() | events.SignedIn() | events.SignedOut() | events.SignInRefused() | events.LookedUp()
+        ):
             return ()
 
 
@@ -151,6 +177,29 @@ def _of_recording(
             return (_SEALED, _sealed(happened)), (_REVISED, (n, happened.conversation))
         case events.RecordingVerified(recording, state, reason):
             return (_REVISED_BY_CHECK, (n, recording, state)), (_VERIFIED, (state, reason, at, recording))
+
+
+def _of_ledger(
+    happened: events.RequestOpened
+    | events.RequestMoved
+    | events.SurveyAnswered
+    | events.Identified
+    | events.MessageTaken,
+    n: int,
+    at: int,
+) -> tuple[Change, ...]:
+    match happened:
+        case events.RequestOpened(conversation, request, number, code, what, customer, language, queue, due, detail):
+            values = request, number, code, conversation, what, customer, language, queue, at, due, detail, at
+            return ((_REQUEST, values),)
+        case events.RequestMoved(request, state, by, _):
+            return ((_REQUEST_MOVED, (state, by, at, request)),)
+        case events.SurveyAnswered(conversation, question, value):
+            return (_SURVEY, (conversation, question, value, at)), (_REVISED, (n, conversation))
+        case events.Identified(conversation, method, is_proven, identity):
+            return ((_IDENTIFIED, (conversation, method, int(is_proven), identity)),)
+        case events.MessageTaken(conversation, what, request, begins_ms, ends_ms):
+            return ((_MESSAGE, (n, conversation, what, request, begins_ms, ends_ms)),)
 
 
 def _opened(happened: events.ConversationOpened, n: int, at: int) -> tuple[Value, ...]:
@@ -195,9 +244,7 @@ def _sealed(happened: events.RecordingSealed) -> tuple[Value, ...]:
 def _erased(happened: events.ConversationErased, n: int, at: int) -> tuple[Change, ...]:
     conversation = happened.conversation
     return (
-        ("DELETE FROM recording WHERE conversation = ?", (conversation,)),
-        ("DELETE FROM leg WHERE conversation = ?", (conversation,)),
-        ("DELETE FROM cdr WHERE conversation = ?", (conversation,)),
+        *((f"DELETE FROM {table} WHERE conversation = ?", (conversation,)) for table in _OF_CONVERSATION),  # noqa: S608 - names of our own
         ("DELETE FROM conversation WHERE id = ?", (conversation,)),
         (_TOMBSTONE, (conversation, n, at, happened.reason, happened.actor)),
     )

@@ -13,7 +13,10 @@ from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
 # Rebuilt from the events by Store.rebuild, in any order.
-DERIVED = ("conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state")
+DERIVED = (
+    "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
+    "request", "survey", "identified", "message", "flow_version", "switch_state",
+)  # fmt: skip
 
 migrations = Migrations("records")
 
@@ -126,6 +129,37 @@ CREATE TABLE service_state (
 ) STRICT, WITHOUT ROWID;
 """
 
+_LEDGER = """
+CREATE TABLE request (
+    id TEXT PRIMARY KEY, number INTEGER NOT NULL, code TEXT NOT NULL,
+    conversation TEXT NOT NULL, what TEXT NOT NULL, customer TEXT NOT NULL, language TEXT NOT NULL,
+    queue TEXT NOT NULL, opened INTEGER NOT NULL, due INTEGER NOT NULL, detail TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open', moved INTEGER NOT NULL, by TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX request_by_code ON request (code);
+CREATE INDEX request_by_conversation ON request (conversation);
+CREATE INDEX request_by_state ON request (state);
+CREATE TABLE survey (
+    conversation TEXT NOT NULL, question TEXT NOT NULL, value INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (conversation, question)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE identified (
+    conversation TEXT PRIMARY KEY, method TEXT NOT NULL, is_proven INTEGER NOT NULL, identity TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE message (
+    n INTEGER PRIMARY KEY, conversation TEXT NOT NULL, what TEXT NOT NULL, request TEXT NOT NULL,
+    begins_ms INTEGER NOT NULL, ends_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX message_by_conversation ON message (conversation);
+CREATE TABLE flow_version (
+    n INTEGER PRIMARY KEY, flow TEXT NOT NULL, flow_hash TEXT NOT NULL, what TEXT NOT NULL, by TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE switch_state (
+    switch TEXT PRIMARY KEY, value TEXT NOT NULL, by TEXT NOT NULL, since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -151,6 +185,11 @@ def rows(database: Database) -> None:
 @migrations()
 def access(database: Database) -> None:
     _run(database, _ACCESS)
+
+
+@migrations()
+def ledger(database: Database) -> None:
+    _run(database, _LEDGER)
 
 
 def _run(database: Database, script: str) -> None:

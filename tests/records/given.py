@@ -6,18 +6,23 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from appliance.records import ledger
 from appliance.records.events import (
     ConsentGiven,
     ConversationClosed,
     ConversationErased,
     ConversationOpened,
     DigitTaken,
+    FlowPublished,
     Happened,
+    Identified,
     LanguageChosen,
     LegAnswered,
     LegEnded,
     LegOpened,
+    LookedUp,
     MediaInterrupted,
+    MessageTaken,
     NodeEntered,
     Outcome,
     PhoneTurned,
@@ -27,11 +32,15 @@ from appliance.records.events import (
     RecordingRefused,
     RecordingSealed,
     RecordingVerified,
+    RequestMoved,
+    RequestOpened,
     ServiceLost,
     ServiceStarted,
     SignedIn,
     State,
     StateEntered,
+    SurveyAnswered,
+    SwitchTurned,
     TrunkTurned,
 )
 
@@ -46,6 +55,13 @@ def opened(c: str, customer: str = "+989121234567") -> ConversationOpened:
 
 def sealed(c: str, r: str, state: str = "sealed") -> RecordingSealed:
     return RecordingSealed(c, r, state, 880_000, "ab" * 32, "cd" * 32, 55_010, 0, 20_000, 22_000, 300, 1_500)
+
+
+def asked(c: str, request: str, number: int, what: str = "callback", due: int = 0) -> RequestOpened:
+    code = ledger.code_of(number)
+    return RequestOpened(
+        c, f"{c}-{request}", number, code, what, "+989121234567", "fa", "sales", due, "about a price", 9_000
+    )
 
 
 def a_call(c: str = "c1") -> list[list[Happened]]:
@@ -129,5 +145,15 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(ServiceStarted, _words, _words, _words, _small),
     st.builds(ServiceLost, _words, _words),
     st.builds(SignedIn, _words, _words, _words),
+    st.builds(asked, _ids, _recordings, _small),
+    st.builds(
+        lambda c, request, *rest: RequestMoved(f"{c}-{request}", *rest), _ids, _recordings, _words, _words, _words
+    ),
+    st.builds(SurveyAnswered, _ids, st.sampled_from(["csat", "nps"]), st.integers(0, 10), _words, _offsets),
+    st.builds(Identified, _ids, st.just("pin"), st.booleans(), _words, _offsets),
+    st.builds(MessageTaken, _ids, st.just("message"), _words, _offsets, _offsets),
+    st.builds(LookedUp, _ids, _words, _words, st.booleans(), _words, _small, _offsets),
+    st.builds(FlowPublished, _words, _words, _words, _words),
+    st.builds(SwitchTurned, _words, _words, _words),
 ).map(owned)
 with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(ConversationErased, _ids, _words, _words)

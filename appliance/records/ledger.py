@@ -1,0 +1,101 @@
+"""The ledger of requests: what the box has promised to callers, each with a tracking code that is said aloud.
+
+A code is six digits: five that do not follow each other from request to request, and a check digit (Damm, 2004) that
+catches every single wrong digit and every swap of two neighbours. After 100,000 requests codes begin anew: the newest
+request of a code is meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from appliance.records.database import Connection
+
+What = Literal["callback", "promise", "message", "complaint", "request"]
+
+CODES = 100_000
+STRIDE, START = 61_803, 27_182  # STRIDE has no divisor in common with CODES: each number has its code
+
+# The totally anti-symmetric quasigroup of order 10 in Damm's dissertation.
+_DAMM = (
+    (0, 3, 1, 7, 5, 9, 8, 6, 4, 2),
+    (7, 0, 9, 2, 1, 5, 4, 8, 6, 3),
+    (4, 2, 0, 6, 8, 7, 1, 3, 5, 9),
+    (1, 7, 5, 0, 9, 8, 3, 4, 2, 6),
+    (6, 1, 2, 3, 0, 4, 5, 9, 7, 8),
+    (3, 6, 7, 4, 2, 0, 9, 5, 8, 1),
+    (5, 8, 6, 9, 7, 2, 0, 1, 3, 4),
+    (8, 9, 4, 5, 3, 6, 2, 0, 1, 7),
+    (9, 4, 3, 8, 6, 1, 7, 2, 0, 5),
+    (2, 5, 8, 1, 4, 3, 6, 7, 9, 0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``opened``, ``due`` and ``moved`` are UTC ms; ``due`` 0: no time was named."""
+
+    request: str
+    number: int
+    code: str
+    conversation: str
+    what: str
+    customer: str
+    language: str
+    queue: str
+    opened: int
+    due: int
+    detail: str
+    state: str
+    moved: int
+    by: str
+
+
+_REQUEST = "id, number, code, conversation, what, customer, language, queue, opened, due, detail, state, moved, by"
+_BY_CODE = f"SELECT {_REQUEST} FROM request WHERE code = ? ORDER BY number DESC LIMIT 1"  # noqa: S608 - constants only
+_ALL = f"SELECT {_REQUEST} FROM request ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
+_BY_STATE = f"SELECT {_REQUEST} FROM request WHERE state = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
+
+
+def code_of(number: int) -> str:
+    """The tracking code of request ``number``."""
+    five = f"{(number * STRIDE + START) % CODES:05}"
+    return five + str(_check(five))
+
+
+def is_code(text: str) -> bool:
+    """Whether this can be a code: six digits that fit together."""
+    return len(text) == 6 and text.isascii() and text.isdigit() and _check(text) == 0
+
+
+def _check(digits: str) -> int:
+    row = 0
+    for digit in digits:
+        row = _DAMM[row][int(digit)]
+    return row
+
+
+def next_number(connection: Connection) -> int:
+    """The number of the next request."""
+    row = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM request").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def find(connection: Connection, code: str) -> Request | None:
+    """The newest request of this code."""
+    row = connection.execute(_BY_CODE, (code,)).fetchone() if is_code(code) else None
+    return Request(*row) if row else None
+
+
+def requests(connection: Connection, state: str = "", count: int = 100) -> list[Request]:
+    """The newest ``count`` requests, of all states or of one."""
+    rows = connection.execute(_BY_STATE, (state, count)) if state else connection.execute(_ALL, (count,))
+    return [Request(*row) for row in rows.fetchall()]
+
+
+def open_count(connection: Connection) -> int:
+    row = connection.execute("SELECT count(*) FROM request WHERE state IN ('open', 'doing')").fetchone()
+    assert row is not None
+    return int(row[0])

@@ -420,7 +420,8 @@ class Established:
         dialog = self.dialog
         if dialog is None:
             return
-        peer = self.ground.hop(dialog, self.peer, self.side.is_phone)
+        is_cancelled = self.is_ours and not is_confirmed  # a CANCEL goes where its INVITE went (RFC 3261, 9.1)
+        peer = self.peer if is_cancelled else self.ground.hop(dialog, self.peer, self.side.is_phone)
         key = LegKey(
             leg=self.leg,
             transport=peer.transport,

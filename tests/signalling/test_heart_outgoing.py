@@ -384,6 +384,13 @@ def test_a_leg_that_a_dead_process_was_ringing_is_cancelled_and_its_late_answer_
     assert bench.is_clean and bench.events == []
 
 
+def test_the_cancel_of_a_dead_processes_call_goes_where_its_invite_went() -> None:
+    dead = Bench()
+    dead.heart.accounts["main"].peers = (Peer("udp", ("192.0.2.10", 5070)),)
+    dialled(dead)
+    assert dead.sent[-1][1].address == last_key(dead).destination == ("192.0.2.10", 5070)
+
+
 def test_a_leg_that_rang_here_when_the_process_died_is_refused_480() -> None:
     dead = Bench()
     dead.offered(Caller())

@@ -24,6 +24,8 @@ TESTS = {
     "two-agents": "tests/simulation/test_two_agents.py",
     "sipp": "tests/system/test_sipp.py",
     "crashes": "tests/system/test_crashes.py",
+    "hours": "tests/hours/test_answer.py",
+    "rehearsal": "tests/system/test_rehearsal.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 

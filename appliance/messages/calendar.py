@@ -6,13 +6,16 @@ Iran keeps no daylight saving since 2022, so the zone is fixed; a box in another
 from __future__ import annotations
 
 import datetime
+import re
 
-from persiantools.jdatetime import JalaliDateTime
+from persiantools.jdatetime import JalaliDate, JalaliDateTime
 
 from appliance.messages import Language
-from appliance.messages.numbers import digits
+from appliance.messages.numbers import digits, latin
 
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
+FIRST_GREGORIAN_YEAR = 1700  # a year below it is Jalali
+_MOMENT = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})[ T]+(\d{1,2}):(\d{2})")
 WEEKDAYS = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
 MONTHS = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن", "اسفند",
@@ -45,10 +48,34 @@ def day(utc_ms: int, language: Language) -> str:
     return f"{local:%A}, {local.day} {local:%B %Y}"
 
 
+def moment_of(text: str) -> int | None:
+    """UTC milliseconds of ``1405/07/12 19:30`` or ``2026-10-04 19:30`` in Tehran; None where it is neither."""
+    found = _MOMENT.fullmatch(latin(text).strip())
+    if found is None:
+        return None
+    year, month, day, hour, minute = (int(part) for part in found.groups())
+    try:
+        date = datetime.date(year, month, day) if year >= FIRST_GREGORIAN_YEAR else _gregorian(year, month, day)
+        return round(datetime.datetime(date.year, date.month, date.day, hour, minute, tzinfo=TEHRAN).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
 def length(milliseconds: int, language: Language) -> str:
     """Minutes and seconds."""
     seconds = round(milliseconds / 1000)
     return digits(f"{seconds // 60}:{seconds % 60:02}", language)
+
+
+def _gregorian(year: int, month: int, day: int) -> datetime.date:
+    found: datetime.date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # ships no types
+    return found
+
+
+def jalali_day(day: datetime.date) -> str:
+    """``1405/09/02``."""
+    local = JalaliDate(day)  # type: ignore[no-untyped-call] # ships no types
+    return f"{local.year}/{local.month:02}/{local.day:02}"
 
 
 def _local(utc_ms: int) -> datetime.datetime:

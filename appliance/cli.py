@@ -14,10 +14,17 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from appliance import __version__, messages
 from appliance.errors import Problem
+
+if TYPE_CHECKING:  # rooms are imported by the command that needs them: `pasokh web` loads no SIP
+    from appliance.flow.catalogue import House
+    from appliance.flow.model import Flow
+    from appliance.flow.replay import Walked
+    from appliance.flow.script import Case
+    from appliance.flow.trial import Trail
 
 EXIT_PROBLEM = 2
 DEFAULT_CONFIG = Path("/etc/pasokh/pasokh.toml")
@@ -75,8 +82,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _parser() -> _Parser:
     from appliance.flow import commands as flow
+    from appliance.hours import commands as hours
+    from appliance.lookup import commands as lookup
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
+    from appliance.saying import commands as saying
 
     top = _Parser(prog="pasokh", description="A small box that answers a business's telephone.")
     top.add_argument("--version", action="version", version=f"pasokh {__version__}")
@@ -91,11 +101,32 @@ def _parser() -> _Parser:
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings' file")
         command.set_defaults(run=work)
-    flow.register(commands)
+    flow.register(commands, _rehearse, _walkers)
     recorder.register(commands)
     records.register(commands)
+    saying.register(commands)
+    hours.register(commands)
+    lookup.register(commands)
     _add_demo(commands)
     return top
+
+
+def _rehearse(flow: Flow, house: House, cases: Sequence[Case]) -> list[Trail]:
+    from appliance.calls import rehearsal
+
+    return rehearsal.play(flow, house, cases)
+
+
+def _walkers(chosen: argparse.Namespace, flow: str, since_utc_ms: int) -> list[Walked]:
+    from appliance.flow.replay import Walked
+    from appliance.records.commands import reader_of
+
+    found = []
+    with reader_of(chosen) as reader:
+        for one in reader.since(since_utc_ms, flow):
+            presses = reader.presses(one.conversation)
+            found.append(Walked(one.conversation, one.opened, one.customer, one.outcome, presses))
+    return found
 
 
 def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
@@ -129,7 +160,7 @@ def _calls(chosen: argparse.Namespace) -> int:
     service.set_up_logging()
     service.harden()
     box = settings.box
-    return main.run(box.name, box.language, settings.places, settings.signalling, settings.calls)
+    return main.run(box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere)
 
 
 def _web(chosen: argparse.Namespace) -> int:
@@ -171,20 +202,11 @@ def _say_kept(event: object) -> None:
 
 def _check(chosen: argparse.Namespace) -> int:
     from appliance import config
-    from appliance.flow import catalogue
+    from appliance.calls import lines
 
     settings = config.load(chosen.config)
-    places = settings.places
-    flows = catalogue.load_folder(places.flows, places.prompts, [agent.name for agent in settings.calls.agents])
-    for line in settings.calls.lines:
-        if line.flow not in flows:
-            raise Problem(
-                "config.no_such",
-                file=settings.file.name,
-                where=f"line {line.name}",
-                setting="flow",
-                value=line.flow,
-                known=", ".join(sorted(flows)) or "-",
-            )
+    flows, _ = lines.checked_flows(
+        settings.places, settings.signalling, settings.calls, settings.elsewhere, settings.file.name
+    )
     print(json.dumps({"settings": settings.file.name, "flows": sorted(flows), "lines": len(settings.calls.lines)}))
     return 0

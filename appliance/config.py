@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from appliance.calls.settings import Agent, CalledLine, Calls
+from appliance.calls.settings import Agent, CalledLine, Calls, Queue
 from appliance.errors import Problem
+from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms
 from appliance.media.settings import Media
 from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
@@ -25,6 +26,8 @@ from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.web.settings import Web
 
 T = TypeVar("T")
+
+KINDS_OF_NUMBERS = frozenset({"mobile", "landline", "short", "premium", "foreign"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,7 @@ class Config:
     recorder: Recorder
     calls: Calls
     web: Web = field(default_factory=Web)
+    elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @property
     def places(self) -> Places:
@@ -74,9 +78,18 @@ _TABLES: dict[str, type] = {
     "recorder": Recorder,
     "calls": Calls,
     "web": Web,
+    "sms": Sms,
+    "identity": Identity,
 }
-_LISTS: dict[str, type] = {"trunk": Trunk, "phone": Phone, "line": CalledLine, "agent": Agent}
-_LISTED = {"trunks", "phones", "lines", "agents"}  # fields that the arrays of tables fill
+_LISTS: dict[str, type] = {
+    "trunk": Trunk,
+    "phone": Phone,
+    "line": CalledLine,
+    "agent": Agent,
+    "queue": Queue,
+    "lookup": Lookup,
+}
+_LISTED = {"trunks", "phones", "lines", "agents", "queues"}  # fields that the arrays of tables fill
 
 # Bounds of numbers by setting; what is not listed must not be negative.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -92,6 +105,10 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_streams": (2, 5000),
     "requests_per_second": (1, 100_000),
     "idle_minutes": (1, 100_000),
+    "budget_seconds": (0.1, 2),
+    "ring_seconds": (3, 300),
+    "attempts": (1, 20),
+    "lock_minutes": (1, 10_000),
 }
 
 
@@ -112,8 +129,11 @@ def load(file: Path) -> Config:
         ),
         media=tables["media"],
         recorder=tables["recorder"],
-        calls=dataclasses.replace(tables["calls"], lines=tuple(lists["line"]), agents=tuple(lists["agent"])),
+        calls=dataclasses.replace(
+            tables["calls"], lines=tuple(lists["line"]), agents=tuple(lists["agent"]), queues=tuple(lists["queue"])
+        ),
         web=tables["web"],
+        elsewhere=Elsewhere(lookups=tuple(lists["lookup"]), sms=tables["sms"], identity=tables["identity"]),
     )
     _check(config)
     return config
@@ -226,6 +246,11 @@ def _check(config: Config) -> None:
         _refers(file, f"line {line.name}", "trunk", line.trunk, trunks)
     for agent in config.calls.agents:
         _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
+    for queue in config.calls.queues:
+        for name in queue.agents:
+            _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
+    for kind in config.calls.may_dial:
+        _refers(file, "calls", "may_dial", kind, KINDS_OF_NUMBERS)
     for trunk in config.signalling.trunks:
         where = f"trunk {trunk.name}"
         if not trunk.proxy:

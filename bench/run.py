@@ -42,7 +42,7 @@ kind = "say"
 prompt = ["opening_hours", "opening_hours"]
 next = "main"
 [node.end]
-kind = "hangup"
+kind = "goodbye"
 """
 
 

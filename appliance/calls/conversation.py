@@ -12,6 +12,7 @@ from pathlib import Path
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.recording import ConversationRecording
+from appliance.flow import steps
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
@@ -25,6 +26,7 @@ LAST_WORDS_SECONDS = 1.0  # how long a leg's last figures are waited for
 VANISHED_SECONDS = 20  # silence after which a leg is asked whether it lives (DECISIONS 22)
 OWN_PLAYS = 1_000_000  # numbers of what the conversation plays itself; those below are the flow's
 RING_BACK = media.Piece("tone:ring-back")
+BEEP = media.Piece("tone:beep")
 MUSIC = "music"
 
 
@@ -81,6 +83,7 @@ class Conversation:
         self.recording = ConversationRecording(self)
         self.digits: list[str] = []
         self.is_stopping = False
+        self.music_name = MUSIC
         self._address = address
         self._sources = sources
         self._plays = OWN_PLAYS
@@ -170,6 +173,7 @@ class Conversation:
                 | media.SpeechStarted()
                 | media.SpeechEnded()
                 | media.MediaLost()
+                | steps.Answer()
                 | media.Load()
             ):
                 pass
@@ -280,15 +284,20 @@ class Conversation:
 
     def say(self, play: int, prompts: tuple[str, ...], language: str) -> None:
         folder = self.office.prompts / language
-        pieces = tuple(media.Piece(str(folder / prompt)) for prompt in prompts)
+        pieces = tuple(media.Piece(each if each.startswith("tone:") else str(folder / each)) for each in prompts)
         self.office.mouth.submit(media.Play(self.customer.leg, play, pieces))
+
+    def beep(self) -> None:
+        """Tells the customer to speak now."""
+        self._plays += 1
+        self.office.mouth.submit(media.Play(self.customer.leg, self._plays, (BEEP,), is_speech=False))
 
     def ring_back(self) -> None:
         """What a caller hears who was answered already while an agent's phone rings."""
         self._loop(self.customer, RING_BACK)
 
     def music(self, party: Party) -> None:
-        self._loop(party, media.Piece(str(Path(self.office.prompts) / MUSIC)))
+        self._loop(party, media.Piece(str(Path(self.office.prompts) / self.music_name)))
 
     def _loop(self, party: Party, piece: media.Piece) -> None:
         self._plays += 1

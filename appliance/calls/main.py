@@ -14,11 +14,14 @@ import signal
 from pathlib import Path
 
 from appliance import __version__, service
-from appliance.calls import aftermath
+from appliance.calls import aftermath, lines
+from appliance.calls import switches as switches_of
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
 from appliance.calls.office import Office
+from appliance.calls.publisher import Publisher
 from appliance.calls.runtime import KeptLegs
+from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
 from appliance.calls.switchboard import Switchboard
 from appliance.calls.verification import Verifier
@@ -26,11 +29,13 @@ from appliance.clock import SystemClock
 from appliance.control import wire
 from appliance.errors import Problem
 from appliance.flow import catalogue
+from appliance.flow.shelf import Shelf
+from appliance.lookup.settings import Elsewhere
 from appliance.media import port as media
 from appliance.media.client import MediaClient
 from appliance.messages import Language
 from appliance.places import DATABASE_KEY, Places
-from appliance.records import events, writer
+from appliance.records import events, ledger, writer
 from appliance.records.store import Store
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
@@ -39,30 +44,15 @@ from appliance.signalling.settings import Signalling
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 4.0
+MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: no box is older
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def run(name: str, language: Language, places: Places, settings: Signalling, calls: Calls) -> int:
+def run(name: str, language: Language, places: Places, settings: Signalling, calls: Calls, elsewhere: Elsewhere) -> int:
     """Runs until SIGTERM or SIGINT. Problem where the box cannot start with these settings."""
-    flows = _checked_flows(places, calls)
-    asyncio.run(_Process(name, language, places, settings, calls, flows).run())
+    flows, house = lines.checked_flows(places, settings, calls, elsewhere)
+    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, flows, house).run())
     return 0
-
-
-def _checked_flows(places: Places, calls: Calls) -> catalogue.Flows:
-    """Every flow compiled, and every line's flow there; the first Problem otherwise."""
-    flows = catalogue.load_folder(places.flows, places.prompts, [agent.name for agent in calls.agents])
-    for line in calls.lines:
-        if line.flow not in flows:
-            raise Problem(
-                "config.no_such",
-                file="pasokh.toml",
-                where=f"line {line.name}",
-                setting="flow",
-                value=line.flow,
-                known=", ".join(sorted(flows)) or "-",
-            )
-    return flows
 
 
 class _Process:
@@ -75,7 +65,9 @@ class _Process:
         places: Places,
         settings: Signalling,
         calls: Calls,
+        elsewhere: Elsewhere,
         flows: catalogue.Flows,
+        house: catalogue.House,
     ) -> None:
         self._places = places
         self._clock = SystemClock()
@@ -102,8 +94,22 @@ class _Process:
             prompts=places.prompts,
             changed=self._changed,
             verify=self._verifier.put,
+            calendars=house.calendars,
+            is_clock_sure=self._is_clock_sure,
+            servers=BoxServers(
+                elsewhere.lookups,
+                elsewhere.sms,
+                elsewhere.identity,
+                places.secret,
+                places.secrets / "pins",
+                self._clock,
+            ),
         )
+        self._last_moment = self._store.within(ledger.last_moment)
+        switches = switches_of.restored(self._store.within(ledger.switch_values))
+        self._office.desk.restore(self._store.within(ledger.next_number), switches)
         self._switchboard = Switchboard(self._office, self._kept, language)
+        self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
         self._control = ControlServer(
             places.control_socket, self._access, self._snapshot, self._switchboard.carry_out, self._clock
@@ -117,6 +123,7 @@ class _Process:
         self._writer.start()
         await self._access.start()
         self._control.start()
+        self._publisher.take()
         self._mouth.start()
         try:
             await self._agent.start()
@@ -129,11 +136,12 @@ class _Process:
         await self._writer.flush()
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
+        publishing = asyncio.create_task(self._publisher.run(), name="publisher")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        verifying.cancel()
-        watched.cancel()
+        for task in (verifying, watched, publishing):
+            task.cancel()
         await self._stop()
 
     async def _stop(self) -> None:
@@ -147,6 +155,10 @@ class _Process:
         await self._writer.close(give_up=True)
         logging.shutdown()
         os._exit(0)
+
+    def _is_clock_sure(self) -> bool:
+        """A box without a battery clock boots in the past: not before what it has recorded already, nor its making."""
+        return self._clock.utc_ms() >= max(self._last_moment, MADE_UTC_MS)
 
     # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
 
@@ -168,6 +180,13 @@ class _Process:
                 self._switchboard.findings["refused"] = wire.Finding(
                     "calls.event_refused", {"kind": kind, "reason": reason}
                 )
+        self._changed()
+
+    def _found(self, problem: Problem | None) -> None:
+        """A published flow that cannot be walked is a finding, until another is published."""
+        self._switchboard.findings.pop("flows", None)
+        if problem is not None:
+            self._switchboard.findings["flows"] = wire.Finding(problem.key, dict(problem.fields))
         self._changed()
 
     def _changed(self) -> None:

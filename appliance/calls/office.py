@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.calls.answers import Answers, BoxAnswers, Desk, Servers
 from appliance.calls.inbox import Inbox
-from appliance.calls.settings import Agent, Calls
+from appliance.calls.settings import Agent, Calls, Queue
 from appliance.clock import Clock
+from appliance.flow import steps
 from appliance.flow.catalogue import Flows
+from appliance.hours.model import Hours
 from appliance.media import port as media
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
@@ -23,7 +27,7 @@ class EndCall:
     reason: str  # asked, stopping
 
 
-Item = signalling.Event | media.ClientEvent | EndCall
+Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer
 """What arrives in a conversation's inbox."""
 
 
@@ -32,7 +36,8 @@ class Office:
     """Made once by main.py (or by a test in virtual time) and given to every session.
 
     ``legs`` and ``recordings`` say whose inbox an event belongs to; ``engaged`` maps an agent to the conversation that
-    has or rings them.
+    has or rings them; ``waiting`` holds the conversations of each line in order. ``desk`` and ``answers`` are the box's
+    own where none are given.
     """
 
     box: str
@@ -52,10 +57,26 @@ class Office:
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts
     engaged: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    calendars: Mapping[str, Hours] = field(default_factory=dict)
+    waiting: dict[str, deque[str]] = field(default_factory=dict)
+    figures: dict[str, int] = field(default_factory=dict)  # of the records: calls_missed, requests_open
+    world: Callable[[Mapping[str, steps.Value]], steps.World] | None = None  # None: the box itself
+    is_clock_sure: Callable[[], bool] = lambda: True
+    servers: Servers | None = None  # None: no other servers were named
+    desk: Desk = field(init=False)
+    answers: Answers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.desk = Desk(self.records, self.clock, self.changed)
+        self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock)
 
     @property
     def agents(self) -> Mapping[str, Agent]:
         return {agent.name: agent for agent in self.settings.agents}
+
+    @property
+    def queues(self) -> Mapping[str, Queue]:
+        return {queue.name: queue for queue in self.settings.queues}
 
     def trunk(self, name: str) -> Trunk:
         return next(trunk for trunk in self.sip.trunks if trunk.name == name)

@@ -1,24 +1,28 @@
 """One conversation from ring to record: the page to read first.
 
-A session has one inbox and does one thing at a time. What the flow asks for is done here; how agents are rung and
-joined stands in bridge.py, how recordings begin and end in recording.py, and what is true in every phase in
-conversation.py.
+A session has one inbox and does one thing at a time. What the flow asks for is done here; how people are rung and
+joined stands in bridge.py, how recordings begin and end in recording.py, who answers the flow's questions in
+answers.py, and what is true in every phase in conversation.py.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 
 from appliance.calls import bridge
-from appliance.calls.conversation import Conversation, Left, Party, Trouble
+from appliance.calls.answers import Asked
+from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
 from appliance.calls.office import Office
 from appliance.calls.settings import CalledLine
+from appliance.calls.world import BoxWorld
 from appliance.flow import steps
 from appliance.flow.model import Flow
 from appliance.flow.run import Walk
 from appliance.media import port as media
-from appliance.records import events
+from appliance.records import events, ledger
+from appliance.records.database import Connection
 from appliance.records.events import Outcome, State
 from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
@@ -26,6 +30,10 @@ from appliance.signalling.port import Cause
 
 log = logging.getLogger(__name__)
 
+DIVERT_SECONDS = 30.0
+DAY_MS = 86_400_000
+TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
+LEAST_MESSAGE_MS = 1000  # anything shorter is no message
 CONFIRM_SECONDS = 33.0  # signalling ends a leg whose ACK never comes after 32 s
 
 
@@ -44,7 +52,14 @@ class Session(Conversation):
         self.number = number.e164 or offered.caller.number
         self.shown_number = number.national or offered.caller.number
         self.trunk = trunk
-        self._walk = Walk(flow, line.language)
+        facts: dict[str, steps.Value] = {
+            "caller": "" if offered.caller.is_withheld else self.shown_number,
+            "called": offered.called,
+            "line": line.name,
+            "language": line.language,
+        }
+        self._walk = Walk(flow, line.language, office.world(facts) if office.world else BoxWorld(office, facts))
+        self._asking: set[asyncio.Task[None]] = set()
         self._node = ""
         self._consent: steps.RecordFromNow | None = None
 
@@ -54,7 +69,10 @@ class Session(Conversation):
         try:
             self._check_codecs()
             await self.open(self.customer)
-            await self._follow()
+            if self.flow.is_internal and self.office.world is None:
+                await self._look_at_figures()
+            if not await self._divert():
+                await self._follow()
         except Left:
             self._left()
         except Trouble as trouble:
@@ -89,14 +107,20 @@ class Session(Conversation):
         """What the flow makes of this."""
         asked: list[steps.Command] = []
         while self.digits:
-            digit = self.digits.pop(0)
-            self.put(events.DigitTaken(self.id, self._node, digit, self.offset_ms()))
-            asked += self._walk.receive(steps.Pressed(digit), self._now)
+            asked += self._walk.receive(steps.Pressed(self.digits.pop(0)), self._now)
         if isinstance(item, media.PlayEnded) and item.stream == self.customer.leg:
             asked += self._walk.receive(steps.Said(item.play, item.is_whole), self._now)
+        elif isinstance(item, steps.Answer):
+            asked += self._walk.receive(item, self._now)
         elif item is None:
             asked += self._walk.due(self._now)
+        self._keep_keys()
         return asked
+
+    def _keep_keys(self) -> None:
+        """Puts the keys that the flow took; those of a secret are never among them."""
+        for node, digit in self._walk.taken_keys():
+            self.put(events.DigitTaken(self.id, node, digit, self.offset_ms()))
 
     async def _carry_out(self, command: steps.Command) -> list[steps.Command]:
         match command:
@@ -114,32 +138,132 @@ class Session(Conversation):
             case steps.RecordFromNow():
                 self._consent = command
                 self._record()
-            case steps.RingAgents():
+            case steps.RingAgents() | steps.Enqueue() | steps.TransferTo():
                 return await self._connect(command)
+            case steps.Ask(number, steps.TakeMessage() as question):
+                return await self._take_message(number, question)
+            case steps.Ask(number, question):
+                self._ask(number, question)
+            case steps.Secret(is_on):
+                self.office.mouth.submit(media.Mask(self.customer.leg, is_on))
+                self.recording.mark("masked" if is_on else "unmasked")
+            case steps.SurveyGiven(about, value):
+                self.put(events.SurveyAnswered(self.id, about, value, self._node, self.offset_ms()))
+            case steps.Proven(method, is_proven, identity):
+                self.put(events.Identified(self.id, method, is_proven, identity, self.offset_ms()))
+            case steps.SetMusic(music):
+                self.music_name = music or MUSIC
             case steps.Finish():
                 raise AssertionError("the walk's end is seen by _follow")
         return []
 
-    async def _connect(self, asked: steps.RingAgents) -> list[steps.Command]:
-        """Rings agents; if one answers, the customer talks until one of the two leaves."""
+    # People -----------------------------------------------------------------------------------------------------------
+
+    async def _connect(self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo) -> list[steps.Command]:
+        """Rings people; if one answers, the customer talks until one of the two leaves."""
+        found = await self._rung(asked)
+        if not isinstance(found, Party):
+            self.office.mouth.submit(media.Stop(self.customer.leg))
+            event = steps.LeftLine() if found == bridge.LEFT_LINE else steps.NobodyAnswered(found)
+            return list(self._walk.receive(event, self._now))
+        commands = list(self._walk.receive(steps.AgentAnswered(found.name), self._now))
+        await self._talk(found)
+        return [*commands, *self._walk.receive(steps.AgentLeft(found.name), self._now)]
+
+    async def _rung(self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo) -> Party | str:
+        if isinstance(asked, steps.Enqueue):
+            await self._answer()
         if self.customer.is_answered:
             self.enter(State.WAITING)
         else:
             self.office.line.submit(signalling.Ring(self.customer.leg))
-        found = await bridge.ring(self, asked)
-        if not isinstance(found, Party):
-            self.office.mouth.submit(media.Stop(self.customer.leg))
-            return list(self._walk.receive(steps.NobodyAnswered(found), self._now))
+        match asked:
+            case steps.RingAgents():
+                return await bridge.ring(self, asked)
+            case steps.Enqueue():
+                return await bridge.wait_in_line(self, asked)
+            case steps.TransferTo():
+                return await bridge.reach(self, asked, self.trunk.name, self.trunk.area_code)
+
+    async def _talk(self, found: Party) -> None:
         try:
             await self._answer()
         except (Left, Trouble):
             self.hang_up(found, Cause.ENDED_HERE)
             self.office.engaged.pop(found.name, None)
             raise
-        commands = list(self._walk.receive(steps.AgentAnswered(found.name), self._now))
         self.outcome = Outcome.SERVED
         await bridge.talk(self, found)
-        return [*commands, *self._walk.receive(steps.AgentLeft(found.name), self._now)]
+
+    async def _divert(self) -> bool:
+        """Where the owner has diverted the box: True when somebody there has spoken with the customer."""
+        number = self.office.desk.switches.divert
+        if not number or self.flow.is_internal:
+            return False
+        found = await self._rung(steps.TransferTo(number, DIVERT_SECONDS))
+        if not isinstance(found, Party):
+            return False
+        await self._talk(found)
+        self._finish("diverted")
+        return True
+
+    # Questions --------------------------------------------------------------------------------------------------------
+
+    def _ask(self, number: int, question: steps.Question) -> None:
+        """Asks in the background; the answer comes by the inbox."""
+        asked = self._asked(question)
+
+        async def answer() -> None:
+            reply = await self.office.answers.answer(asked)
+            self.inbox.put(steps.Answer(number, reply.is_ok, reply.values, reply.reason))
+
+        task = asyncio.create_task(answer(), name=f"question of {self.id}")
+        self._asking.add(task)
+        task.add_done_callback(lambda done: self._asked_for(number, done))
+
+    def _asked_for(self, number: int, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a question of conversation %s failed", self.id, exc_info=task.exception())
+            self.office.count("faults")
+            self.inbox.put(steps.Answer(number, is_ok=False, reason="fault"))
+
+    def _asked(self, question: steps.Question) -> Asked:
+        customer = "" if self.offered.caller.is_withheld else self.number
+        return Asked(question, self.id, self._node, customer, self._walk.language, self.offset_ms())
+
+    async def _take_message(self, number: int, question: steps.TakeMessage) -> list[steps.Command]:
+        """Listens until the key, the longest time, or the end of the call; what was said by then is kept."""
+        await self._answer()
+        if self.recording.state != "live":
+            return list(self._walk.receive(steps.Answer(number, is_ok=False, reason="not_recorded"), self._now))
+        self.beep()
+        self.recording.mark("message", question.what)
+        began = self.offset_ms()
+        deadline = self._now + question.most_seconds
+        try:
+            while question.ends_with not in self.digits and await self.next(deadline) is not None:
+                continue
+        finally:
+            self.digits.clear()
+            seconds, code = self._keep_message(question, began)
+        values: dict[str, steps.Value] = {"seconds": seconds, "code": code}
+        return list(self._walk.receive(steps.Answer(number, seconds > 0, values), self._now))
+
+    def _keep_message(self, question: steps.TakeMessage, began: int) -> tuple[int, str]:
+        """Writes that there is a message: its seconds (0: there is none) and its tracking code."""
+        ends = self.offset_ms()
+        if ends - began < LEAST_MESSAGE_MS:
+            return 0, ""
+        seconds = max(1, round((ends - began) / 1000))
+        self.recording.mark("message_ends", question.what)
+        request, code = "", ""
+        if question.what == "comment":
+            self.put(events.SurveyAnswered(self.id, "comment", seconds, self._node, ends))
+        else:
+            request, code = self.office.desk.open(question.what, self._asked(question), "", "", 0, "")
+        self.put(events.MessageTaken(self.id, question.what, request, began, ends))
+        return seconds, code
 
     # The customer's leg -----------------------------------------------------------------------------------------------
 
@@ -217,6 +341,8 @@ class Session(Conversation):
 
     async def _close(self) -> None:
         """Ends what is left, and closes the record once its recordings are sealed (DECISIONS 2)."""
+        for task in list(self._asking):
+            task.cancel()
         for party in list(self.parties.values()):
             self.hang_up(party, Cause.ENDED_HERE)
         closed_at = self.offset_ms()
@@ -233,6 +359,11 @@ class Session(Conversation):
         self.recording.give_up()
         self.office.legs.pop(self.customer.leg, None)
         self.put(events.RecordClosed(self.id))
+
+    async def _look_at_figures(self) -> None:
+        """What the owner's own flows tell: as the records know it now."""
+        now = self.office.clock.utc_ms()
+        self.office.figures = await self.office.records.call(lambda store: store.within(lambda db: _figures(db, now)))
 
     # Record -----------------------------------------------------------------------------------------------------------
 
@@ -263,3 +394,8 @@ class Session(Conversation):
         self.put(
             events.LegOpened(self.id, self.customer.leg, "customer", self.number, self.line.trunk, self.offset_ms())
         )
+
+
+def _figures(db: Connection, now_ms: int) -> dict[str, int]:
+    midnight = now_ms - (now_ms + TEHRAN_OFFSET_MS) % DAY_MS
+    return {"calls_missed": ledger.missed_since(db, midnight), "requests_open": ledger.open_count(db)}

@@ -26,9 +26,20 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Who serves those who wait in a line of this name, in the order in which they are rung."""
+
+    name: str
+    agents: tuple[str, ...]
+    ring_seconds: float = 20.0  # how long each agent's phone rings before the next one's
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     max_calls: int = 100  # conversations at once; beyond: 503 with Retry-After
     retry_after_seconds: int = 20
     seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
+    may_dial: tuple[str, ...] = ("mobile", "landline", "short")  # kinds of numbers; emergency numbers always
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())
+    queues: tuple[Queue, ...] = field(default=())

@@ -1,24 +1,110 @@
-"""The flows of the box: read from their folder, checked, and kept by name. The room's only adapter to the disk."""
+"""The flows of the box: read from their folder with what they refer to, checked, and kept by name.
+
+The room's only adapter to the disk. ``House`` is what a flow's names mean outside the flow: sounds, calendars, people.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import dataclasses
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.errors import Problem
-from appliance.flow.check import check
-from appliance.flow.load import load
-from appliance.flow.model import Flow
+from appliance.flow.check import Surroundings, check, errors
+from appliance.flow.load import MAX_TEXT_BYTES, load
+from appliance.flow.model import Flow, Script, Slot
+from appliance.flow.trial import USUAL_SECONDS
+from appliance.hours.load import load_folder as load_hours
+from appliance.hours.model import Hours
+from appliance.saying import texts
 
 Flows = Mapping[str, Flow]
 
 SOUNDS = (".ulaw", ".alaw")
 LEAST_BYTES = 160  # 20 ms of G.711, one packet: anything shorter is heard by nobody
+BYTES_A_SECOND = 8000
+TRIALS = ".test.toml"  # tests of a flow lie beside it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What flows refer to. None: not known here, so not checked."""
+
+    prompts: Path
+    scripts: Mapping[tuple[str, str], Script]
+    calendars: Mapping[str, Hours]
+    agents: Collection[str] | None = None
+    queues: Collection[str] | None = None
+    lookups: Collection[str] | None = None
+    may_dial: Callable[[str], bool] | None = None
+
+    @property
+    def surroundings(self) -> Surroundings:
+        return Surroundings(
+            length_of=self.length_of,
+            agents=self.agents,
+            queues=self.queues,
+            calendars=self.calendars,
+            lookups=self.lookups,
+            may_dial=self.may_dial,
+        )
+
+    def length_of(self, language: str, prompt: str) -> float:
+        """Seconds of a prompt's sound; 0 where there is none."""
+        if prompt.startswith("tone:"):
+            return 0.1
+        for ending in SOUNDS:
+            try:
+                size = (self.prompts / language / f"{prompt}{ending}").stat().st_size
+            except OSError:
+                continue
+            if size >= LEAST_BYTES:
+                return size / BYTES_A_SECOND
+        return 0.0
+
+    def spoken_length(self, language: str, prompt: str) -> float:
+        """The same for a call that is not: a sound that is missing lasts as long as most."""
+        return self.length_of(language, prompt) or USUAL_SECONDS
+
+
+def house(
+    flows: Path,
+    prompts: Path,
+    agents: Collection[str] | None = None,
+    queues: Collection[str] | None = None,
+    lookups: Collection[str] | None = None,
+    may_dial: Callable[[str], bool] | None = None,
+) -> House:
+    """Reads what lies beside the flows: the calendars of ``flows/hours`` and the texts with values."""
+    folder = flows / "hours"
+    return House(
+        prompts=prompts,
+        scripts=scripts(prompts),
+        calendars=load_hours(folder) if folder.is_dir() else {},
+        agents=agents,
+        queues=queues,
+        lookups=lookups,
+        may_dial=may_dial,
+    )
+
+
+def scripts(prompts: Path) -> dict[tuple[str, str], Script]:
+    """The prompts whose text speaks values."""
+    found: dict[tuple[str, str], Script] = {}
+    for language, named in texts.read(prompts).items():
+        for name, text in named.items():
+            parts = texts.script_of(name, text)
+            if parts != (name,):
+                found[language, name] = tuple(each if isinstance(each, str) else Slot(*each) for each in parts)
+    return found
 
 
 def load_file(file: Path) -> Flow:
-    """One flow, not yet checked; Problem where it cannot be read."""
+    """One flow, not yet checked and without scripts; Problem where it cannot be read."""
     try:
+        if file.stat().st_size > MAX_TEXT_BYTES:
+            raise Problem("flow.too_long", file=file.name, most=MAX_TEXT_BYTES)
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -26,29 +112,35 @@ def load_file(file: Path) -> Flow:
     return load(text, file.name)
 
 
-def findings(flow: Flow, prompts: Path, agents: Collection[str] | None) -> list[Problem]:
-    """What is wrong with a flow, given the folder of prompts."""
-
-    def has_prompt(language: str, prompt: str) -> bool:
-        return any(_is_sound(prompts / language / f"{prompt}{ending}") for ending in SOUNDS)
-
-    return check(flow, has_prompt, agents)
+def findings(flow: Flow, house: House) -> list[Problem]:
+    """What is wrong with a flow in this house, and what could be better."""
+    return check(furnished(flow, house), house.surroundings)
 
 
-def _is_sound(file: Path) -> bool:
-    return file.is_file() and file.stat().st_size >= LEAST_BYTES
+def furnished(flow: Flow, house: House) -> Flow:
+    """The flow with the scripts of the prompts that speak values."""
+    return dataclasses.replace(flow, scripts=house.scripts)
 
 
-def load_folder(path: Path, prompts: Path, agents: Collection[str] | None) -> Flows:
-    """Every ``*.toml`` of the folder, compiled and checked; raises the first Problem found."""
+def load_folder(path: Path, house: House, walked: Collection[str] | None = None) -> Flows:
+    """Every flow of the folder, compiled and checked; raises the first Problem with which it could not be published.
+
+    Flows that are not ``walked`` (None: all are) may name people and servers that are not there.
+    """
+    anywhere = dataclasses.replace(house, agents=None, queues=None, lookups=None)
     if not path.is_dir():
         raise Problem("flow.unreadable", file=str(path), reason="no such folder")
     flows: dict[str, Flow] = {}
-    for file in sorted(path.glob("*.toml")):
+    for file in flow_files(path):
         flow = load_file(file)
         if flow.name in flows:
             raise Problem("flow.twice", file=file.name, line=flow.line("flow", "name"), name=flow.name)
-        for problem in findings(flow, prompts, agents):
+        for problem in errors(findings(flow, house if walked is None or flow.name in walked else anywhere)):
             raise problem
-        flows[flow.name] = flow
+        flows[flow.name] = furnished(flow, house)
     return flows
+
+
+def flow_files(path: Path) -> list[Path]:
+    """The flows of a folder, without their tests."""
+    return [file for file in sorted(path.glob("*.toml")) if not file.name.endswith(TRIALS)]

@@ -12,16 +12,18 @@ import hashlib
 import io
 import json
 import math
-import re
+import os
 import struct
 import subprocess
-import tomllib
 import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance import saying
 from appliance.errors import Problem
+from appliance.saying import texts
 from appliance.service import write_whole
 
 RATE = 8000
@@ -30,8 +32,6 @@ PEAK = 30_000
 QUIET = 200  # below it a sample counts as silence when the ends are trimmed
 TAIL_SAMPLES = 1200  # 150 ms of silence after the last word
 VOICES = {"fa": ("fa", 145), "en": ("en", 150)}  # espeak-ng's voice, words a minute
-MAX_TEXT = 2_000
-NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 VERSION = "1"  # raised when the same text would be made into another sound
 MUSIC_SECONDS = 24
 
@@ -46,33 +46,38 @@ class Built:
 
 def build(prompts: Path, only: str = "") -> Built:
     """Makes what has changed below ``prompts`` (texts/LANGUAGE.toml -> LANGUAGE/NAME.ulaw and .alaw)."""
-    sounds = made = 0
-    for file in sorted((prompts / "texts").glob("*.toml")):
-        folder = prompts / file.stem
-        folder.mkdir(exist_ok=True)
-        memory = folder / "made.json"
-        known = _known(memory)
-        now: dict[str, str] = {}
-        for name, text in _texts(file).items():
-            sounds += 1
-            now[name], is_new = _one(folder, file.stem, name, text, known.get(name, ""), only)
-            made += is_new
-        if now != known:
-            write_whole(memory, json.dumps(now, indent=1, sort_keys=True).encode(), 0o644)
+    built = made = 0
+    with ThreadPoolExecutor(os.cpu_count()) as workers:
+        for language, sounds in sounds_of(prompts).items():
+            folder = prompts / language
+            folder.mkdir(exist_ok=True)
+            memory = folder / "made.json"
+            known = _known(memory)
+
+            def one(sound: tuple[str, str]) -> tuple[str, tuple[str, bool]]:
+                name, text = sound
+                return name, _one(folder, language, name, text, known.get(name, ""), only)  # noqa: B023 - done with before the next
+
+            now: dict[str, str] = {}
+            for name, (mark, is_new) in workers.map(one, sounds.items()):
+                now[name] = mark
+                built += 1
+                made += is_new
+            if now != known:
+                write_whole(memory, json.dumps(now, indent=1, sort_keys=True).encode(), 0o644)
     made += _music(prompts)
-    return Built(sounds + 1, made)
+    return Built(built + 1, made)
 
 
-def _texts(file: Path) -> dict[str, str]:
-    try:
-        texts = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Problem("flow.bad_texts", file=str(file), reason=str(error)) from error
-    for name, text in texts.items():
-        is_text = isinstance(text, str) and text.strip() and len(text) <= MAX_TEXT
-        if not is_text or not NAME.fullmatch(name):  # the name becomes that of a file
-            raise Problem("flow.bad_texts", file=str(file), reason=name)
-    return texts
+def sounds_of(prompts: Path) -> dict[str, dict[str, str]]:
+    """Every sound and its words by language: the prompts' stretches between values, and the pieces of values."""
+    found: dict[str, dict[str, str]] = {}
+    for language, named in texts.read(prompts).items():
+        stretches = [texts.sounds_of(name, text) for name, text in named.items()]
+        has_values = any(texts.script_of(name, text) != (name,) for name, text in named.items())
+        found[language] = {name: words for each in stretches for name, words in each.items()}
+        found[language] |= saying.pieces(language) if has_values else {}
+    return found
 
 
 def _known(memory: Path) -> dict[str, str]:

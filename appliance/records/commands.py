@@ -80,7 +80,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _cdr(chosen: argparse.Namespace) -> int:
-    with _reader(chosen) as reader:
+    with reader_of(chosen) as reader:
         newest_first = reader.last(chosen.last)
     conversations = newest_first[::-1]
     if chosen.json:
@@ -97,7 +97,7 @@ def _cdr(chosen: argparse.Namespace) -> int:
 
 
 def _verify(chosen: argparse.Namespace) -> int:
-    with _reader(chosen) as reader:
+    with reader_of(chosen) as reader:
         found = reader.verify(chosen.anchor)
     match found:
         case chain.Fault(n, reason):
@@ -109,7 +109,7 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 def _requests(chosen: argparse.Namespace) -> int:
     language = messages.chosen_language()
-    with _reader(chosen) as reader:
+    with reader_of(chosen) as reader:
         found = reader.requests("open" if chosen.open else "", chosen.last)
     if chosen.json:
         for request in found[::-1]:
@@ -129,7 +129,7 @@ def _requests(chosen: argparse.Namespace) -> int:
 def _survey(chosen: argparse.Namespace) -> int:
     language = messages.chosen_language()
     since = round(time.time() * 1000) - chosen.days * 86_400_000
-    with _reader(chosen) as reader:
+    with reader_of(chosen) as reader:
         found = survey.figures(reader.survey(since))
     if chosen.json:
         print(json.dumps({name: dataclasses.asdict(figure) for name, figure in found.items()}))
@@ -243,7 +243,8 @@ def _width(cell: str) -> int:
     return sum(unicodedata.category(letter) not in ("Mn", "Cf") for letter in cell)
 
 
-def _reader(chosen: argparse.Namespace) -> Reader:
+def reader_of(chosen: argparse.Namespace) -> Reader:
+    """The records that a command line names by ``--database``, ``--key`` or ``--config``, or the box's own."""
     data, secrets = _folders(chosen.config) if chosen.config else (DEFAULT_DATA, DEFAULT_SECRETS)
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
     key_file = chosen.key or (Path(credentials) if credentials else secrets) / DATABASE_KEY

@@ -95,6 +95,26 @@ def requests(connection: Connection, state: str = "", count: int = 100) -> list[
     return [Request(*row) for row in rows.fetchall()]
 
 
+def switch_values(connection: Connection) -> dict[str, str]:
+    """What each switch was turned to last."""
+    return dict(connection.execute("SELECT switch, value FROM switch_state").fetchall())
+
+
+def missed_since(connection: Connection, at: int) -> int:
+    """Conversations since ``at`` (UTC ms) whose caller left before anybody spoke with them."""
+    row = connection.execute(
+        "SELECT count(*) FROM conversation WHERE opened >= ? AND outcome = 'abandoned'", (at,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def last_moment(connection: Connection) -> int:
+    """UTC ms of the newest event; 0 where there is none."""
+    row = connection.execute("SELECT at FROM event ORDER BY n DESC LIMIT 1").fetchone()
+    return int(row[0]) if row else 0
+
+
 def open_count(connection: Connection) -> int:
     row = connection.execute("SELECT count(*) FROM request WHERE state IN ('open', 'doing')").fetchone()
     assert row is not None

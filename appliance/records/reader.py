@@ -174,6 +174,12 @@ class Reader:
         where = "WHERE opened_n < ? ORDER BY opened_n DESC LIMIT ?"
         return self._conversations(where, (before if before is not None else 1 << 62, max(count, 0)))
 
+    def since(self, at_utc_ms: int, flow: str) -> list[Conversation]:
+        """Conversations of this flow whose record has closed, opened since ``at_utc_ms``, oldest first."""
+        return self._conversations(
+            "WHERE opened >= ? AND flow = ? AND closed IS NOT NULL ORDER BY opened_n", (at_utc_ms, flow)
+        )
+
     def conversation(self, conversation: str) -> Conversation | None:
         """One conversation, or None where there is none by this id (never was, or was erased)."""
         found = self._conversations("WHERE id = ?", (conversation,))
@@ -227,11 +233,11 @@ class Reader:
         return found
 
     def presses(self, conversation: str) -> list[tuple[str, str, str]]:
-        """What the flow met: triples of kind (flow.node, flow.digit, ...), node, and key or kind of node, in order."""
+        """What the flow met, in order: what (opened, node, digit, lookup, identified), node, and what of it."""
         with self._reading() as db:
             rows = db.execute(
                 "SELECT e.kind, b.body FROM event AS e JOIN event_body AS b USING (n) WHERE e.subject = ?"
-                " AND e.kind IN ('flow.node', 'flow.digit', 'flow.lookup', 'caller.identified', 'leg.answered')"
+                " AND e.kind IN ('conversation.opened', 'flow.node', 'flow.digit', 'flow.lookup', 'caller.identified')"
                 " ORDER BY e.n",
                 (conversation,),
             ).fetchall()
@@ -316,16 +322,18 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
 
 def _press(kind: str, body: bytes) -> tuple[str, str, str]:
     match encode.happened_from(kind, body):
+        case events.ConversationOpened(language=language):
+            return "opened", "", language
         case events.NodeEntered(_, node, node_kind):
-            return kind, node, node_kind
+            return "node", node, node_kind
         case events.DigitTaken(_, node, digit):
-            return kind, node, digit
+            return "digit", node, digit
         case events.LookedUp(_, node, _, is_found):
-            return kind, node, "found" if is_found else "failed"
+            return "lookup", node, "found" if is_found else "failed"
         case events.Identified(_, _, is_proven):
-            return kind, "", "proven" if is_proven else "unproven"
+            return "identified", "", "proven" if is_proven else "unproven"
         case _:
-            return kind, "", ""
+            return "other", "", ""
 
 
 def _counted(db: Connection, sql: str, since: int) -> dict[str, int]:

@@ -46,6 +46,7 @@ class Loopback:
 
     def __init__(self, deliver: port.Deliver, clock: Clock) -> None:
         self.phones: dict[str, Behaviour] = {}
+        self.outside = Behaviour()  # of every number outside
         self._deliver = deliver
         self._clock = clock
         self._legs: dict[str, _Leg] = {}
@@ -142,7 +143,7 @@ class Loopback:
         self._soon(lambda: leg in self._legs and self._deliver(port.Confirmed(leg, late)))
 
     def _dial(self, leg: str, to: port.ToTrunk | port.ToPhone, description: sdp.Description) -> None:
-        behaviour = self.phones.get(to.phone) if isinstance(to, port.ToPhone) else Behaviour()
+        behaviour = self.phones.get(to.phone) if isinstance(to, port.ToPhone) else self.outside
         self._legs[leg] = known = _Leg(leg, is_ours=True, behaviour=behaviour)
         known.remote = sdp.answer(description, ADDRESS, REMOTE_PORT, "PCMA")
         if behaviour is None or known.remote is None:

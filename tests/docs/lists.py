@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance import cli
-from appliance.calls.settings import Agent, CalledLine, Calls
+from appliance.calls.settings import Agent, CalledLine, Calls, Queue
 from appliance.config import Box
+from appliance.flow.model import KINDS, forms
+from appliance.lookup.settings import Identity, Lookup, Sms
 from appliance.media.settings import Media
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
@@ -27,11 +29,15 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[[line]]", CalledLine),
     ("[[phone]]", Phone),
     ("[[agent]]", Agent),
+    ("[[queue]]", Queue),
     ("[signalling]", Signalling),
     ("[media]", Media),
     ("[recorder]", Recorder),
     ("[calls]", Calls),
     ("[web]", Web),
+    ("[[lookup]]", Lookup),
+    ("[sms]", Sms),
+    ("[identity]", Identity),
 )
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 FIELD = re.compile(r"    (\w+): .*?#\s*(.*)")
@@ -137,7 +143,52 @@ def _argument(action: argparse.Action) -> str:
     return f"| `{name}` | {_cell((action.help or '') + (' (needed)' if is_needed else ''))} |"
 
 
-LISTS = {"docs/SETTINGS.md": settings, "docs/COMMANDS.md": commands}
+_HOLDS = {
+    "node": "a node",
+    "prompts": "a prompt, a value `{variable:kind}`, or a list of them",
+    "text": "a name",
+    "texts": "a list of names",
+    "seconds": "seconds",
+    "count": "a whole number",
+    "keys": "a table: key to node",
+    "answers": "a table: key to prompts",
+    "languages": "a table: key to language",
+    "language": "`fa` or `en`",
+    "choice": "one of",
+    "variable": "a variable, which it sets",
+    "variables": "a list of variables, which it sets",
+    "used": "a variable",
+    "values": "a table: variable to a text with `{variables}`, a number, true or false",
+    "cases": "a table: value (or `<5`, `<=5`, `>5`, `>=5`) to node",
+    "template": "a text with `{variables}`",
+    "key": "a key of the telephone",
+}
+
+
+def nodes() -> str:
+    """docs/NODES.md: every kind of node and every setting of it, from the dataclasses of the flow."""
+    parts = [
+        "# Nodes of flows",
+        _paragraph(
+            "Written by `make docs` from the code; a test compares. Each node is a table `[node.NAME]` with a `kind`",
+            "and the settings below. What flows are stands in [FLOWS.md](FLOWS.md).",
+        ),
+    ]
+    for name, kind in KINDS.items():
+        parts.append(f"## {name}")
+        parts.append(inspect.cleandoc(kind.__doc__ or ""))
+        rows = ["| setting | holds | if left out |", "|---|---|---|"]
+        fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+        for setting, (form, _) in forms(kind).items():
+            holds = _HOLDS[form.what] + (" " + ", ".join(f"`{each}`" for each in form.choices) if form.choices else "")
+            if form.most:
+                holds += f", {form.least:g} to {form.most:g}"
+            rows.append(f"| `{setting}` | {holds} | {_default(fields[setting])} |")
+        parts.append("\n".join(rows))
+    return "\n\n".join(parts) + "\n"
+
+
+LISTS = {"docs/SETTINGS.md": settings, "docs/COMMANDS.md": commands, "docs/NODES.md": nodes}
 
 
 def write() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from appliance import cli, config
 from appliance.flow.load import LANGUAGES, load
-from appliance.flow.model import Node
+from appliance.flow.model import KINDS, forms
 from tests.docs.lists import LISTS, ROOT
 
 PAGES = [
@@ -65,12 +65,12 @@ def test_every_room_is_described() -> None:
 
 
 def test_every_kind_of_node_and_every_setting_of_it_is_described() -> None:
-    text = (ROOT / "docs" / "FLOWS.md").read_text(encoding="utf-8")
-    for node in Node.__args__:
-        assert f"### {node.kind}" in text
-        for name in node.__dataclass_fields__:
-            setting = name.replace("prompts", "prompt")
-            assert f"`{setting}`" in text, f"{node.kind}: {setting}"
+    sections = (ROOT / "docs" / "NODES.md").read_text(encoding="utf-8").split("\n## ")
+    described = {section.split("\n", 1)[0]: section for section in sections[1:]}
+    assert list(described) == list(KINDS)
+    for name, kind in KINDS.items():
+        for setting in forms(kind):
+            assert f"| `{setting}` |" in described[name], f"{name}: {setting}"
 
 
 def test_every_example_of_a_flow_is_read() -> None:

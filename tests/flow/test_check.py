@@ -30,7 +30,8 @@ FAULTS = [
     ('on_nobody = "sorry"', 'on_nobody = "sory"', {("flow.no_such_node", "on_nobody"),
                                                    ("flow.unreachable", "[node.sorry]")}),
     ('2 = "hours"\n', "", {("flow.unreachable", "[node.hours]")}),
-    ('start = "greeting"', 'start = "main"', {("flow.unreachable", "[node.greeting]")}),
+    ('start = "greeting"', 'start = "main"', {("flow.unreachable", "[node.greeting]"),
+                                                ("flow.not_recorded", "[node.sales]")}),
     ('on_failure = "bye"', 'on_failure = "main"', {("flow.endless", "[node.main]"),
                                                    ("flow.unreachable", "[node.bye]")}),
     ('on_nobody = "sorry"', 'on_nobody = "sales"', {("flow.endless", "[node.sales]"),
@@ -92,7 +93,7 @@ def prompts(folder: Path) -> Path:
 def test_a_folder_of_flows_is_kept_by_name(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(OFFICE)
     (tmp_path / "b.toml").write_text(changed('name = "office"', 'name = "night"'))
-    flows = catalogue.load_folder(tmp_path, prompts(tmp_path), ["sara", "reza"])
+    flows = catalogue.load_folder(tmp_path, catalogue.house(tmp_path, prompts(tmp_path), ["sara", "reza"]))
     assert {name: flow.file for name, flow in flows.items()} == {"office": "a.toml", "night": "b.toml"}
 
 
@@ -102,16 +103,16 @@ def test_the_first_fault_of_a_folder_is_raised(tmp_path: Path) -> None:
     (sounds / "en" / "goodbye.alaw").unlink()
     for expected, agents in (("flow.no_prompt", ["sara", "reza"]), ("flow.unknown_agent", ["sara"])):
         with pytest.raises(Problem) as caught:
-            catalogue.load_folder(tmp_path, sounds, agents)
+            catalogue.load_folder(tmp_path, catalogue.house(tmp_path, sounds, agents))
         assert caught.value.key == expected
     (sounds / "en" / "goodbye.ulaw").write_bytes(b"\xff" * 159)  # shorter than anything that can be played
     with pytest.raises(Problem) as caught:
-        catalogue.load_folder(tmp_path, sounds, None)
+        catalogue.load_folder(tmp_path, catalogue.house(tmp_path, sounds))
     assert caught.value.key == "flow.no_prompt"
     (sounds / "en" / "goodbye.ulaw").write_bytes(b"\xff" * 160)
     (tmp_path / "b.toml").write_text(OFFICE)
     with pytest.raises(Problem) as caught:
-        catalogue.load_folder(tmp_path, sounds, None)
+        catalogue.load_folder(tmp_path, catalogue.house(tmp_path, sounds))
     assert (caught.value.key, caught.value.fields["file"]) == ("flow.twice", "b.toml")
 
 
@@ -123,4 +124,4 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path, content: bytes 
         catalogue.load_file(tmp_path / "a.toml")
     assert caught.value.key == "flow.unreadable"
     with pytest.raises(Problem):
-        catalogue.load_folder(tmp_path / "none", tmp_path, None)
+        catalogue.load_folder(tmp_path / "none", catalogue.house(tmp_path, tmp_path))

@@ -40,8 +40,10 @@ def test_a_program_reads_one_document_a_fault(tmp_path: Path, capsys: pytest.Cap
     assert cli.run(["flow", "check", str(broken), str(office), "--json"]) == 2
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert found[0]["key"] == "flow.not_toml"
+    assert found[1].pop("what").keys() == found[1].pop("do").keys() == {"fa", "en"}
     assert found[1] == {
         "key": "flow.no_prompt",
+        "severity": "error",
         "file": "office.toml",
         "line": line_of(OFFICE, "prompt = ["),
         "node": "greeting",

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.errors import Problem
-from appliance.flow.load import MAX_TEXT_BYTES, line_numbers, load
-from appliance.flow.model import Call, Goto, HangUp, Menu, Notice, Say
+from appliance.flow.load import MAX_TEXT_BYTES, load
+from appliance.flow.model import Call, Goodbye, Goto, Menu, Notice, Say
 from appliance.messages import LANGUAGES, problem_lines
+from appliance.toml_lines import line_numbers
 from tests.flow.given import OFFICE, changed, line_of, office, refusal
 
 
@@ -17,21 +18,21 @@ def test_every_kind_of_node_is_read_as_it_is_written() -> None:
     flow = office()
     assert (flow.name, flow.start, flow.languages, flow.needs_notice) == ("office", "greeting", ("fa", "en"), True)
     assert flow.nodes == {
-        "greeting": Notice(prompts=("hello", "recorded"), next="main"),
+        "greeting": Notice(prompt=("hello", "recorded"), next="main"),
         "main": Menu(
-            prompts=("choices",),
+            prompt=("choices",),
             keys={"1": "sales", "2": "hours", "9": "english"},
             timeout_seconds=5,
             attempts=3,
-            wrong_prompts=("wrong",),
-            timeout_prompts=("nothing",),
+            wrong_prompt=("wrong",),
+            timeout_prompt=("nothing",),
             on_failure="bye",
         ),
         "english": Goto(language="en", next="main"),
-        "hours": Say(prompts=("open_from",), next="main"),
+        "hours": Say(prompt=("open_from",), next="main"),
         "sales": Call(agents=("sara", "reza"), ring_seconds=20, on_nobody="sorry"),
-        "sorry": HangUp(prompts=("nobody_there",), outcome="nobody"),
-        "bye": HangUp(prompts=("goodbye",), outcome="no_choice"),
+        "sorry": Goodbye(prompt=("nobody_there",), outcome="nobody"),
+        "bye": Goodbye(prompt=("goodbye",), outcome="no_choice"),
     }
 
 
@@ -61,13 +62,13 @@ WRONG = [
     ('1 = "sales"', "1 = 7", "flow.needs_text", "1 = 7"),
     ('1 = "sales"\n2 = "hours"\n9 = "english"\n', "", "flow.needs_keys", "[node.main.keys]"),
     ('name = "office"', 'name = "the office"', "flow.bad_name", "name"),
-    ('name = "office"', "name = 5", "flow.bad_name", "name"),
+    ('name = "office"', "name = 5", "flow.needs_text", "name"),
     ("[node.hours]", '["node"."opening hours"]', "flow.bad_name", '["node"."opening hours"]'),
     ('start = "greeting"', 'start = "greetings"', "flow.no_start", "start"),
     ('start = "greeting"\n', "", "flow.no_start", "[flow]"),
     ('languages = ["fa", "en"]', 'languages = ["fa", "de"]', "flow.unknown_language", "languages"),
-    ('languages = ["fa", "en"]', "languages = []", "flow.unknown_language", "languages"),
-    ('languages = ["fa", "en"]', 'languages = "fa"', "flow.unknown_language", "languages"),
+    ('languages = ["fa", "en"]', "languages = []", "flow.needs_texts", "languages"),
+    ('languages = ["fa", "en"]', 'languages = "fa"', "flow.needs_texts", "languages"),
     ('language = "en"', 'language = "de"', "flow.unknown_language", "language ="),
     ('name = "office"', 'name = "office"\nneeds_notice = "no"', "flow.needs_choice", "needs_notice"),
     ('name = "office"', 'name = "office"\ncolour = "red"', "flow.unknown_key", "colour"),
@@ -87,23 +88,35 @@ def test_a_fault_of_form_is_named_at_its_line(old: str, new: str, key: str, star
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "expected"),
     [
-        "[flow",
-        OFFICE + '[node.bye]\nkind = "hangup"\n',
-        OFFICE + 'outcome = "again"\n',
-        "x = " + "[" * 20_000,
-        "[flow]\nname = '\x07'",
-        "\ufeff[flow]\n",
+        ("[flow", "flow.not_toml"),
+        (OFFICE + '[node.bye]\nkind = "goodbye"\n', "flow.section_twice"),
+        (OFFICE + 'outcome = "again"\n', "flow.not_toml"),
+        ("x = " + "[" * 20_000, "flow.not_toml"),
+        ("[flow]\nname = '\x07'", "flow.not_toml"),
+        ("\ufeff[flow]\n", "flow.hidden_mark"),
+        (changed('name = "office"', '\u200fname = "office"'), "flow.hidden_mark"),
+        (changed("timeout_seconds = 5", "timeout_seconds = ۵"), "flow.foreign_digits"),
+        (changed("timeout_seconds = 5", "timeout_seconds = ٥"), "flow.foreign_digits"),
+        ("#" * (5 << 20), "flow.too_long"),
     ],
-    ids=["bracket", "node twice", "key twice", "deep lists", "control character", "byte order mark"],
-)
-def test_what_is_no_toml_is_refused_as_such(text: str) -> None:
-    assert refusal(text).key == "flow.not_toml"
+    ids=[
+        "bracket", "node twice", "key twice", "deep lists", "control character", "byte order mark",
+        "right-to-left mark in a key", "Persian digit", "Arabic digit", "five megabytes",
+    ],
+)  # fmt: skip
+def test_what_is_no_toml_is_refused_and_says_why(text: str, expected: str) -> None:
+    assert refusal(text).key == expected
+
+
+def test_marks_and_persian_digits_inside_texts_are_nobodys_fault() -> None:
+    text = changed('prompt = "open_from"', 'prompt = "open_from"  # «می‌گوید» ۱۲۳')
+    assert load(text, "office.toml").nodes["hours"].kind == "say"
 
 
 def test_a_flow_without_nodes_or_head_is_refused() -> None:
-    assert refusal("[node.a]\nkind = 'hangup'").fields["section"] == "flow"
+    assert refusal("[node.a]\nkind = 'goodbye'").fields["section"] == "flow"
     assert refusal("[flow]\nname = 'x'").fields["section"] == "node"
     assert refusal("flow = 1").key == "flow.needs_table"
     assert refusal("[flow]\nstart = 'a'\n[node]\na = 1").key == "flow.needs_table"

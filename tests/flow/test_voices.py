@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from appliance.calls.switches import OUTAGE_PROMPT
 from appliance.errors import Problem
 from appliance.flow import voices
-from appliance.flow.catalogue import load_file
+from appliance.flow.catalogue import flow_files, load_file
 from appliance.flow.model import prompts_of
 from appliance.places import shipped_flows
 
@@ -125,7 +126,7 @@ def test_a_name_that_could_not_be_that_of_a_file_is_refused(prompts: Path, name:
     (prompts / "texts" / "en.toml").write_text(f'"{name}" = "Hello."\n', encoding="utf-8")
     with pytest.raises(Problem) as caught:
         voices.build(prompts)
-    assert caught.value.key == "flow.bad_texts"
+    assert caught.value.key == "saying.bad_texts"
 
 
 def test_a_machine_without_espeak_says_what_to_install(prompts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,6 +164,7 @@ def test_both_languages_have_the_same_prompts_and_all_are_played_somewhere() -> 
         for file in (shipped_flows() / "prompts" / "texts").glob("*.toml")
     }
     assert texts["fa"] == texts["en"]
-    flows = [load_file(file) for file in shipped_flows().glob("*.toml")]
+    flows = [load_file(file) for file in flow_files(shipped_flows())]
     played = {prompt for flow in flows for node in flow.nodes.values() for _, prompt in prompts_of(node)}
+    played |= {prompt for flow in flows for prompt in flow.limit_prompt} | {OUTAGE_PROMPT}
     assert texts["fa"] == played

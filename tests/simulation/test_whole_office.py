@@ -180,7 +180,7 @@ def test_a_line_that_begins_with_a_call_rings_and_is_answered_with_the_agent(tmp
     flow = (
         '[flow]\nname = "welcome"\nstart = "ring"\nneeds_notice = false\n'
         '[node.ring]\nkind = "call"\nagents = ["first"]\non_nobody = "sorry"\n'
-        '[node.sorry]\nkind = "hangup"\noutcome = "nobody"\n'
+        '[node.sorry]\nkind = "goodbye"\noutcome = "nobody"\n'
     )
     office = TheOffice(tmp_path, flow=flow)
 

@@ -21,7 +21,7 @@ IS_LONG = bool(os.environ.get("PASOKH_LONG"))
 RINGING = (
     '[flow]\nname = "welcome"\nstart = "ring"\nneeds_notice = false\n'
     '[node.ring]\nkind = "call"\nagents = ["first"]\nring_seconds = 20\non_nobody = "sorry"\n'
-    '[node.sorry]\nkind = "hangup"\noutcome = "nobody"\n'
+    '[node.sorry]\nkind = "goodbye"\noutcome = "nobody"\n'
 )
 INVITE = send("INVITE", body=sdp(), to_tag=False)
 ACK = send("ACK", routes=True, retrans=0)

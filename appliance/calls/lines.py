@@ -1,0 +1,44 @@
+"""The flows that the box's lines lead to, checked against everything they refer to."""
+
+from __future__ import annotations
+
+from appliance.calls.settings import Calls
+from appliance.errors import Problem
+from appliance.flow import catalogue
+from appliance.lookup.settings import Elsewhere
+from appliance.places import Places
+from appliance.signalling import numbers
+from appliance.signalling.settings import Signalling
+
+
+def checked_flows(
+    places: Places, signalling: Signalling, calls: Calls, elsewhere: Elsewhere, file: str = "pasokh.toml"
+) -> tuple[catalogue.Flows, catalogue.House]:
+    """Every flow compiled, and every line's flow there; the first Problem otherwise. ``file`` holds the settings."""
+    house = house_of(places, signalling, calls, elsewhere)
+    flows = catalogue.load_folder(places.flows, house, {line.flow for line in calls.lines})
+    for line in calls.lines:
+        if line.flow not in flows:
+            known = ", ".join(sorted(flows)) or "-"
+            where = f"line {line.name}"
+            raise Problem("config.no_such", file=file, where=where, setting="flow", value=line.flow, known=known)
+    return flows, house
+
+
+def house_of(places: Places, signalling: Signalling, calls: Calls, elsewhere: Elsewhere) -> catalogue.House:
+    """What flows may refer to on this box."""
+    area_code = signalling.trunks[0].area_code if signalling.trunks else ""
+    inside = {agent.name for agent in calls.agents} | {phone.name for phone in signalling.phones}
+
+    def may_dial(number: str) -> bool:
+        kind = numbers.normalise(number, area_code).kind
+        return number in inside or kind == "emergency" or kind in calls.may_dial
+
+    return catalogue.house(
+        places.flows,
+        places.prompts,
+        agents=[agent.name for agent in calls.agents],
+        queues=[queue.name for queue in calls.queues],
+        lookups=[lookup.name for lookup in elsewhere.lookups],
+        may_dial=may_dial,
+    )

@@ -1,0 +1,139 @@
+"""What the owner turns at run time: night, closed until, open until, a diversion, an outage notice. Pure.
+
+Each turn is an event, and what is true now is read back from the records at the start. A value that makes no sense
+changes nothing. An outage notice goes by itself after ``OUTAGE_HOURS``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from persiantools.jdatetime import JalaliDate
+
+from appliance.hours.model import Switches
+
+TEHRAN = ZoneInfo("Asia/Tehran")
+OUTAGE_HOURS = 4
+OUTAGE_PROMPT = "outage_notice"
+ON, OFF = "on", ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A switch and what it is turned to; as it stands in the record."""
+
+    switch: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxSwitches:
+    """``divert`` is the number that every call is tried at first; ``absent`` are agents who were signed off."""
+
+    hours: Switches = dataclasses.field(default_factory=Switches)
+    divert: str = ""
+    outage_until_ms: int = 0
+    absent: frozenset[str] = frozenset()
+
+    def outage(self, now_ms: int) -> str:
+        """The prompt of the notice that is on, or empty."""
+        return OUTAGE_PROMPT if now_ms < self.outage_until_ms else ""
+
+    def turned(self, turn: Turn) -> BoxSwitches:
+        """These switches after ``turn``; one of a kind that is not known changes nothing."""
+        match turn.switch:
+            case "night":
+                return dataclasses.replace(self, hours=dataclasses.replace(self.hours, night=turn.value == ON))
+            case "closed_until":
+                until = _whole(turn.value)
+                hours = dataclasses.replace(self.hours, closed_until_ms=until, open_until_ms=0)
+                return dataclasses.replace(self, hours=hours)
+            case "open_until":
+                until = _whole(turn.value)
+                hours = dataclasses.replace(self.hours, open_until_ms=until, closed_until_ms=0)
+                return dataclasses.replace(self, hours=hours)
+            case "divert":
+                return dataclasses.replace(self, divert=turn.value)
+            case "outage":
+                return dataclasses.replace(self, outage_until_ms=_whole(turn.value))
+            case "absent":
+                return dataclasses.replace(self, absent=frozenset(filter(None, turn.value.split(","))))
+            case "holiday_confirmed":
+                confirmed = frozenset(filter(None, turn.value.split(",")))
+                return dataclasses.replace(self, hours=dataclasses.replace(self.hours, confirmed=confirmed))
+            case "holiday_refused":
+                refused = frozenset(filter(None, turn.value.split(",")))
+                return dataclasses.replace(self, hours=dataclasses.replace(self.hours, refused=refused))
+            case _:
+                return self
+
+
+def restored(rows: Mapping[str, str]) -> BoxSwitches:
+    """The switches as the records know them: values by switch."""
+    switches = BoxSwitches()
+    for switch in sorted(rows, key=lambda name: (_whole(rows[name]) > 0, name)):  # until beats what it replaced
+        switches = switches.turned(Turn(switch, rows[switch]))
+    return switches
+
+
+def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn | None:
+    """What an action of a control node (or of the command line) turns; None where ``value`` makes no sense."""
+    match action:
+        case "night_on" | "night_off":
+            return Turn("night", ON if action == "night_on" else OFF)
+        case "closed_until":
+            until = 0 if value.strip("0") == "" else day_of(value, now_ms)
+            return None if until is None else Turn("closed_until", str(until))
+        case "open_until":
+            until = 0 if value == "0" else time_of(value, now_ms)
+            return None if until is None else Turn("open_until", str(until))
+        case "divert_on":
+            return Turn("divert", value) if value.removeprefix("+").isdigit() else None
+        case "divert_off":
+            return Turn("divert", OFF)
+        case "outage_on":
+            return Turn("outage", str(now_ms + OUTAGE_HOURS * 3_600_000))
+        case "outage_off":
+            return Turn("outage", "0")
+        case "sign_off":
+            return Turn("absent", ",".join(sorted({*before.absent, value}))) if value else None
+        case "sign_on":
+            return Turn("absent", ",".join(sorted(before.absent - {value})))
+        case _:
+            return None
+
+
+def day_of(digits: str, now_ms: int) -> int | None:
+    """The beginning of the next day that ``MMDD`` of the Jalali year names, in Tehran; None where there is none."""
+    if len(digits) != 4 or not digits.isdigit():
+        return None
+    today = JalaliDate(datetime.datetime.fromtimestamp(now_ms / 1000, TEHRAN).date())  # type: ignore[no-untyped-call] # ships no types
+    month, day = int(digits[:2]), int(digits[2:])
+    for year in (today.year, today.year + 1):
+        try:
+            date = JalaliDate(year, month, day).to_gregorian()  # type: ignore[no-untyped-call] # ships no types
+        except ValueError:
+            continue
+        moment = datetime.datetime(date.year, date.month, date.day, tzinfo=TEHRAN).timestamp() * 1000
+        if moment > now_ms:
+            return round(moment)
+    return None
+
+
+def time_of(digits: str, now_ms: int) -> int | None:
+    """``HHMM`` of today in Tehran, or of tomorrow where it has passed; None where there is no such time."""
+    if len(digits) != 4 or not digits.isdigit() or int(digits[:2]) > 23 or int(digits[2:]) > 59:
+        return None
+    now = datetime.datetime.fromtimestamp(now_ms / 1000, TEHRAN)
+    moment = now.replace(hour=int(digits[:2]), minute=int(digits[2:]), second=0, microsecond=0)
+    if moment <= now:
+        moment += datetime.timedelta(days=1)
+    return round(moment.timestamp() * 1000)
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdigit() else 0

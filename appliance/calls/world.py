@@ -1,0 +1,50 @@
+"""What a flow may look at without asking: the hours, the moment, the figures of the box. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from appliance.calls.office import Office
+from appliance.flow.steps import Value
+from appliance.hours.answer import Answer as Opening
+from appliance.hours.answer import State as OpeningState
+from appliance.hours.answer import answer as opening_at
+
+
+class BoxWorld:
+    """steps.World of one conversation; ``facts`` are what is known of its caller."""
+
+    def __init__(self, office: Office, facts: Mapping[str, Value]) -> None:
+        self._office = office
+        self._facts = facts
+
+    def opening(self, calendar: str) -> Opening:
+        office = self._office
+        hours = office.calendars.get(calendar)
+        if hours is None:  # a calendar that went after the flow was checked: nobody is told "closed"
+            return Opening(OpeningState.DOUBT, False, "", None, None)
+        return opening_at(hours, office.clock.utc_ms(), office.desk.switches.hours, office.is_clock_sure())
+
+    def utc_ms(self) -> int:
+        return self._office.clock.utc_ms()
+
+    def outage(self) -> str:
+        return self._office.desk.switches.outage(self._office.clock.utc_ms())
+
+    def fact(self, name: str) -> Value:
+        office = self._office
+        match name:
+            case "now":
+                return office.clock.utc_ms()
+            case "calls_now":
+                return len(set(map(id, office.legs.values())))
+            case "calls_waiting":
+                return sum(map(len, office.waiting.values()))
+            case "calls_missed" | "requests_open":
+                return office.figures.get(name, 0)
+            case "is_night":
+                return office.desk.switches.hours.night
+            case "is_outage":
+                return bool(self.outage())
+            case _:
+                return self._facts.get(name, "")

@@ -44,10 +44,10 @@ from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
 from appliance.signalling.settings import Phone, Signalling, Trunk
 
-AT_ONCE = 8
+AT_ONCE = 4
 MARK_FRAMES = 15  # 0.3 s
 QUIET_SECONDS = 0.3  # without a frame of a prompt: the box has said what it had to say
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 MOST_WAITS = {"timeout_seconds": 2.5, "whole_seconds": 4.0, "ring_seconds": 3.0}
 MOST_SECONDS = 240.0  # of one call
 PEOPLE_SECRET = "of-a-rehearsal"  # noqa: S105 - of phones that live for one call on the loopback

@@ -63,6 +63,7 @@ class Walk:
         self._asking = 0  # the question that is open, 0 for none
         self._until: float | None = None
         self._ticks = False
+        self._quiet_since = 0.0
         self._is_secret = False
         self._may_record = False
         self._music = ""
@@ -84,6 +85,7 @@ class Walk:
 
     def start(self, now: float) -> list[Command]:
         self._ends_at = now + self._flow.max_seconds
+        self._quiet_since = now
         commands: list[Command] = []
         if not self._flow.needs_notice:
             self._may_record = True
@@ -92,6 +94,8 @@ class Walk:
 
     def receive(self, event: Event, now: float) -> list[Command]:
         """What to do after ``event``; nothing after the end, or for what is no longer so."""
+        if self._saying or isinstance(event, steps.AgentLeft | steps.NobodyAnswered | steps.LeftLine):
+            self._quiet_since = now  # what was heard until now may end with this
         if self._is_over or (self._phase == "limit" and not isinstance(event, steps.Said)):
             return []
         match event:
@@ -131,6 +135,7 @@ class Walk:
                 number, self._asking = self._asking, 0
                 return self._answered(steps.Answer(number, is_ok=False, reason="timeout"), now)
             return self._out_of_time(now)
+        self._quiet_since = now
         self._wait(self._until, now, self._ticks)
         if self._until is None:
             return []
@@ -623,7 +628,8 @@ class Walk:
         self._until, self._ticks = until, ticks
         self.deadline = self._ends_at
         if until is not None:
-            self.deadline = min(until, now + TICK_SECONDS if ticks else until, self._ends_at)
+            tick = max(now, self._quiet_since + TICK_SECONDS) if ticks else until
+            self.deadline = min(until, tick, self._ends_at)
 
     def _limit(self, now: float) -> list[Command]:
         """The call has lasted as long as the flow allows."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from appliance.errors import Problem
 from appliance.lookup.http import FAILURES_TO_REST, Failed, Found, Lookups, is_public
 from appliance.lookup.settings import Lookup
+from appliance.web import certificate
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 BUDGET = 0.3
@@ -183,9 +186,25 @@ def test_a_host_that_is_not_among_those_named_is_refused_before_anything_is_aske
     assert Lookups([lookup(1, url="https://shop.example/x", hosts=("shop.example",))], lambda _name: None).names
 
 
-def test_a_certificate_that_is_not_the_hosts_is_refused() -> None:
-    found = asyncio.run(asked(babbles, url="https://127.0.0.1:{port}/x".replace("{port}", "1")))
-    assert found == Failed("refused")
+def test_a_certificate_that_nobody_vouches_for_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    chain, key = certificate.ensure(tmp_path, ["localhost"], 1_790_000_000_000)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(chain, key)
+    reached: list[bytes] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.append(await reader.read(100))
+        writer.close()
+
+    async def scene() -> Found | Failed:
+        listening = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)
+        port = int(listening.sockets[0].getsockname()[1])
+        settings = lookup(port, url=f"https://localhost:{port}/x", budget_seconds=2.0)
+        found = await Lookups([settings], lambda _name: "t0ken").ask("orders", {})
+        listening.close()
+        return found
+
+    assert asyncio.run(scene()) == Failed("refused") and b"".join(reached) == b""
 
 
 def test_after_three_failures_a_server_rests_and_callers_do_not_wait() -> None:

@@ -17,7 +17,7 @@ from appliance.recorder.settings import Recorder as Settings
 CLASSIC = keys.Identity("classic", bytes(range(32)))
 HYBRID = keys.Identity("hybrid", bytes(range(1, 33)))
 OTHER = keys.Identity("classic", bytes(range(2, 34)))
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0  # far more than a disk may stand still: virtual time must not go on without it
 
 
 def named(number: int) -> str:
@@ -97,6 +97,7 @@ class Box:
         for _ in patience():
             if journal.pending_batches == sum(type(notice).__name__ == "Committed" for notice in list(journal.notices)):
                 return
+        raise AssertionError(f"nothing was committed in {PATIENCE_SECONDS} s")
 
     def wait_for_room(self) -> None:
         """Until the checkpoint of every segment that was retired and handed over is done."""
@@ -104,6 +105,7 @@ class Box:
         for _ in patience():
             if not journal.is_congested or any(piece.retires for piece in journal._batch.pieces):
                 return
+        raise AssertionError(f"no segment became free in {PATIENCE_SECONDS} s")
 
     def stop(self, number: int) -> None:
         self.voices[number].live.stop(self.now)

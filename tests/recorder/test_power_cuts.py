@@ -181,9 +181,12 @@ def is_caught(run: Run, folder: Path) -> bool:
     assert places
     for n, count in enumerate(seed.choices(places, k=90)):
         try:
-            if lost_seconds(run, count, seed, folder / str(n)) > PROMISE_SECONDS:
+            lost = lost_seconds(run, count, seed, folder / str(n))
+            if lost > PROMISE_SECONDS:
+                print(f"cut {n} after op {count}: {lost:.3f} s lost")
                 return True
-        except (AssertionError, Problem):
+        except (AssertionError, Problem) as error:
+            print(f"cut {n} after op {count}: {error!r}")
             return True
     return False
 

@@ -84,6 +84,7 @@ def _parser() -> _Parser:
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
+    from appliance.prompts import commands as prompts
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
     from appliance.saying import commands as saying
@@ -107,6 +108,7 @@ def _parser() -> _Parser:
     saying.register(commands)
     hours.register(commands)
     lookup.register(commands)
+    prompts.register(commands)
     _add_demo(commands)
     return top
 

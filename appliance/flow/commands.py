@@ -1,4 +1,4 @@
-"""``pasokh flow`` and ``pasokh prompts``: flows proven, tested, drawn, walked and published; sounds made from texts."""
+"""``pasokh flow``: flows proven, tested, drawn, walked by hand, published, and tried on the callers of yesterday."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.flow import catalogue, draw, replay, report, script, voices
+from appliance.flow import catalogue, draw, replay, report, script
 from appliance.flow.catalogue import House
 from appliance.flow.check import ADVICE
 from appliance.flow.model import Flow, follows
@@ -36,7 +36,7 @@ Walkers = Callable[[argparse.Namespace, str, int], list[replay.Walked]]
 
 
 def register(subparsers: argparse._SubParsersAction[Any], rehearse: Rehearse, walkers: Walkers) -> None:
-    """Adds ``flow`` and ``prompts`` to the command line."""
+    """Adds ``flow`` to the command line."""
     about = "flows: what callers meet"
     flows = subparsers.add_parser("flow", help=about, description=about).add_subparsers(
         metavar="COMMAND", required=True
@@ -79,13 +79,6 @@ def register(subparsers: argparse._SubParsersAction[Any], rehearse: Rehearse, wa
     again.add_argument("--key", type=Path, metavar="FILE", help="its key (the box's)")
     again.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names the box's folders")
     again.set_defaults(walkers=walkers)
-    about = "prompts: what callers hear"
-    prompts = subparsers.add_parser("prompts", help=about, description=about).add_subparsers(
-        metavar="COMMAND", required=True
-    )
-    build = _command(prompts, "build", "make the sounds of all texts that have changed", _build)
-    build.add_argument("--folder", type=Path, metavar="FOLDER", help="the folder of prompts (the one of the box)")
-    build.add_argument("--only", default="", metavar="NAME", help="this prompt only")
 
 
 def _command(
@@ -333,14 +326,4 @@ def _replay(chosen: argparse.Namespace) -> int:
             print(text("flow.would_end", language, conversation=walked.conversation, **about))
     if not chosen.json:
         print(text("flow.replayed", language, count=sum(counts.values()), **counts))
-    return 0
-
-
-# Sounds ---------------------------------------------------------------------------------------------------------------
-
-
-def _build(chosen: argparse.Namespace) -> int:
-    folder = chosen.folder or shipped_flows() / "prompts"
-    built = voices.build(folder, chosen.only)
-    print(messages.text("flow.built", messages.chosen_language(), sounds=built.sounds, made=built.made))
     return 0

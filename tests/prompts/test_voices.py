@@ -14,10 +14,12 @@ import pytest
 
 from appliance.calls.switches import OUTAGE_PROMPT
 from appliance.errors import Problem
-from appliance.flow import voices
 from appliance.flow.catalogue import flow_files, load_file
 from appliance.flow.model import prompts_of
 from appliance.places import shipped_flows
+from appliance.prompts import voices
+from appliance.prompts.level import active_level
+from appliance.prompts.recordings import PEAK, TARGET_DBM0
 
 
 def tone(seconds: float, hertz: float = 700.0, rate: int = 8000, loudness: int = 8000) -> list[int]:
@@ -110,14 +112,14 @@ def test_a_recording_that_is_none_is_refused_and_named(prompts: Path, content: b
     (prompts / "en" / "hello.wav").write_bytes(content)
     with pytest.raises(Problem) as caught:
         voices.build(prompts)
-    assert caught.value.key == "flow.bad_recording" and "hello.wav" in str(caught.value.fields["file"])
+    assert caught.value.key == "prompts.bad_recording" and "hello.wav" in str(caught.value.fields["file"])
 
 
 def test_a_prompt_that_nobody_would_hear_is_refused_and_named(prompts: Path) -> None:
     (prompts / "en" / "hello.wav").write_bytes(recorded(bytes(16_000)))
     with pytest.raises(Problem) as caught:
         voices.build(prompts)
-    assert (caught.value.key, caught.value.fields["prompt"]) == ("flow.silent", "hello")
+    assert (caught.value.key, caught.value.fields["prompt"]) == ("prompts.silent", "hello")
     assert not (prompts / "en" / "hello.ulaw").exists()
 
 
@@ -133,22 +135,22 @@ def test_a_machine_without_espeak_says_what_to_install(prompts: Path, monkeypatc
     monkeypatch.setenv("PATH", str(prompts))
     with pytest.raises(Problem) as caught:
         voices.build(prompts)
-    assert (caught.value.key, caught.value.fields["program"]) == ("flow.no_voice", "espeak-ng")
+    assert (caught.value.key, caught.value.fields["program"]) == ("prompts.no_voice", "espeak-ng")
 
 
 def test_silence_is_cut_from_both_ends_and_the_level_is_that_of_speech() -> None:
     linear = voices.trimmed(bytes(8000) + packed(tone(0.5, loudness=1000)) + bytes(16000))
     assert len(linear) // 2 == pytest.approx(4000 + voices.TAIL_SAMPLES, abs=80)
-    loud = voices.levelled(packed(tone(0.5, loudness=1000)))
-    assert max(struct.unpack(f"<{len(loud) // 2}h", loud)) == pytest.approx(voices.LEVEL_RMS * math.sqrt(2), rel=0.02)
+    level, _ = active_level(voices.levelled(packed(tone(2.0, loudness=1000))))
+    assert level == pytest.approx(TARGET_DBM0, abs=0.5)
     assert voices.trimmed(bytes(400)) == b"" and voices.levelled(b"") == b""
 
 
 def test_a_level_is_never_raised_into_clipping() -> None:
-    samples = [0] * 8000
+    samples = tone(1.0, loudness=300)
     samples[4000] = 20_000
     loud = voices.levelled(packed(samples))
-    assert max(struct.unpack("<8000h", loud)) <= voices.PEAK
+    assert max(struct.unpack("<8000h", loud)) <= PEAK
 
 
 def test_the_music_ends_where_it_begins(prompts: Path) -> None:

@@ -23,16 +23,16 @@ from pathlib import Path
 
 from appliance import saying
 from appliance.errors import Problem
+from appliance.prompts.level import active_level
+from appliance.prompts.recordings import PEAK, TARGET_DBM0
 from appliance.saying import texts
 from appliance.service import write_whole
 
 RATE = 8000
-LEVEL_RMS = 3300  # of 32,768: about -20 dBov, where ITU-T P.56 wants active speech
-PEAK = 30_000
 QUIET = 200  # below it a sample counts as silence when the ends are trimmed
 TAIL_SAMPLES = 1200  # 150 ms of silence after the last word
 VOICES = {"fa": ("fa", 145), "en": ("en", 150)}  # espeak-ng's voice, words a minute
-VERSION = "1"  # raised when the same text would be made into another sound
+VERSION = "2"  # raised when the same text would be made into another sound
 MUSIC_SECONDS = 24
 
 
@@ -99,7 +99,7 @@ def _one(folder: Path, language: str, name: str, text: str, before: str, only: s
     linear = _linear(source, str(recorded)) if recorded.is_file() else _spoken(text, language)
     sound = levelled(trimmed(linear))
     if not sound:
-        raise Problem("flow.silent", file=str(recorded), prompt=name, language=language)
+        raise Problem("prompts.silent", prompt=name)
     _write(folder / name, sound)
     return mark, True
 
@@ -115,9 +115,9 @@ def _spoken(text: str, language: str) -> bytes:
             timeout=60,
         )
     except FileNotFoundError as error:
-        raise Problem("flow.no_voice", program="espeak-ng") from error
+        raise Problem("prompts.no_voice", program="espeak-ng") from error
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
-        raise Problem("flow.voice_failed", program="espeak-ng", reason=str(error)[:200]) from error
+        raise Problem("prompts.voice_failed", program="espeak-ng", reason=str(error)[:200]) from error
     return _linear(done.stdout, "espeak-ng")
 
 
@@ -133,12 +133,12 @@ def _linear(content: bytes, file: str) -> bytes:
         if channels == 2:
             frames = audioop.tomono(frames, 2, 0.5, 0.5)
         elif channels != 1:
-            raise Problem("flow.bad_recording", file=file, reason=f"{channels} channels")
+            raise Problem("prompts.bad_recording", file=file, reason=f"{channels} channels")
         if rate > RATE:
             frames = _low_passed(frames, rate)
         return audioop.ratecv(frames, 2, 1, rate, RATE, None)[0] if rate != RATE else frames
     except (wave.Error, EOFError, audioop.error) as error:
-        raise Problem("flow.bad_recording", file=file, reason=str(error)) from error
+        raise Problem("prompts.bad_recording", file=file, reason=str(error)) from error
 
 
 def _low_passed(frames: bytes, rate: int) -> bytes:
@@ -159,6 +159,11 @@ def _low_passed(frames: bytes, rate: int) -> bytes:
     return result
 
 
+def linear_of(ulaw: bytes) -> bytes:
+    """16-bit samples of a sound in mu-law."""
+    return audioop.ulaw2lin(ulaw, 2)
+
+
 def trimmed(linear: bytes) -> bytes:
     """Without the silence before and after, and with a short one at the end."""
     samples = memoryview(linear).cast("h")
@@ -169,10 +174,11 @@ def trimmed(linear: bytes) -> bytes:
 
 
 def levelled(linear: bytes) -> bytes:
-    """At the level of active speech, never clipped."""
-    if not linear:
+    """At the level of active speech that recordings get, never clipped."""
+    level, _ = active_level(linear)
+    if level is None:  # hardly anything: as it is
         return linear
-    factor = min(LEVEL_RMS / max(1, audioop.rms(linear, 2)), PEAK / max(1, audioop.max(linear, 2)))
+    factor = min(10 ** ((TARGET_DBM0 - level) / 20), PEAK / max(1, audioop.max(linear, 2)))
     return audioop.mul(linear, 2, factor)
 
 

@@ -1,7 +1,8 @@
 """After a crash: what the process before this one left open is ended on both sides, and its records are closed.
 
 Nothing of a conversation is guessed: its legs end as ``orphan`` at the last moment that is known of them, its outcome
-is ``crashed``, and its recordings are what media says they are (sealed, recovered), or lost when it says nothing.
+is ``crashed``, and its recordings are what media says they are (sealed, recovered). Where it says nothing,
+since it had told the process that died, the files themselves are looked at; what has no files is lost.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from appliance.calls import recording
+from appliance.calls import recording, verification
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import Item, Office
 from appliance.media import port as media
@@ -76,6 +77,16 @@ async def _finish(office: Office, left: OpenConversation, inbox: Inbox[Item]) ->
     for name in left.recordings:
         office.recordings.pop(name, None)
         if name in unsealed:
-            office.records.put(recording.lost(left.conversation, name))
+            await _without_media(office, left.conversation, name)
     office.records.put(events.RecordClosed(left.conversation))
     office.changed()
+
+
+async def _without_media(office: Office, conversation: str, name: str) -> None:
+    """The dead process may have been told of this recording, and not have written it."""
+    found = await asyncio.to_thread(verification.found_in, office.kept, name) if office.kept is not None else None
+    if found is None:
+        office.records.put(recording.lost(conversation, name))
+        return
+    office.records.put(recording.sealed(conversation, found))
+    office.verify(found)

@@ -94,6 +94,7 @@ class _Process:
             prompts=places.prompts,
             changed=self._changed,
             verify=self._verifier.put,
+            kept=places.data / "kept",
             calendars=house.calendars,
             is_clock_sure=self._is_clock_sure,
             servers=BoxServers(

@@ -57,6 +57,7 @@ class Office:
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts
     engaged: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    kept: Path | None = None  # where media leaves sealed recordings
     calendars: Mapping[str, Hours] = field(default_factory=dict)
     waiting: dict[str, deque[str]] = field(default_factory=dict)
     figures: dict[str, int] = field(default_factory=dict)  # of the records: calls_missed, requests_open

@@ -10,6 +10,7 @@ import asyncio
 import logging
 
 from appliance import __version__
+from appliance.calls import recording as recording_of
 from appliance.calls.control import HangUp, Order
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.runtime import KeptLegs
@@ -19,7 +20,7 @@ from appliance.control import wire
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.messages import Language
-from appliance.records import events
+from appliance.records import events, ledger
 from appliance.records.events import Outcome, State
 from appliance.signalling import numbers
 from appliance.signalling import port as signalling
@@ -153,8 +154,23 @@ class Switchboard:
         inbox = self.office.recordings.get(recording)
         if inbox is not None:
             inbox.put(event)
+        elif isinstance(event, media.RecordingSealed):
+            task = asyncio.create_task(self._late(event), name=f"late recording {recording}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         else:
             log.warning("media speaks of recording %s, which no conversation waits for", recording)
+
+    async def _late(self, sealed: media.RecordingSealed) -> None:
+        """A recording that was sealed when its record had closed: the record is revised."""
+        conversation = await self.office.records.call(
+            lambda store: store.within(lambda db: ledger.conversation_of(db, sealed.recording))
+        )
+        if not conversation:
+            log.warning("media has sealed recording %s, which no conversation knows", sealed.recording)
+            return
+        self.office.records.put(recording_of.sealed(conversation, sealed))
+        self.office.verify(sealed)
 
     def _find_recorder(self, hello: media.Hello) -> None:
         """A box that cannot record says so on its page."""

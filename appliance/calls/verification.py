@@ -42,6 +42,34 @@ class Verifier:
                 log.warning("recording %s is %s: %s", sealed.recording, state, reason)
 
 
+def found_in(kept: Path, recording: str) -> RecordingSealed | None:
+    """What media would have said of a recording whose files lie in ``kept``; None where there are none to be read.
+
+    Talk times are not known: the box cannot read what it has sealed. To be called in a thread.
+    """
+    try:
+        found = reading.verify(kept / recording, None, recording)
+    except (Problem, OSError):
+        return None
+    if found.state not in ("verified", "open"):
+        return None
+    return RecordingSealed(
+        recording=recording,
+        state="sealed" if found.state == "verified" else "recovered",
+        folder=str(kept),
+        body_bytes=found.body_bytes,
+        body_sha256=found.body_sha256,
+        seal_sha256=found.seal_sha256,
+        milliseconds=found.milliseconds,
+        filled_milliseconds=0,
+        missing_milliseconds=0,
+        left_talk_ms=0,
+        right_talk_ms=0,
+        overtalk_ms=0,
+        dead_air_ms=0,
+    )
+
+
 def verdict(sealed: RecordingSealed) -> tuple[str, str]:
     """What the files are, held against what media said when it sealed them."""
     try:

@@ -38,6 +38,9 @@ MOST_KEPT = 20_000  # events that wait while calls is away
 _log = logging.getLogger(__name__)
 _decoder: msgspec.msgpack.Decoder[port.Command] = msgspec.msgpack.Decoder(port.Command)
 _encoder = msgspec.msgpack.Encoder()
+_event_decoder: msgspec.msgpack.Decoder[port.Event] = msgspec.msgpack.Decoder(port.Event)
+
+KEPT = (port.RecordingSealed, port.RecordingGap)  # what calls must hear of, however late
 
 
 class Loop:
@@ -133,6 +136,10 @@ class Loop:
             self._poll.unregister(self._client.fileno())
             self._client.close()
             self._client = None
+            for data in self._outbox.left:
+                event = _event_decoder.decode(data)
+                if isinstance(event, KEPT):
+                    self._keep.append(event)
             self._outbox = Outbox()
             self._orphans_at = self._clock.monotonic() + ORPHAN_SECONDS
 
@@ -157,7 +164,7 @@ class Loop:
 
     def _tell(self, event: port.Event) -> None:
         is_sent = self._client is not None and self._outbox.send(self._client, _encoder.encode(event))
-        if not is_sent and isinstance(event, port.RecordingSealed | port.RecordingGap):
+        if not is_sent and isinstance(event, KEPT):
             self._keep.append(event)
 
     def _flush(self) -> None:

@@ -36,6 +36,11 @@ class Outbox:
         self._waiting.append(data)
         return True
 
+    @property
+    def left(self) -> tuple[bytes, ...]:
+        """What the peer never got."""
+        return tuple(self._waiting)
+
     def flush(self, to: socket.socket) -> None:
         """Sends what waits, as far as there is room."""
         while self._waiting:

@@ -115,6 +115,12 @@ def last_moment(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def conversation_of(connection: Connection, recording: str) -> str:
+    """The conversation that a recording belongs to; empty where nobody knows it."""
+    row = connection.execute("SELECT conversation FROM recording WHERE id = ?", (recording,)).fetchone()
+    return str(row[0]) if row else ""
+
+
 def open_count(connection: Connection) -> int:
     row = connection.execute("SELECT count(*) FROM request WHERE state IN ('open', 'doing')").fetchone()
     assert row is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import json
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -147,7 +148,7 @@ def _document(file: Path) -> dict[str, Any]:
         raise Problem("config.unreadable", file=str(file), reason=reason) from error
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise Problem("config.not_toml", file=file.name, reason=str(error)) from error
 
 
@@ -207,12 +208,12 @@ def _value(file: Path, where: str, setting: str, value: object, hint: Any) -> ob
         return value
     if origin is tuple:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise _wrong_type(file, where, setting, "list of texts", value)
+            raise _wrong_type(file, where, setting, tuple, value)
         return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(hint, type) or type(value) is not hint:
-        raise _wrong_type(file, where, setting, getattr(hint, "__name__", str(hint)), value)
+        raise _wrong_type(file, where, setting, hint, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         least, most = _BOUNDS.get(setting, (0, float("inf")))
         if not least <= value <= most:
@@ -222,19 +223,18 @@ def _value(file: Path, where: str, setting: str, value: object, hint: Any) -> ob
     return value
 
 
-_TYPE_WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false", list: "list", dict: "table"}
+_NEEDS = {
+    str: "config.needs_text",
+    int: "config.needs_whole_number",
+    float: "config.needs_number",
+    bool: "config.needs_yes_no",
+    tuple: "config.needs_list",
+}
 
 
-def _wrong_type(file: Path, where: str, setting: str, expected: str, value: object) -> Problem:
-    words = {kind.__name__: word for kind, word in _TYPE_WORDS.items()}
-    return Problem(
-        "config.wrong_type",
-        file=file.name,
-        where=where,
-        setting=setting,
-        expected=words.get(expected, expected),
-        found=_TYPE_WORDS.get(type(value), type(value).__name__),
-    )
+def _wrong_type(file: Path, where: str, setting: str, expected: Any, value: object) -> Problem:
+    found = json.dumps(value, ensure_ascii=False, default=str)[:60]
+    return Problem(_NEEDS[expected], file=file.name, where=where, setting=setting, found=found)
 
 
 def _check(config: Config) -> None:

@@ -32,6 +32,7 @@ from appliance.errors import Problem
 from appliance.flow import model
 from appliance.flow.catalogue import House
 from appliance.flow.model import Flow
+from appliance.flow.run import TICK_PLAY
 from appliance.flow.script import Case
 from appliance.flow.trial import HangsUp, Hears, Presses, Scene, SceneWorld, Speaks, Step, Trail, Waits, reply_of
 from appliance.media import port as media
@@ -46,7 +47,7 @@ from appliance.signalling.settings import Phone, Signalling, Trunk
 
 AT_ONCE = 4
 MARK_FRAMES = 15  # 0.3 s
-QUIET_SECONDS = 0.3  # without a frame of a prompt: the box has said what it had to say
+QUIET_SECONDS = 0.2  # behind the last frame of a prompt
 START_SECONDS = 60.0
 MOST_WAITS = {"timeout_seconds": 2.5, "whole_seconds": 4.0, "ring_seconds": 3.0}
 MOST_SECONDS = 240.0  # of one call
@@ -136,6 +137,22 @@ class _RunningWorld(SceneWorld):
         return self.now_ms
 
 
+class _Noted:
+    """A mouth that notes what the flow begins to say."""
+
+    def __init__(self, mouth: MediaClient, saying: set[int]) -> None:
+        self._mouth = mouth
+        self._saying = saying
+
+    def submit(self, command: media.Command) -> None:
+        if isinstance(command, media.Play) and command.play < TICK_PLAY:
+            self._saying.add(command.play)
+        self._mouth.submit(command)
+
+    def accepts(self) -> bool:
+        return self._mouth.accepts()
+
+
 @contextlib.asynccontextmanager
 async def _stage(  # type: ignore[no-untyped-def] # an iterator of _Stage, closed at the end
     flow: Flow, house: House, folder: Path, sounds: Path, marks: dict[bytes, str]
@@ -160,7 +177,8 @@ class _Stage:
         self._clock = SystemClock()
         self._records = _Records()
         self._answers = _SceneAnswers()
-        self._people = sorted(_people(flow)) or ["nobody"]
+        self._people = sorted(set(_people(flow))) or ["nobody"]
+        self._saying: set[int] = set()  # the flow's plays that have not ended
         self._media: asyncio.subprocess.Process | None = None
         self._phones: list[Telephone] = []
         folder.mkdir()
@@ -189,7 +207,7 @@ class _Stage:
             ),
             sip=settings,
             line=self._agent,
-            mouth=self._mouth,
+            mouth=_Noted(self._mouth, self._saying),
             records=self._records,  # type: ignore[arg-type] # asks no store
             clock=self._clock,
             flows={self._flow.name: self._flow},
@@ -224,6 +242,7 @@ class _Stage:
     async def call(self, scene: Scene) -> Trail:
         """One call, from ringing to its record."""
         self._records.happened.clear()
+        self._saying.clear()
         self._answers.scene = scene
         self._office.world = lambda _facts: _RunningWorld(scene, self._house)
         self._office.settings = _with_language(self._office.settings, scene.language)
@@ -299,7 +318,7 @@ class _Stage:
     async def _listen(self, caller: Caller) -> None:
         """Until the box has nothing more to say and waits for a key, or the call is over."""
         while not self._is_over(caller):
-            is_busy = self._answers.is_asked or self._state() not in (State.MENU, None)
+            is_busy = self._answers.is_asked or self._saying or self._state() not in (State.MENU, None)
             quiet = time.monotonic() - max(caller.heard_at, caller.acted_at)
             if caller.is_up and not is_busy and quiet > QUIET_SECONDS:
                 return
@@ -336,6 +355,8 @@ class _Stage:
         asyncio.get_running_loop().call_soon(self._switchboard.signalled, event)
 
     def _mediated(self, event: media.ClientEvent) -> None:
+        if isinstance(event, media.PlayEnded):
+            self._saying.discard(event.play)
         asyncio.get_running_loop().call_soon(self._switchboard.mediated, event)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 from collections.abc import Iterable
 
 from starlette.responses import PlainTextResponse
@@ -39,12 +40,22 @@ def host_of(value: str) -> str:
     return value.partition(":")[0]
 
 
+def is_address(host: str) -> bool:
+    """Whether a browser asked by a numeric address: a foreign page's name (DNS rebinding) is none."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 class Door:
-    """The layer. ``hosts`` are the names by which the page may be asked for."""
+    """The layer. ``hosts`` are the names by which the page may be asked for; with 0.0.0.0 any numeric address too."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], is_tls: bool) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
+        self._takes_addresses = "0.0.0.0" in self._hosts  # noqa: S104 - compared, not bound
         extra = (("strict-transport-security", "max-age=31536000"),) if is_tls else ()
         self._headers = [(name.encode(), value.encode()) for name, value in (*HEADERS, *extra)]
 
@@ -63,7 +74,7 @@ class Door:
     def _refusal(self, method: str, headers: dict[str, str]) -> int:
         """The status of a request that goes no further, else 0."""
         host = headers.get("host", "")
-        if host_of(host) not in self._hosts:
+        if host_of(host) not in self._hosts and not (self._takes_addresses and is_address(host_of(host))):
             return 421
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()) or int(length[:9]) > MAX_BODY_BYTES:

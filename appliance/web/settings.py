@@ -9,6 +9,6 @@ from dataclasses import dataclass
 class Web:
     address: str = "127.0.0.1"
     port: int = 8080
-    hosts: tuple[str, ...] = ()  # names by which a browser may ask for the page, beside the address itself
+    hosts: tuple[str, ...] = ()  # names a browser may ask by, beside the address (0.0.0.0: any address)
     tls: bool = True  # off only on loopback
     idle_minutes: int = 720

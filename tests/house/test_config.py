@@ -59,8 +59,8 @@ def test_lists_of_tables_become_trunks_phones_lines_and_agents(tmp_path: Path) -
 
 BROKEN = [
     ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
-    ("[box]\nname = 5", "config.wrong_type", "name"),
-    ("[signalling]\nport = true", "config.wrong_type", "port"),
+    ("[box]\nname = 5", "config.needs_text", "name"),
+    ("[signalling]\nport = true", "config.needs_whole_number", "port"),
     ("[signalling]\nport = 70000", "config.out_of_range", "port"),
     ("[signalling]\nmax_calls = -1", "config.out_of_range", "max_calls"),
     ("[signalling]\naddress = 'everywhere'", "config.not_an_address", "address"),
@@ -72,7 +72,7 @@ BROKEN = [
     ("[[trunk]]\nname = 'a'\nproxy = 'x'\nsever = 'y'", "config.unknown_setting", "sever"),
     ("[[trunk]]\nname = 'a'\nproxy = 'x'", "config.missing_setting", "user"),
     ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = ['10.0.0.999']", "config.not_a_network", "10.0.0.999"),
-    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = 'all'", "config.wrong_type", "sources"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = 'all'", "config.needs_list", "sources"),
     ("[[phone]]\nname = 'a'\n[[phone]]\nname = 'a'", "config.twice", "phone a"),
     ("[[agent]]\nname = 'a'\nphone = 'nowhere'", "config.no_such", "nowhere"),
     ("[[line]]\nname = 'a'\ntrunk = 'nowhere'\nflow = 'f'", "config.no_such", "nowhere"),

@@ -18,7 +18,7 @@ from appliance.flow.trial import Trail, Trial, random_scene
 from tests.flow.test_trial import AT_MS, flow, house
 
 IS_LONG = bool(os.environ.get("PASOKH_LONG"))
-PATHS = 100 if IS_LONG else 8
+PATHS = 100 if IS_LONG else 5
 SHIPPED = ("clinic", "shop", "support")
 
 

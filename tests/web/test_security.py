@@ -22,7 +22,12 @@ async def inner(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b"in"})
 
 
-def ask(method: str = "GET", is_tls: bool = True, **headers: str) -> tuple[int, dict[str, str]]:
+OURS = ("box.local", "127.0.0.1", "[::1]")
+
+
+def ask(
+    method: str = "GET", is_tls: bool = True, names: tuple[str, ...] = OURS, **headers: str
+) -> tuple[int, dict[str, str]]:
     """Status and headers of one request through the door."""
     given = {"host": "box.local", **{name.replace("_", "-"): value for name, value in headers.items()}}
     sent: list[Message] = []
@@ -39,7 +44,7 @@ def ask(method: str = "GET", is_tls: bool = True, **headers: str) -> tuple[int, 
         "path": "/",
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
     }
-    asyncio.run(Door(inner, ("box.local", "127.0.0.1", "[::1]"), is_tls)(scope, receive, send))
+    asyncio.run(Door(inner, names, is_tls)(scope, receive, send))
     return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}
 
 
@@ -56,6 +61,15 @@ def ask(method: str = "GET", is_tls: bool = True, **headers: str) -> tuple[int, 
 )
 def test_only_our_own_names_are_answered(host: str, status: int) -> None:
     assert ask(host=host)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("192.168.1.20", 200), ("192.168.1.20:8443", 200), ("[fd00::5]:8443", 200), ("evil.example", 421), ("", 421)],
+)
+def test_a_page_on_all_addresses_is_asked_by_any_of_them_but_by_no_foreign_name(host: str, status: int) -> None:
+    assert ask(names=("0.0.0.0",), host=host)[0] == status
+    assert ask(host=host)[0] == 421
 
 
 def test_every_answer_carries_the_policy_also_the_refused() -> None:
@@ -81,7 +95,7 @@ def test_every_answer_carries_the_policy_also_the_refused() -> None:
     ],
 )
 def test_a_post_from_elsewhere_or_too_long_goes_no_further(headers: dict[str, str], status: int) -> None:
-    assert ask("POST", True, **headers)[0] == status
+    assert ask("POST", True, OURS, **headers)[0] == status
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "TRACE", "CONNECT"])

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from appliance.calls.switches import BoxSwitches, turn_of
+from appliance.calls.switches import BoxSwitches, taken_back, turn_of
 from appliance.clock import Clock
 from appliance.errors import Problem
 from appliance.flow import steps
@@ -96,7 +96,9 @@ class Desk:
         turn = turn_of(action, value, self._clock.utc_ms(), self.switches)
         if turn is None:
             return False
-        self.switches = self.switches.turned(turn)
+        before, self.switches = self.switches, self.switches.turned(turn)
+        for other in taken_back(before, self.switches):  # so that the records say what is true after a start
+            self._records.put(events.SwitchTurned(other, "0", by))
         self._records.put(events.SwitchTurned(turn.switch, turn.value, by))
         self._changed()
         return True

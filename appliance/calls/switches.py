@@ -107,6 +107,15 @@ def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn |
             return None
 
 
+def taken_back(before: BoxSwitches, after: BoxSwitches) -> tuple[str, ...]:
+    """The switches that a turn of another one has set back to nothing."""
+    return tuple(
+        name
+        for name in ("closed_until", "open_until")
+        if getattr(before.hours, f"{name}_ms") and not getattr(after.hours, f"{name}_ms")
+    )
+
+
 def day_of(digits: str, now_ms: int) -> int | None:
     """The beginning of the next day that ``MMDD`` of the Jalali year names, in Tehran; None where there is none."""
     if len(digits) != 4 or not digits.isdigit():

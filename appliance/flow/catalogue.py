@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.errors import Problem
 from appliance.flow.check import Surroundings, check, errors
 from appliance.flow.load import MAX_TEXT_BYTES, load
-from appliance.flow.model import Flow, Script, Slot
+from appliance.flow.model import Flow, Script, Slot, prompts_of
 from appliance.flow.trial import USUAL_SECONDS
 from appliance.hours.load import load_folder as load_hours
 from appliance.hours.model import Hours
@@ -21,6 +21,7 @@ from appliance.saying import texts
 
 Flows = Mapping[str, Flow]
 
+PLAYED_BY_THE_BOX = frozenset({"outage_notice"})
 SOUNDS = (".ulaw", ".alaw")
 LEAST_BYTES = 160  # 20 ms of G.711, one packet: anything shorter is heard by nobody
 BYTES_A_SECOND = 8000
@@ -115,6 +116,27 @@ def load_file(file: Path) -> Flow:
 def findings(flow: Flow, house: House) -> list[Problem]:
     """What is wrong with a flow in this house, and what could be better."""
     return check(furnished(flow, house), house.surroundings)
+
+
+def unused(flows: Collection[Flow], house: House) -> list[Problem]:
+    """Texts of prompts that none of these flows plays, and those that one language has and another lacks: advice."""
+    named = texts.read(house.prompts)
+    played = {prompt for flow in flows for node in flow.nodes.values() for _, prompt in prompts_of(node)}
+    played |= {prompt for flow in flows for prompt in flow.limit_prompt} | PLAYED_BY_THE_BOX
+    everywhere = {prompt for prompts in named.values() for prompt in prompts}
+    found: list[Problem] = []
+    for language, prompts in named.items():
+        file = f"{language}.toml"
+        found += [
+            Problem("flow.unused_prompt", file=file, prompt=prompt, language=language)
+            for prompt in prompts
+            if prompt not in played
+        ]
+        found += [
+            Problem("flow.text_missing", file=file, prompt=prompt, language=language)
+            for prompt in sorted(everywhere - prompts.keys())
+        ]
+    return found
 
 
 def furnished(flow: Flow, house: House) -> Flow:

@@ -18,7 +18,9 @@ from appliance.flow.values import CASE, SPEAKS, names_in
 MOST_CHOICES = 7
 MOST_KEYS_TO_A_PERSON = 2
 MOST_SECONDS_BEFORE_CHOICE = 30.0
-ADVICE = frozenset({"flow.many_choices", "flow.long_before_choice", "flow.unused_prompt", "flow.not_recorded"})
+ADVICE = frozenset(
+    {"flow.many_choices", "flow.long_before_choice", "flow.unused_prompt", "flow.text_missing", "flow.not_recorded"}
+)
 
 LengthOf = Callable[[str, str], float]
 """Seconds of a prompt's sound: language, name. 0 where there is none."""
@@ -299,10 +301,16 @@ def _shape(flow: Flow) -> Iterator[Problem]:
                 pass
 
 
+def _seconds(flow: Flow, around: Surroundings, language: str, prompt: str) -> float:
+    """How long a prompt's own words last; the values in it are short."""
+    script = flow.scripts.get((language, prompt), (prompt,))
+    return sum(around.length_of(language, each) for each in script if isinstance(each, str))
+
+
 def _long(flow: Flow, around: Surroundings) -> Iterator[Problem]:
     """Prompts that a caller must sit through before the first choice."""
     for language in flow.languages:
-        name, seconds = graph.longest_before_choice(flow, lambda prompt: around.length_of(language, prompt))  # noqa: B023 - called at once
+        name, seconds = graph.longest_before_choice(flow, lambda prompt: _seconds(flow, around, language, prompt))  # noqa: B023 - called at once
         if seconds > MOST_SECONDS_BEFORE_CHOICE:
             yield _problem(
                 flow, "flow.long_before_choice", name,

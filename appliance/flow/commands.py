@@ -135,6 +135,8 @@ def _check(chosen: argparse.Namespace) -> int:
             found += catalogue.findings(catalogue.load_file(file), house)
         except Problem as problem:
             found.append(problem)
+    if not chosen.files:  # all of a folder: what none of them plays can be told
+        found += catalogue.unused([catalogue.load_file(file) for file in files], house)
     if chosen.sarif:
         print(report.as_sarif(found, language))
     elif chosen.json:

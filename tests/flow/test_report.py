@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from appliance import cli
+from appliance.flow import catalogue
+from appliance.flow.load import load
 from appliance.places import shipped_flows
 from tests.flow.given import changed, line_of
 
@@ -48,3 +50,17 @@ def test_advice_hinders_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert cli.run(["flow", "check", str(tmp_path / "clinic.toml"), "--json"]) == 0
     (found,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (found["key"], found["severity"], found["line"]) == ("flow.many_choices", "advice", at)
+
+
+def test_texts_that_no_flow_plays_or_a_language_lacks_are_told(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "fa.toml").write_text('hello = "a"\nbye = "b"\n')
+    (tmp_path / "texts" / "en.toml").write_text('hello = "a"\nold = "b"\n')
+    house = catalogue.house(tmp_path, tmp_path)
+    flow = load('[flow]\nname = "x"\nstart = "a"\n[node.a]\nkind = "goodbye"\nprompt = ["hello", "bye"]\n', "x.toml")
+    found = {(each.key, each.fields["prompt"], each.fields["language"]) for each in catalogue.unused([flow], house)}
+    assert found == {
+        ("flow.unused_prompt", "old", "en"),
+        ("flow.text_missing", "bye", "en"),
+        ("flow.text_missing", "old", "fa"),
+    }

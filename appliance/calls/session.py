@@ -31,6 +31,7 @@ from appliance.signalling.port import Cause
 log = logging.getLogger(__name__)
 
 DIVERT_SECONDS = 30.0
+FIGURES_SECONDS = 2.0
 DAY_MS = 86_400_000
 TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
 LEAST_MESSAGE_MS = 1000  # anything shorter is no message
@@ -363,7 +364,13 @@ class Session(Conversation):
     async def _look_at_figures(self) -> None:
         """What the owner's own flows tell: as the records know it now."""
         now = self.office.clock.utc_ms()
-        self.office.figures = await self.office.records.call(lambda store: store.within(lambda db: _figures(db, now)))
+        try:
+            async with asyncio.timeout(FIGURES_SECONDS):
+                self.office.figures = await self.office.records.call(
+                    lambda store: store.within(lambda db: _figures(db, now))
+                )
+        except TimeoutError:  # a full disk: the owner hears the figures of before
+            log.warning("the records do not answer; figures are those of before")
 
     # Record -----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ def put(file: Path, identity: str, pin: str) -> None:
     if not (pin.isascii() and pin.isdigit() and LEAST_PIN <= len(pin) <= MOST_PIN):
         raise Problem("lookup.bad_pin", least=LEAST_PIN, most=MOST_PIN)
     known = read(file) | {identity: _hasher.hash(pin)}
-    write_whole(file, json.dumps(known, indent=1, sort_keys=True).encode(), 0o600)
+    _write(file, known)
 
 
 def remove(file: Path, identity: str) -> None:
@@ -96,7 +97,21 @@ def remove(file: Path, identity: str) -> None:
     if identity not in known:
         raise Problem("lookup.no_identity", identity=identity)
     del known[identity]
+    _write(file, known)
+
+
+def _write(file: Path, known: dict[str, str]) -> None:
+    """Whole, and readable by whom the folder belongs to: the service, where root writes for it."""
     write_whole(file, json.dumps(known, indent=1, sort_keys=True).encode(), 0o600)
+    user, group = owner_of(file.parent)
+    if os.geteuid() == 0 and user != 0:
+        os.chown(file, user, group)
+
+
+def owner_of(folder: Path) -> tuple[int, int]:
+    """User and group that a folder belongs to."""
+    found = folder.stat()
+    return found.st_uid, found.st_gid
 
 
 @dataclass(slots=True)

@@ -58,6 +58,18 @@ def test_the_list_holds_hashes_and_is_its_owners_alone(tmp_path: Path) -> None:
         pins.read(file)
 
 
+def test_what_root_writes_is_given_to_whom_the_folder_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Path, int, int]] = []
+    monkeypatch.setattr("os.chown", lambda *what: given.append(what))
+    for euid, owner in ((0, 4242), (0, 0), (1000, 4242)):
+        monkeypatch.setattr("os.geteuid", lambda euid=euid: euid)
+        monkeypatch.setattr(pins, "owner_of", lambda _folder, owner=owner: (owner, 4243))
+        pins.put(tmp_path / "pins", "4711", "123456")
+    assert given == [(tmp_path / "pins", 4242, 4243)]
+
+
 @pytest.mark.parametrize("pin", ["", "123", "1234567890123", "12a4", "۱۲۳۴", "12 34"])
 def test_what_cannot_be_pressed_is_no_pin(tmp_path: Path, pin: str) -> None:
     with pytest.raises(Problem, match="bad_pin"):

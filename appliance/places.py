@@ -24,6 +24,11 @@ class Places:
         return self.data / "calls.db"
 
     @property
+    def spoken(self) -> Path:
+        """Prompts that were spoken by telephone."""
+        return self.data / "spoken"
+
+    @property
     def first_boot_code(self) -> Path:
         return self.data / "first-boot-code"
 

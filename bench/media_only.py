@@ -42,7 +42,7 @@ def opened(folder: Path, streams: int, records: bool, parts: Parts) -> tuple[Eng
     told: list[port.Event] = []
     first = rtp_range(4 * streams)
     settings = Media(first_port=first, last_port=first + 4 * streams - 1, max_streams=streams)
-    engine = Engine(settings, box.recorder, folder, box.clock, poll, told.append)
+    engine = Engine(settings, box.recorder, (folder,), box.clock, poll, told.append)
     (folder / "prompt.alaw").write_bytes(random.Random(1).randbytes(80_000))
     for number in range(streams):
         name = f"{number:032x}"

@@ -84,6 +84,9 @@ class Conversation:
         self.digits: list[str] = []
         self.is_stopping = False
         self.music_name = MUSIC
+        self.sound = bytearray()  # what the customer speaks as a prompt
+        self.sound_law = ""
+        self.sound_is_whole = False
         self._address = address
         self._sources = sources
         self._plays = OWN_PLAYS
@@ -136,6 +139,10 @@ class Conversation:
             case media.DigitHeard(stream, digit):
                 if stream == self.customer.leg:
                     self.digits.append(digit)
+            case media.Heard(stream, law, sound, is_last):
+                if stream == self.customer.leg:
+                    self.sound += sound
+                    self.sound_law, self.sound_is_whole = law, is_last
             case media.Statistics(stream):
                 party = self.parties.get(stream)
                 if party is not None:
@@ -283,8 +290,10 @@ class Conversation:
     # Sound ------------------------------------------------------------------------------------------------------------
 
     def say(self, play: int, prompts: tuple[str, ...], language: str) -> None:
-        folder = self.office.prompts / language
-        pieces = tuple(media.Piece(each if each.startswith("tone:") else str(folder / each)) for each in prompts)
+        pieces = tuple(
+            media.Piece(each if each.startswith("tone:") else str(self.office.prompt(language, each)))
+            for each in prompts
+        )
         self.office.mouth.submit(media.Play(self.customer.leg, play, pieces))
 
     def beep(self) -> None:

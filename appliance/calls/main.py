@@ -23,6 +23,7 @@ from appliance.calls.publisher import Publisher
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
+from appliance.calls.spoken import Spoken
 from appliance.calls.switchboard import Switchboard
 from appliance.calls.verification import Verifier
 from appliance.clock import SystemClock
@@ -95,6 +96,7 @@ class _Process:
             changed=self._changed,
             verify=self._verifier.put,
             kept=places.data / "kept",
+            spoken=Spoken(places.spoken, places.prompts),
             calendars=house.calendars,
             is_clock_sure=self._is_clock_sure,
             servers=BoxServers(

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance.calls.answers import Answers, BoxAnswers, Desk, Servers
 from appliance.calls.inbox import Inbox
 from appliance.calls.settings import Agent, Calls, Queue
+from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
 from appliance.flow import steps
 from appliance.flow.catalogue import Flows
@@ -57,6 +58,7 @@ class Office:
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts
     engaged: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
+    spoken: Spoken | None = None  # prompts by telephone; None: there are none, and none can be made
     kept: Path | None = None  # where media leaves sealed recordings
     calendars: Mapping[str, Hours] = field(default_factory=dict)
     waiting: dict[str, deque[str]] = field(default_factory=dict)
@@ -78,6 +80,10 @@ class Office:
     @property
     def queues(self) -> Mapping[str, Queue]:
         return {queue.name: queue for queue in self.settings.queues}
+
+    def prompt(self, language: str, name: str) -> Path:
+        """The file of a prompt, without ending."""
+        return self.spoken.base(language, name) if self.spoken is not None else self.prompts / language / name
 
     def trunk(self, name: str) -> Trunk:
         return next(trunk for trunk in self.sip.trunks if trunk.name == name)

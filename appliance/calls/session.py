@@ -16,7 +16,10 @@ from appliance.calls.answers import Asked
 from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
 from appliance.calls.office import Office
 from appliance.calls.settings import CalledLine
+from appliance.calls.spoken import ENDS_WITH, MOST_SECONDS, Spoken
+from appliance.calls.switches import OUTAGE_PROMPT
 from appliance.calls.world import BoxWorld
+from appliance.errors import Problem
 from appliance.flow import steps
 from appliance.flow.model import Flow
 from appliance.flow.run import Walk
@@ -32,6 +35,8 @@ log = logging.getLogger(__name__)
 
 DIVERT_SECONDS = 30.0
 FIGURES_SECONDS = 2.0
+KEPT_SECONDS = 2.0
+SPOKEN = ("outage_record", "prompt_record")
 DAY_MS = 86_400_000
 TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
 LEAST_MESSAGE_MS = 1000  # anything shorter is no message
@@ -143,6 +148,8 @@ class Session(Conversation):
                 return await self._connect(command)
             case steps.Ask(number, steps.TakeMessage() as question):
                 return await self._take_message(number, question)
+            case steps.Ask(number, steps.Control(action, value)) if action in SPOKEN and self.office.spoken is not None:
+                return await self._speak_prompt(number, self.office.spoken, action, value)
             case steps.Ask(number, question):
                 self._ask(number, question)
             case steps.Secret(is_on):
@@ -265,6 +272,36 @@ class Session(Conversation):
             request, code = self.office.desk.open(question.what, self._asked(question), "", "", 0, "")
         self.put(events.MessageTaken(self.id, question.what, request, began, ends))
         return seconds, code
+
+    async def _speak_prompt(self, number: int, spoken: Spoken, action: str, value: str) -> list[steps.Command]:
+        """The owner says a prompt after the beep, until the key; it is heard by callers from then on."""
+        language = self._walk.language
+        name = OUTAGE_PROMPT if action == "outage_record" else spoken.name_of(language, value)
+        if not name:
+            return list(self._walk.receive(steps.Answer(number, is_ok=False, reason="no_such"), self._now))
+        self.sound.clear()
+        self.sound_is_whole = False
+        self.beep()
+        self.office.mouth.submit(media.Listen(self.customer.leg, True, MOST_SECONDS))
+        deadline = self._now + MOST_SECONDS
+        try:
+            while ENDS_WITH not in self.digits and not self.sound_is_whole and await self.next(deadline) is not None:
+                continue
+        finally:
+            self.digits.clear()
+            self.office.mouth.submit(media.Listen(self.customer.leg, False))
+        deadline = self._now + KEPT_SECONDS
+        while not self.sound_is_whole and await self.next(deadline) is not None:
+            continue
+        reason = ""
+        try:
+            await asyncio.to_thread(spoken.keep, language, name, self.sound_law, bytes(self.sound))
+        except Problem as problem:
+            log.warning("a prompt that was spoken by telephone is not taken: %s", problem.key)
+            reason = problem.key
+        else:
+            self.put(events.SwitchTurned("prompt", f"{language}/{name}", self.number))
+        return list(self._walk.receive(steps.Answer(number, not reason, {}, reason), self._now))
 
     # The customer's leg -----------------------------------------------------------------------------------------------
 

@@ -129,6 +129,7 @@ class Switchboard:
                 | media.Closed(stream)
                 | media.PlayEnded(stream)
                 | media.DigitHeard(stream)
+                | media.Heard(stream)
                 | media.MediaStarted(stream)
                 | media.MediaSilent(stream)
                 | media.SpeechStarted(stream)

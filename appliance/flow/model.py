@@ -388,6 +388,8 @@ ACTIONS = (
     "divert_on",
     "divert_off",
     "outage_on",
+    "outage_record",  # the notice is spoken by telephone
+    "prompt_record",  # number in the reading list: that prompt is spoken by telephone
     "outage_off",
     "sign_off",
     "sign_on",

@@ -82,7 +82,7 @@ class MediaState:
                     self._change(wanted, command, now)
             case port.Unbridge(name):
                 self._end_bridge(name)
-            case port.Keep() | port.SendDigits() | port.MarkRecording():
+            case port.Keep() | port.SendDigits() | port.MarkRecording() | port.Listen():
                 pass
 
     def _change(
@@ -132,6 +132,7 @@ class MediaState:
             case (
                 port.Hello()
                 | port.DigitHeard()
+                | port.Heard()
                 | port.MediaSilent()
                 | port.SpeechStarted()
                 | port.SpeechEnded()

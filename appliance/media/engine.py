@@ -40,7 +40,7 @@ class Engine:
         self,
         settings: Media,
         recorder: Recorder,
-        prompts: Path,
+        prompts: tuple[Path, ...],
         clock: Clock,
         poll: select.epoll,
         tell: Callable[[port.Event], None],
@@ -52,7 +52,7 @@ class Engine:
         self._clock = clock
         self._poll = poll
         self._tell = tell
-        self._sounds = Sounds(prompts)
+        self._sounds = Sounds(*prompts)
         self._hearing: dict[int, tuple[Callable[[int], tuple[bytes, Address]], Callable[[bytes, Address, float], None]]]
         self._hearing = {}  # by descriptor: how to read a socket, and who wants to know
         self._reports: dict[int, tuple[socket.socket, Stream]] = {}
@@ -92,6 +92,7 @@ class Engine:
                 | port.SendDigits(stream)
                 | port.Unbridge(stream)
                 | port.Mask(stream)
+                | port.Listen(stream)
             ):
                 found = self.streams.get(stream)
                 if found is not None:
@@ -100,7 +101,7 @@ class Engine:
     def _tell_stream(
         self,
         stream: Stream,
-        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge | port.Mask,
+        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge | port.Mask | port.Listen,
         now: float,
     ) -> None:
         match command:
@@ -118,6 +119,8 @@ class Engine:
                 self._separate(stream, now)
             case port.Mask(_, is_on):
                 stream.mask(is_on)
+            case port.Listen(_, is_on, most_seconds):
+                stream.listen(most_seconds if is_on else 0)
 
     def _bridge(self, left: str, right: str, relays_digits: bool, now: float) -> None:
         one, other = self.streams.get(left), self.streams.get(right)

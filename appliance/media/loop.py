@@ -47,7 +47,7 @@ class Loop:
     """The child's loop: one client (calls), one engine."""
 
     def __init__(
-        self, listener: socket.socket, media: Media, recorder: Recorder, prompts_folder: Path, clock: SystemClock
+        self, listener: socket.socket, media: Media, recorder: Recorder, prompts: tuple[Path, ...], clock: SystemClock
     ) -> None:
         self.birth = secrets.token_hex(8)
         self._listener = listener
@@ -56,7 +56,7 @@ class Loop:
         self._clock = clock
         self._poll = select.epoll()
         self._poll.register(listener.fileno(), select.EPOLLIN)
-        self._engine = Engine(media, recorder, prompts_folder, clock, self._poll, self._tell)
+        self._engine = Engine(media, recorder, prompts, clock, self._poll, self._tell)
         self._client: socket.socket | None = None
         self._outbox = Outbox()
         self._keep: deque[port.Event] = deque(maxlen=MOST_KEPT)  # what calls must hear, while it is away

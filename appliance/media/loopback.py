@@ -40,6 +40,7 @@ class LoopbackMedia:
         self._streams: dict[str, _Stream] = {}
         self._timers = Timers()
         self._next_port = FIRST_PORT
+        self.says = b""  # what a party who is listened to has said
 
     @property
     def deadline(self) -> float | None:
@@ -92,6 +93,9 @@ class LoopbackMedia:
                     self._close(name, "orphan")
             case port.SetRemote() | port.SendDigits() | port.Unbridge() | port.MarkRecording() | port.Mask():
                 pass
+            case port.Listen(name, is_on, _):
+                if not is_on and name in self._streams:
+                    self._tell(port.Heard(name, "PCMA", self.says, True))
 
     def _play(self, name: str, play: int, pieces: tuple[port.Piece, ...], loops: bool) -> None:
         known = self._streams.get(name)

@@ -143,6 +143,17 @@ class Mask(_Message, frozen=True):
     is_on: bool
 
 
+class Listen(_Message, frozen=True):
+    """What comes from this stream is handed to calls as ``Heard``, about a second at a time: a prompt is spoken.
+
+    It ends by itself after ``most_seconds``.
+    """
+
+    stream: Stream
+    is_on: bool
+    most_seconds: int = 120
+
+
 class Close(_Message, frozen=True):
     """Ends a stream, its recordings and its bridge; the last Statistics and Closed follow."""
 
@@ -167,6 +178,7 @@ Command = (
     | StopRecording
     | MarkRecording
     | Mask
+    | Listen
     | Close
     | Keep
 )
@@ -212,6 +224,15 @@ class DigitHeard(_Message, frozen=True):
     digit: str
     milliseconds: int
     at_ms: int
+
+
+class Heard(_Message, frozen=True):
+    """Sound of a stream that is listened to, as it came (G.711); ``is_last`` after the end of listening."""
+
+    stream: Stream
+    law: str
+    sound: bytes
+    is_last: bool
 
 
 class MediaStarted(_Message, frozen=True):
@@ -322,6 +343,7 @@ Event = (
     | Closed
     | PlayEnded
     | DigitHeard
+    | Heard
     | MediaStarted
     | MediaSilent
     | SpeechStarted

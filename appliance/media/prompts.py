@@ -30,10 +30,10 @@ CONVERT = {"PCMU": TO_ULAW, "PCMA": TO_ALAW}  # the other law into this one
 
 
 class Sounds:
-    """All sounds of a media process. Paths are taken only from below ``folder``."""
+    """All sounds of a media process. Paths are taken only from below ``folders``."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder.resolve()
+    def __init__(self, *folders: Path) -> None:
+        self._folders = [folder.resolve() for folder in folders]
         self._known: OrderedDict[tuple[str, str], bytes | mmap.mmap] = OrderedDict()
 
     def get(self, path: str, law: str) -> bytes | mmap.mmap:
@@ -53,7 +53,7 @@ class Sounds:
         if path.startswith("tone:"):
             return tone(path.removeprefix("tone:"), law)
         file = Path(path + SUFFIX[law])
-        if not file.resolve().is_relative_to(self._folder):
+        if not any(file.resolve().is_relative_to(folder) for folder in self._folders):
             return b""
         try:
             with file.open("rb") as opened:

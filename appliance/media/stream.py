@@ -22,6 +22,7 @@ REPORT_SECONDS = 5
 SILENT_SECONDS = (5, 20)
 COMFORT_NOISE = 13
 MASK = {law: sound[:1] * 256 for law, sound in SILENCE.items()}  # every byte becomes silence
+LISTENED_BYTES = 8000  # one second, well within a datagram
 BASE_DELAY_MS = 20.0  # one frame to fill; the rest of the way is half the round trip and twice the jitter
 
 _pack = rtp.HEADER.pack
@@ -63,6 +64,8 @@ class Stream:
         "_heard_table",
         "_interval",
         "_law",
+        "_listened",
+        "_listens",
         "_marker",
         "_mask_checks",
         "_out_type",
@@ -152,6 +155,8 @@ class Stream:
         self._remote_share = self._remote_lost = 0.0
         self._record_table: bytes | None = None
         self._heard_table: bytes | None = None
+        self._listened: bytearray | None = None  # what calls will be handed of what comes
+        self._listens = 0  # frames until listening ends by itself
         self._mask_checks = 0  # 0: not masked; 1 or 2: seconds until it ends; 3: until told
 
     # State ------------------------------------------------------------------------------------------------------------
@@ -224,6 +229,24 @@ class Stream:
         self._mask_checks = 3 if is_on else min(self._mask_checks, 2)
         self._set_record_table()
 
+    def listen(self, most_seconds: int) -> None:
+        """What comes is handed to calls for so long; 0 ends it."""
+        if self._listened is not None and not most_seconds:
+            self._tell(port.Heard(self.name, self._law, bytes(self._listened), True))
+            self._listened = None
+        elif most_seconds:
+            self._listened, self._listens = bytearray(), most_seconds * FRAMES_A_SECOND
+
+    def _hand_over(self, payload: bytes) -> None:
+        assert self._listened is not None
+        self._listened += payload
+        self._listens -= 1
+        if self._listens <= 0:
+            self.listen(0)
+        elif len(self._listened) >= LISTENED_BYTES:
+            self._tell(port.Heard(self.name, self._law, bytes(self._listened), False))
+            self._listened.clear()
+
     def skip(self, frames: int) -> None:
         """So many frames were not sent because the box was late; the far side's clock must not notice."""
         self._timestamp = (self._timestamp + 160 * frames) & 0xFFFFFFFF
@@ -264,6 +287,8 @@ class Stream:
             if self.recording is not None:
                 table = self._heard_table
                 self.recording.heard(timestamp, payload if table is None else payload.translate(table), now)
+            if self._listened is not None:
+                self._hand_over(payload)
             other = self._bridged
             if other is not None:
                 other.relay(ssrc, sequence, timestamp, payload, self._law, second & 0x80, now)
@@ -495,6 +520,7 @@ class Stream:
     def close(self, now: float, now_ntp: int) -> None:
         """The last words: BYE outward, the whole stream's figures inward."""
         self.stop_playing()
+        self.listen(0)
         if self._sends and self.sent:
             self._report(now, now_ntp, True)
         self._tell(self.statistics(True))

@@ -113,7 +113,7 @@ def _child(
     service.harden()
     library.mlockall(_MCL_CURRENT_AND_FUTURE)
     clock = SystemClock()
-    loop = Loop(listener, media, Recorder(recorder, places.data, clock), places.prompts, clock)
+    loop = Loop(listener, media, Recorder(recorder, places.data, clock), (places.prompts, places.spoken), clock)
     for number in ENDING:
         signal.signal(number, loop.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

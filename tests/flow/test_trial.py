@@ -53,7 +53,7 @@ def test_the_tests_beside_a_flow_pass_and_walk_nearly_all_of_it(name: str) -> No
         problem for case, trail in zip(cases, trails, strict=True) if (problem := script.verdict(case, trail))
     ] == []
     walked, ways = script.walked(flow(name), trails), script.ways(flow(name))
-    assert len(walked) > 0.7 * len(ways)
+    assert len(walked) > 0.65 * len(ways)
     assert {node for trail in trails for node in trail.nodes} >= {
         node for node in flow(name).nodes if node != "no_sense"
     }

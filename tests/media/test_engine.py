@@ -56,7 +56,7 @@ class Room:
         self.first = rtp_range(PORTS)
         self.poll = select.epoll()
         settings = Media(first_port=self.first, last_port=self.first + PORTS - 1, max_streams=max_streams)
-        self.engine = Engine(settings, self.box.recorder, folder, self.box.clock, self.poll, self.told.append)
+        self.engine = Engine(settings, self.box.recorder, (folder,), self.box.clock, self.poll, self.told.append)
         self.parties: list[Party] = []
         self.is_recorder_closed = False
 

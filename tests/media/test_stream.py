@@ -149,6 +149,35 @@ def test_what_comes_while_a_secret_is_asked_is_recorded_as_silence_and_a_second_
     assert heard.left[-1][1] == (b"\x14" * 160).translate(TO_ULAW)
 
 
+def test_what_is_listened_to_is_handed_over_each_second_and_the_rest_at_the_end() -> None:
+    leg = Leg(HOME)
+    leg.hears(b"\x10" * 160, 0.0)
+    leg.stream.listen(120)
+    for number in range(60):
+        leg.hears(bytes([number]) * 160, 0.02 * number)
+    leg.stream.listen(0)
+    leg.hears(b"\x11" * 160, 2.0)
+    heard = [event for event in leg.told if isinstance(event, port.Heard)]
+    assert [(len(event.sound), event.is_last, event.law) for event in heard] == [
+        (8000, False, "PCMA"),
+        (1600, True, "PCMA"),
+    ]
+    assert b"".join(event.sound for event in heard) == b"".join(bytes([number]) * 160 for number in range(60))
+
+
+def test_listening_ends_by_itself_and_with_the_stream() -> None:
+    leg = Leg(HOME)
+    leg.stream.listen(1)
+    for number in range(70):
+        leg.hears(b"\x10" * 160, 0.02 * number)
+    heard = [event for event in leg.told if isinstance(event, port.Heard)]
+    assert sum(len(event.sound) for event in heard) == 8000 and heard[-1].is_last
+    leg.stream.listen(120)
+    leg.hears(b"\x10" * 160, 2.0)
+    leg.stream.close(2.1, 0)
+    assert [event for event in leg.told if isinstance(event, port.Heard)][-1].sound == b"\x10" * 160
+
+
 def test_a_mask_is_of_the_recording_only_and_others_still_hear() -> None:
     leg, other = Leg(HOME), Leg(AWAY)
     other.stream.bridge(leg.stream, relays_digits=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 from pathlib import Path
 
@@ -119,3 +120,42 @@ def test_a_pin_is_in_no_record_log_or_recording_of_a_running_box() -> None:
                 content = file.read_bytes()
                 assert PIN.encode() not in content and PIN[:6].encode() not in content, file.name
         assert PIN[:6] not in box.log and "Traceback" not in box.log
+
+
+def test_a_notice_that_the_owner_speaks_by_telephone_is_what_is_heard_from_then_on() -> None:
+    (trunk,) = free_ports(1, "127.0.0.2")
+    flow = (shipped_flows() / "remote.toml").read_text(encoding="utf-8").replace('name = "remote"', 'name = "welcome"')
+    with running(Box(f"127.0.0.2:{trunk}", flow=flow)) as box:
+        pins.put(box.folder / "secrets" / "pins", "owner", PIN)
+        index = box.data / "spoken" / "spoken.json"
+
+        async def scene() -> Talk:
+            caller = Softphone(("127.0.0.1", box.sip), ("127.0.0.2", trunk), voice=VOICE, keeps_frames=True)
+            await caller.start()
+            try:
+                talk = caller.call("02188123456", "09121234567")
+                await until(lambda: talk.is_up, 15)
+                await asyncio.sleep(1.0)
+                for keys, pause in ((f"{PIN}#", 4.0), ("4", 2.0), ("3", 9.0)):
+                    for key in keys:
+                        caller.press(talk, key)
+                        await asyncio.sleep(0.2)
+                    await asyncio.sleep(pause)  # at the end: the words, the beep, and some seconds of the notice
+                caller.press(talk, "#")
+                await until(index.is_file, 10)
+                await asyncio.sleep(6.0)
+                caller.hang_up(talk)
+                await asyncio.sleep(0.5)
+                return talk
+            finally:
+                await caller.stop()
+
+        talk = asyncio.run(scene())
+        (conversation,) = box.conversations(1)
+        chosen = json.loads(index.read_text())["fa/outage_notice"]
+        assert conversation.node == "hear_notice", conversation
+        kept = (box.data / "spoken" / "fa" / f"{chosen}.alaw").read_bytes()
+        assert 2.0 < len(kept) / 8000 < 12.0
+        frames = {kept[at : at + 160] for at in range(0, len(kept) - 160, 160)}
+        assert len([frame for frame in talk.frames if frame in frames]) > 50, "it is heard back"
+        assert "Traceback" not in box.log

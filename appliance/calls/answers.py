@@ -114,11 +114,19 @@ class Desk:
 class BoxAnswers:
     """Asks whoever knows."""
 
-    def __init__(self, desk: Desk, servers: Servers | None, records: Records, clock: Clock) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        servers: Servers | None,
+        records: Records,
+        clock: Clock,
+        holidays: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self._desk = desk
         self._servers = servers
         self._records = records
         self._clock = clock
+        self._holidays = holidays
 
     async def answer(self, asked: Asked) -> Reply:
         try:
@@ -136,6 +144,9 @@ class BoxAnswers:
                 return Reply(True, {"code": code, "due": due_ms})
             case steps.FindRequest(code):
                 return await self._desk.find(code)
+            case steps.Control("confirm_holidays" | "refuse_holidays" as action):
+                value = ",".join(sorted(self._holidays()))
+                return Reply(self._desk.turn(action, value, asked.customer or "telephone"), reason="no_holiday")
             case steps.Control(action, value):
                 return Reply(self._desk.turn(action, value, asked.customer or "telephone"), reason="no_sense")
             case steps.TakeMessage():

@@ -14,6 +14,7 @@ from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
 from appliance.flow import steps
 from appliance.flow.catalogue import Flows
+from appliance.hours.answer import upcoming
 from appliance.hours.model import Hours
 from appliance.media import port as media
 from appliance.records.writer import Records
@@ -71,7 +72,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self.desk = Desk(self.records, self.clock, self.changed)
-        self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock)
+        self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
 
     @property
     def agents(self) -> Mapping[str, Agent]:
@@ -84,6 +85,12 @@ class Office:
     def prompt(self, language: str, name: str) -> Path:
         """The file of a prompt, without ending."""
         return self.spoken.base(language, name) if self.spoken is not None else self.prompts / language / name
+
+    def holidays_to_confirm(self) -> frozenset[str]:
+        """The lunar holidays of the next three days of all calendars that nobody has confirmed or refused."""
+        now, switches = self.clock.utc_ms(), self.desk.switches.hours
+        found = (upcoming(hours, now, switches) for hours in self.calendars.values())
+        return frozenset(day.isoformat() for days in found for day, _ in days)
 
     def trunk(self, name: str) -> Trunk:
         return next(trunk for trunk in self.sip.trunks if trunk.name == name)

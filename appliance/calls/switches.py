@@ -101,6 +101,10 @@ def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn |
             return Turn("outage", "0")
         case "sign_off":
             return Turn("absent", ",".join(sorted({*before.absent, value}))) if value else None
+        case "confirm_holidays":
+            return Turn("holiday_confirmed", _joined(before.hours.confirmed, value)) if value else None
+        case "refuse_holidays":
+            return Turn("holiday_refused", _joined(before.hours.refused, value)) if value else None
         case "sign_on":
             return Turn("absent", ",".join(sorted(before.absent - {value})))
         case _:
@@ -142,6 +146,10 @@ def time_of(digits: str, now_ms: int) -> int | None:
     if moment <= now:
         moment += datetime.timedelta(days=1)
     return round(moment.timestamp() * 1000)
+
+
+def _joined(known: frozenset[str], more: str) -> str:
+    return ",".join(sorted(known | set(more.split(","))))
 
 
 def _whole(text: str) -> int:

@@ -42,6 +42,8 @@ class BoxWorld:
                 return sum(map(len, office.waiting.values()))
             case "calls_missed" | "requests_open":
                 return office.figures.get(name, 0)
+            case "holidays_to_confirm":
+                return len(office.holidays_to_confirm())
             case "is_night":
                 return office.desk.switches.hours.night
             case "is_outage":

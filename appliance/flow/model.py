@@ -29,6 +29,7 @@ FACTS: Mapping[str, Type] = {
     "calls_waiting": "number",
     "calls_missed": "number",
     "requests_open": "number",
+    "holidays_to_confirm": "number",
     "is_night": "yes_no",
     "is_outage": "yes_no",
 }
@@ -393,6 +394,8 @@ ACTIONS = (
     "outage_off",
     "sign_off",
     "sign_on",
+    "confirm_holidays",  # lunar days of the next three days are as the table has them
+    "refuse_holidays",  # or are not
 )
 
 

@@ -20,6 +20,7 @@ from appliance.calls.switches import OUTAGE_PROMPT, restored
 from appliance.errors import Problem
 from appliance.flow import catalogue, steps
 from appliance.flow.shelf import Shelf
+from appliance.hours.answer import answer as opening_at
 from appliance.lookup.settings import Elsewhere, Lookup
 from appliance.media import port as media
 from appliance.messages.calendar import moment_of
@@ -378,3 +379,16 @@ def test_events_of_the_ledger_follow_the_calls_that_made_them(tmp_path: Path) ->
     assert it.store.rebuild() > 10
     assert len(it.store.within(ledger.requests)) == 1
     assert events.RequestOpened.kind in "".join(happened(it))
+
+
+@pytest.mark.parametrize(("key", "is_open"), [("1", False), ("2", True)])
+def test_the_owner_says_by_one_key_whether_a_lunar_holiday_is_one_here(tmp_path: Path, key: str, is_open: bool) -> None:
+    it = office(tmp_path, "remote")
+    it.clock._utc_ms_at_zero = moment_of("1405/04/02 11:00") or 0  # Tasua and Ashura are the days after
+    it.office.answers = BoxAnswers(it.office.desk, Servers(), it.records, it.clock, it.office.holidays_to_confirm)
+    assert it.office.holidays_to_confirm() == {"2026-06-24", "2026-06-25"}
+    after(it, call(it, f"{PIN}#{key}", wait=6.0))
+    assert it.office.holidays_to_confirm() == frozenset()
+    ashura = moment_of("1405/04/04 11:00") or 0
+    assert opening_at(it.office.calendars["clinic"], ashura, it.office.desk.switches.hours).is_open is is_open
+    assert restored(it.store.within(ledger.switch_values)) == it.office.desk.switches

@@ -108,6 +108,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "idle_minutes": (1, 100_000),
     "budget_seconds": (0.1, 2),
     "ring_seconds": (3, 300),
+    "misses": (1, 100),
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
 }
@@ -247,7 +248,7 @@ def _check(config: Config) -> None:
     for agent in config.calls.agents:
         _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
     for queue in config.calls.queues:
-        for name in queue.agents:
+        for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     for kind in config.calls.may_dial:
         _refers(file, "calls", "may_dial", kind, KINDS_OF_NUMBERS)

@@ -1,16 +1,15 @@
 """Rings people for a customer and joins the two, until one of them leaves.
 
 The other phone is offered the law that the customer's leg speaks, so that nothing is converted without need. Whoever
-is engaged already is passed over; a phone that is not there costs no time. In a line those who came first are rung for
-first: as many at once as there are agents free.
+is engaged already is passed over; a phone that is not there costs no time. Who is rung for whom in a line is decided
+in floor.py.
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
-from appliance.calls.office import Office
+from appliance.calls.floor import AgentsOffered
+from appliance.calls.office import Item, Office
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -21,7 +20,7 @@ from appliance.signalling import port as signalling
 from appliance.signalling.port import Cause, Identity, ToPhone, ToTrunk
 
 LEFT_LINE = "left_line"
-LOOK_SECONDS = 1.0  # how often a waiting customer looks for an agent who has become free
+RINGING = "ringing"
 
 
 async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
@@ -30,7 +29,7 @@ async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
     ends = office.clock.monotonic() + asked.whole_seconds
     reason = "no_agents"
     for name in asked.agents:
-        refusal = _why_not(office, name)
+        refusal = office.floor.why_not(name)
         if refusal:
             reason = refusal
         elif office.clock.monotonic() >= ends:
@@ -46,32 +45,80 @@ async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
     return reason
 
 
-async def wait_in_line(conversation: Conversation, asked: Enqueue) -> Party | str:
+async def wait_in_line(conversation: Conversation, asked: Enqueue, prefers: str = "") -> Party | str:
     """The agent of the line who answered, ``left_line``, or why nobody did."""
     office = conversation.office
-    queue = office.queues.get(asked.queue)
-    if queue is None:
-        return "no_queue"
-    line = office.waiting.setdefault(queue.name, deque())
-    line.append(conversation.id)
+    floor = office.floor
+    refusal = floor.join(conversation.id, asked.queue, conversation.inbox.put, priority=asked.priority, prefers=prefers)
+    if refusal:
+        return refusal
+    ring_seconds = office.queues[asked.queue].ring_seconds
     ends = office.clock.monotonic() + asked.whole_seconds
     office.changed()
     try:
         conversation.music(conversation.customer)
-        while office.clock.monotonic() < ends:
-            free = [name for name in queue.agents if not _why_not(office, name)]
-            if line.index(conversation.id) < len(free):
-                until = min(office.clock.monotonic() + queue.ring_seconds, ends)
-                found = await _ring_agent(conversation, free[0], until, asked.leave_key)
+        while True:
+            item = await conversation.next(ends)
+            if item is None:
+                return "no_answer"
+            if isinstance(item, AgentsOffered):
+                until = min(office.clock.monotonic() + ring_seconds, ends)
+                found = await _ring_offered(conversation, item.agents, until, asked.leave_key)
                 if isinstance(found, Party) or found == LEFT_LINE:
                     return found
-            await conversation.next(min(office.clock.monotonic() + LOOK_SECONDS, ends))
             if asked.leave_key and asked.leave_key in conversation.digits:
                 return LEFT_LINE
-        return "no_answer"
     finally:
-        line.remove(conversation.id)
+        floor.leave(conversation.id)
         conversation.digits.clear()
+
+
+async def _ring_offered(
+    conversation: Conversation, agents: tuple[str, ...], until: float, leave_key: str
+) -> Party | str:
+    """Rings all of these at once; the first who answers has the call, the others hear that it was answered."""
+    office = conversation.office
+    ringing: dict[str, tuple[Party, sdp.Description]] = {}
+    kept: Party | None = None
+    try:
+        for name in agents:
+            party = Party(uuid7(office.clock.utc_ms()), "agent", name)
+            try:
+                await conversation.open(party)
+            except Trouble:
+                conversation.hang_up(party, Cause.NO_ANSWER)
+                office.floor.missed(conversation.id, name, is_fault=True)
+                continue
+            ringing[party.leg] = party, _offer(conversation, party)
+        for party, offer in ringing.values():
+            phone = office.agents[party.name].phone
+            _dial(conversation, party, ToPhone(phone), phone, offer)
+        reason = "no_answer"
+        while ringing:
+            item = await conversation.next(until)
+            leg = getattr(item, "leg", "")
+            if leg in ringing:
+                party, offer = ringing[leg]
+                reason = _state_of(conversation, party, offer, item, is_alone=len(agents) == 1)
+                if not reason:
+                    kept = party
+                    office.floor.answered(conversation.id, party.name, party.leg)
+                    return party
+                if reason != RINGING:
+                    del ringing[leg]
+                    conversation.hang_up(party, Cause.NO_ANSWER)
+                    office.floor.missed(conversation.id, party.name, is_fault=reason != "declined")
+            elif item is None:
+                for party, _ in ringing.values():
+                    office.floor.missed(conversation.id, party.name, is_fault=False)
+                return "no_answer"
+            elif leave_key and leave_key in conversation.digits:
+                return LEFT_LINE
+        return reason
+    finally:
+        for party, _ in ringing.values():
+            if party is not kept:
+                conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE if kept else Cause.NO_ANSWER)
 
 
 async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_code: str) -> Party | str:
@@ -81,7 +128,7 @@ async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_
         conversation.ring_back()
     until = office.clock.monotonic() + asked.ring_seconds
     if asked.number in office.agents:
-        return _why_not(office, asked.number) or await _ring_agent(conversation, asked.number, until)
+        return office.floor.why_not(asked.number) or await _ring_agent(conversation, asked.number, until)
     if asked.number in {phone.name for phone in office.sip.phones}:
         if not office.registered.get(asked.number):
             return "not_registered"
@@ -101,45 +148,34 @@ def may_dial(office: Office, number: str, area_code: str) -> bool:
     return kind == "emergency" or kind in office.settings.may_dial
 
 
-def _why_not(office: Office, name: str) -> str:
-    """Why an agent cannot be rung now; empty where they can."""
-    agent = office.agents.get(name)
-    if agent is None or not office.registered.get(agent.phone):
-        return "not_registered"
-    if name in office.desk.switches.absent:
-        return "absent"
-    return "busy" if name in office.engaged else ""
-
-
-async def _ring_agent(conversation: Conversation, name: str, until: float, leave_key: str = "") -> Party | str:
+async def _ring_agent(conversation: Conversation, name: str, until: float) -> Party | str:
     office = conversation.office
     agent = office.agents[name]
     party = Party(uuid7(office.clock.utc_ms()), "agent", name)
-    office.engaged[name] = conversation.id
+    if not office.floor.engage(name, conversation.id, party.leg):
+        return "busy"
     is_kept = False
     try:
-        found = await _ring_one(conversation, party, ToPhone(agent.phone), agent.phone, until, leave_key)
+        found = await _ring_one(conversation, party, ToPhone(agent.phone), agent.phone, until)
         is_kept = isinstance(found, Party)
         return found
     finally:
         if not is_kept:
-            office.engaged.pop(name, None)
+            office.floor.ended(name)
 
 
 async def _ring_one(
-    conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, until: float, leave_key: str = ""
+    conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, until: float
 ) -> Party | str:
-    office = conversation.office
     is_kept = False
     try:
         await conversation.open(party)
-        offer = sdp.offer("", party.port, conversation.law, int(party.leg[:12], 16))
-        conversation.put(
-            events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
-        )
-        caller = Identity(conversation.shown_number, conversation.offered.caller.name)
-        office.line.submit(signalling.Dial(party.leg, to, offer, caller))
-        reason = await _answer_of(conversation, party, offer, until, leave_key)
+        offer = _offer(conversation, party)
+        _dial(conversation, party, to, via, offer)
+        reason = RINGING
+        while reason == RINGING:
+            item = await conversation.next(until)
+            reason = "no_answer" if item is None else _state_of(conversation, party, offer, item, is_alone=True)
         is_kept = not reason
         return reason or party
     except Trouble as trouble:
@@ -149,28 +185,36 @@ async def _ring_one(
             conversation.hang_up(party, Cause.NO_ANSWER)
 
 
-async def _answer_of(
-    conversation: Conversation, party: Party, offer: sdp.Description, until: float, leave_key: str
+def _offer(conversation: Conversation, party: Party) -> sdp.Description:
+    return sdp.offer("", party.port, conversation.law, int(party.leg[:12], 16))
+
+
+def _dial(conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, offer: sdp.Description) -> None:
+    opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
+    conversation.put(opened)
+    caller = Identity(conversation.shown_number, conversation.offered.caller.name)
+    conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
+
+
+def _state_of(
+    conversation: Conversation, party: Party, offer: sdp.Description, item: Item | None, is_alone: bool
 ) -> str:
-    """Empty when the phone was answered, else why not."""
-    while True:
-        match await conversation.next(until):
-            case signalling.Answered(leg, remote) if leg == party.leg:
-                if not conversation.agree(party, offer, remote):
-                    return "no_codec"
-                conversation.answered(party)
-                return ""
-            case signalling.Progressed(leg, _, remote) if leg == party.leg and remote is not None:
-                _early(conversation, party, offer, remote)
-            case signalling.Refused(leg, code, _, _) if leg == party.leg:
-                return {486: "busy", 600: "busy", 603: "declined", 480: "not_registered"}.get(code, f"refused_{code}")
-            case signalling.HungUp(leg, cause, _) if leg == party.leg:
-                return cause.value
-            case None:
-                return "no_answer"
-            case _:
-                if leave_key and leave_key in conversation.digits:
-                    return LEFT_LINE
+    """What has come of ringing ``party``: ``ringing``, empty when it was answered, else why not."""
+    match item:
+        case signalling.Answered(leg, remote) if leg == party.leg:
+            if not conversation.agree(party, offer, remote):
+                return "no_codec"
+            conversation.answered(party)
+            return ""
+        case signalling.Progressed(leg, _, remote) if leg == party.leg and remote is not None and is_alone:
+            _early(conversation, party, offer, remote)
+        case signalling.Refused(leg, code, _, _) if leg == party.leg:
+            return {486: "busy", 600: "busy", 603: "declined", 480: "not_registered"}.get(code, f"refused_{code}")
+        case signalling.HungUp(leg, cause, _) if leg == party.leg:
+            return cause.value
+        case _:
+            pass
+    return RINGING
 
 
 def _early(conversation: Conversation, party: Party, offer: sdp.Description, remote: sdp.Description) -> None:
@@ -201,7 +245,7 @@ async def talk(conversation: Conversation, agent: Party) -> None:
         raise
     finally:
         conversation.digits.clear()  # they went to the agent
-        conversation.office.engaged.pop(agent.name, None)
+        conversation.office.floor.ended(agent.name)
 
 
 def _join(conversation: Conversation, agent: Party) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.recording import ConversationRecording
@@ -181,6 +182,7 @@ class Conversation:
                 | media.SpeechEnded()
                 | media.MediaLost()
                 | steps.Answer()
+                | AgentsOffered()
                 | media.Load()
             ):
                 pass

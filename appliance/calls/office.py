@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from appliance.calls.answers import Answers, BoxAnswers, Desk, Servers
+from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
@@ -29,7 +29,7 @@ class EndCall:
     reason: str  # asked, stopping
 
 
-Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer
+Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered
 """What arrives in a conversation's inbox."""
 
 
@@ -37,9 +37,8 @@ Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer
 class Office:
     """Made once by main.py (or by a test in virtual time) and given to every session.
 
-    ``legs`` and ``recordings`` say whose inbox an event belongs to; ``engaged`` maps an agent to the conversation that
-    has or rings them; ``waiting`` holds the conversations of each line in order. ``desk`` and ``answers`` are the box's
-    own where none are given.
+    ``legs`` and ``recordings`` say whose inbox an event belongs to; ``floor`` knows who waits and who is busy.
+    ``desk`` and ``answers`` are the box's own where none are given.
     """
 
     box: str
@@ -57,26 +56,38 @@ class Office:
     legs: dict[str, Inbox[Item]] = field(default_factory=dict)
     recordings: dict[str, Inbox[Item]] = field(default_factory=dict)
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts
-    engaged: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)
     spoken: Spoken | None = None  # prompts by telephone; None: there are none, and none can be made
     kept: Path | None = None  # where media leaves sealed recordings
     calendars: Mapping[str, Hours] = field(default_factory=dict)
-    waiting: dict[str, deque[str]] = field(default_factory=dict)
     figures: dict[str, int] = field(default_factory=dict)  # of the records: calls_missed, requests_open
     world: Callable[[Mapping[str, steps.Value]], steps.World] | None = None  # None: the box itself
     is_clock_sure: Callable[[], bool] = lambda: True
     servers: Servers | None = None  # None: no other servers were named
     desk: Desk = field(init=False)
     answers: Answers = field(init=False)
+    floor: Floor = field(init=False)
+    agents: Mapping[str, Agent] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
 
-    @property
-    def agents(self) -> Mapping[str, Agent]:
-        return {agent.name: agent for agent in self.settings.agents}
+    def arrange(self, settings: Calls) -> None:
+        """These settings from now on, with nobody waiting yet."""
+        self.settings = settings
+        self.agents = {agent.name: agent for agent in settings.agents}
+        rules = tuple(queue.rules for queue in settings.queues)
+        agents = tuple(agent.name for agent in settings.agents)
+        self.floor = Floor(rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
+
+    def why_away(self, name: str) -> str:
+        """Why an agent is not there; empty where they are."""
+        agent = self.agents.get(name)
+        if agent is None or not self.registered.get(agent.phone):
+            return "not_registered"
+        return "absent" if name in self.desk.switches.absent else ""
 
     @property
     def queues(self) -> Mapping[str, Queue]:

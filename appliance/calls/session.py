@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 DIVERT_SECONDS = 30.0
 FIGURES_SECONDS = 2.0
 KEPT_SECONDS = 2.0
+KNOWN_SECONDS = 0.5  # what a caller hears nothing of
 SPOKEN = ("outage_record", "prompt_record")
 DAY_MS = 86_400_000
 TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
@@ -189,16 +190,29 @@ class Session(Conversation):
             case steps.RingAgents():
                 return await bridge.ring(self, asked)
             case steps.Enqueue():
-                return await bridge.wait_in_line(self, asked)
+                return await bridge.wait_in_line(self, asked, await self._known_agent(asked.queue))
             case steps.TransferTo():
                 return await bridge.reach(self, asked, self.trunk.name, self.trunk.area_code)
+
+    async def _known_agent(self, queue: str) -> str:
+        """The agent who spoke with this customer last, where the line waits for them."""
+        settings = self.office.queues.get(queue)
+        if settings is None or not settings.prefer_seconds or self.offered.caller.is_withheld:
+            return ""
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                return await self.office.records.call(
+                    lambda store: store.within(lambda db: ledger.last_agent(db, self.number))
+                )
+        except TimeoutError:
+            return ""
 
     async def _talk(self, found: Party) -> None:
         try:
             await self._answer()
         except (Left, Trouble):
             self.hang_up(found, Cause.ENDED_HERE)
-            self.office.engaged.pop(found.name, None)
+            self.office.floor.ended(found.name)
             raise
         self.outcome = Outcome.SERVED
         await bridge.talk(self, found)

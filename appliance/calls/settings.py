@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from appliance.queue.line import Rules
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalledLine:
@@ -27,11 +29,33 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """Who serves those who wait in a line of this name, in the order in which they are rung."""
+    """Who serves those who wait in a line of this name, and how they are chosen."""
 
     name: str
     agents: tuple[str, ...]
+    later: tuple[str, ...] = ()  # agents who are asked too, when a caller has waited ``later_seconds``
+    later_seconds: float = 30.0
+    strategy: Literal["in_order", "longest_idle", "round_robin", "ring_all"] = "in_order"
     ring_seconds: float = 20.0  # how long each agent's phone rings before the next one's
+    wrap_up_seconds: float = 0.0  # how long an agent is left in peace after a call, by all lines
+    most_waiting: int = 0  # beyond them callers go on as if nobody were there; 0: as many as come
+    misses: int = 2  # an agent who does not take so many offers in a row ...
+    pause_seconds: float = 60.0  # ... is passed over for so long
+    prefer_seconds: float = 0.0  # how long the agent who spoke with the caller last is waited for
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(
+            name=self.name,
+            agents={**dict.fromkeys(self.later, 2), **dict.fromkeys(self.agents, 1)},
+            strategy=self.strategy,
+            level_seconds=self.later_seconds,
+            wrap_up_seconds=self.wrap_up_seconds,
+            most_waiting=self.most_waiting,
+            misses=self.misses,
+            pause_seconds=self.pause_seconds,
+            prefer_seconds=self.prefer_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class BoxWorld:
             case "calls_now":
                 return len(set(map(id, office.legs.values())))
             case "calls_waiting":
-                return sum(map(len, office.waiting.values()))
+                return office.floor.waiting()
             case "calls_missed" | "requests_open":
                 return office.figures.get(name, 0)
             case "holidays_to_confirm":

@@ -186,12 +186,16 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueue:
-    """Waits in a line for an agent. ``leave_key`` takes the caller to ``on_leave``."""
+    """Waits in a line for an agent. ``leave_key`` takes the caller to ``on_leave``.
+
+    Who has a higher ``priority`` may overtake, but lets nobody wait more than twice as long as in order of arrival.
+    """
 
     kind: ClassVar[str] = "enqueue"
     queue: str = field(metadata=_is("text"))
     whole_seconds: float = field(default=600, metadata=_is("seconds", 3, 3600))
     leave_key: str = field(default="", metadata=_is("key"))
+    priority: int = field(default=0, metadata=_is("count", 0, 9))
     on_leave: str = _way()
     on_nobody: str = _node()
     next: str = _way()

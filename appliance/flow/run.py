@@ -209,9 +209,9 @@ class Walk:
             case model.Call(agents=agents, ring_seconds=ring, whole_seconds=whole):
                 self._ahead.clear()  # what comes after a person was rung is not what the caller had in mind
                 return [steps.RingAgents(agents, ring, whole)]
-            case model.Enqueue(queue=queue, whole_seconds=whole, leave_key=key):
+            case model.Enqueue(queue=queue, whole_seconds=whole, leave_key=key, priority=priority):
                 self._ahead.clear()
-                return [steps.Enqueue(queue, whole, key)]
+                return [steps.Enqueue(queue, whole, key, priority)]
             case model.Transfer(to=to, ring_seconds=ring):
                 self._ahead.clear()
                 return [steps.TransferTo(self._filled(to), ring)]

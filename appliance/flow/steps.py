@@ -143,6 +143,7 @@ class Enqueue:
     queue: str
     whole_seconds: float
     leave_key: str
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

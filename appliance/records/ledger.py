@@ -109,6 +109,14 @@ def missed_since(connection: Connection, at: int) -> int:
     return int(row[0])
 
 
+def last_agent(connection: Connection, customer: str) -> str:
+    """The agent who spoke with this customer last; empty where nobody did."""
+    row = connection.execute(
+        "SELECT agent FROM conversation WHERE customer = ? AND agent <> '' ORDER BY opened_n DESC LIMIT 1", (customer,)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def last_moment(connection: Connection) -> int:
     """UTC ms of the newest event; 0 where there is none."""
     row = connection.execute("SELECT at FROM event ORDER BY n DESC LIMIT 1").fetchone()

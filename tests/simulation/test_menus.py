@@ -14,6 +14,7 @@ import pytest
 
 from appliance.calls import lines
 from appliance.calls.answers import BoxAnswers, Reply
+from appliance.calls.inbox import Inbox
 from appliance.calls.publisher import Publisher
 from appliance.calls.settings import CalledLine, Calls, Queue
 from appliance.calls.switches import OUTAGE_PROMPT, restored
@@ -75,7 +76,7 @@ def office(folder: Path, flow: str) -> TheOffice:
     it.office.flows = catalogue.load_folder(shipped_flows(), found, [])
     it.office.calendars = found.calendars
     line = CalledLine(name="office", trunk="provider", flow=flow)
-    it.office.settings = dataclasses.replace(it.office.settings, lines=(line,), queues=QUEUES)
+    it.office.arrange(dataclasses.replace(it.office.settings, lines=(line,), queues=QUEUES))
     it.office.answers = BoxAnswers(it.office.desk, Servers(), it.records, it.clock)
     return it
 
@@ -90,7 +91,7 @@ def after(it: TheOffice, scene: Coroutine[Any, Any, object]) -> Conversation:
     run(it.loop, whole())
     (conversation,) = it.all()
     assert it.office.counters.get("faults", 0) == 0
-    assert not any(it.office.waiting.values())
+    assert not it.office.floor.waiting() and not it.office.floor.engaged()
     return conversation
 
 
@@ -116,12 +117,14 @@ def test_a_caller_waits_in_a_line_until_an_agent_is_free(tmp_path: Path) -> None
 
     async def scene() -> None:
         it.line.register("desk1", Behaviour(answers_after=2.0, talks_seconds=20.0))
-        it.office.engaged["first"] = "somebody else"
         await asyncio.sleep(0.1)
+        it.office.legs["another"] = Inbox()
+        assert it.office.floor.engage("first", "somebody else", "another")
         await call(it, "1")
         await asyncio.sleep(30.0)
-        assert sum(map(len, it.office.waiting.values())) == 1
-        it.office.engaged.clear()
+        assert it.office.floor.waiting() == 1
+        it.office.floor.ended("first")
+        del it.office.legs["another"]
 
     conversation = after(it, scene())
     assert conversation.outcome == "served" and conversation.agent == "first"

@@ -140,7 +140,7 @@ def test_a_day_of_500_calls_leaves_one_whole_record_each_and_nothing_else(tmp_pa
     run(office.loop, a_day(office, 500, random.Random(seed)))
     conversations = office.all()
     assert len(conversations) == 500 and len({each.conversation for each in conversations}) == 500
-    assert office.line.legs == 0 and office.mouth.streams == 0 and not office.office.engaged
+    assert office.line.legs == 0 and office.mouth.streams == 0 and not office.office.floor.engaged()
     assert not office.office.legs and not office.office.recordings
     for each in conversations:
         assert each.revision == 1 and each.outcome in ("served", "abandoned", "finished"), each
@@ -158,7 +158,7 @@ def test_a_day_of_calls_is_little_work(tmp_path: Path) -> None:
     office = TheOffice(tmp_path)
     entered = functions_entered(lambda: run(office.loop, a_day(office, 100, random.Random(3))))
     assert len(office.all()) == 100
-    assert entered / 100 < 2600
+    assert entered / 100 < 4000  # 1,200 of them look once a second who is busy while somebody speaks
 
 
 def test_beyond_the_limit_new_calls_are_refused_and_counted_and_running_ones_do_not_notice(tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_caller_who_gives_up_while_an_agents_phone_rings_ends_that_ringing(tmp
 
     run(office.loop, scene())
     (conversation,) = office.all()
-    assert conversation.outcome == "abandoned" and office.line.legs == 0 and not office.office.engaged
+    assert conversation.outcome == "abandoned" and office.line.legs == 0 and not office.office.floor.engaged()
     assert [leg.cause for leg in conversation.legs if leg.role == "agent"] == ["no_answer"]
 
 

@@ -7,6 +7,9 @@ in floor.py.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
@@ -21,6 +24,7 @@ from appliance.signalling.port import Cause, Identity, ToPhone, ToTrunk
 
 LEFT_LINE = "left_line"
 RINGING = "ringing"
+FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 
 
 async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
@@ -45,8 +49,13 @@ async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
     return reason
 
 
-async def wait_in_line(conversation: Conversation, asked: Enqueue, prefers: str = "") -> Party | str:
-    """The agent of the line who answered, ``left_line``, or why nobody did."""
+async def wait_in_line(
+    conversation: Conversation, asked: Enqueue, announce: Callable[[], None], prefers: str = ""
+) -> Party | str:
+    """The agent of the line who answered, ``left_line``, or why nobody did.
+
+    ``announce`` tells the caller where they stand; it is called at once, and as often as the flow says.
+    """
     office = conversation.office
     floor = office.floor
     refusal = floor.join(conversation.id, asked.queue, conversation.inbox.put, priority=asked.priority, prefers=prefers)
@@ -57,10 +66,15 @@ async def wait_in_line(conversation: Conversation, asked: Enqueue, prefers: str 
     office.changed()
     try:
         conversation.music(conversation.customer)
+        announces_at = office.clock.monotonic() + (FIRST_ANNOUNCED_SECONDS if asked.every_seconds else math.inf)
         while True:
-            item = await conversation.next(ends)
-            if item is None:
+            item = await conversation.next(min(ends, announces_at))
+            now = office.clock.monotonic()
+            if item is None and now >= ends:
                 return "no_answer"
+            if now >= announces_at:
+                announces_at = now + asked.every_seconds
+                announce()
             if isinstance(item, AgentsOffered):
                 until = min(office.clock.monotonic() + ring_seconds, ends)
                 found = await _ring_offered(conversation, item.agents, until, asked.leave_key)

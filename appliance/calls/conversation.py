@@ -91,6 +91,7 @@ class Conversation:
         self._address = address
         self._sources = sources
         self._plays = OWN_PLAYS
+        self._announced = 0  # the play after which the music goes on
 
     # Record -----------------------------------------------------------------------------------------------------------
 
@@ -144,6 +145,9 @@ class Conversation:
                 if stream == self.customer.leg:
                     self.sound += sound
                     self.sound_law, self.sound_is_whole = law, is_last
+            case media.PlayEnded(stream, play, _):
+                if stream == self.customer.leg and play == self._announced and self.state is State.WAITING:
+                    self.music(self.customer)
             case media.Statistics(stream):
                 party = self.parties.get(stream)
                 if party is not None:
@@ -176,7 +180,6 @@ class Conversation:
                 | media.Hello()
                 | media.Opened()
                 | media.OpenFailed()
-                | media.PlayEnded()
                 | media.MediaStarted()
                 | media.SpeechStarted()
                 | media.SpeechEnded()
@@ -297,6 +300,11 @@ class Conversation:
             for each in prompts
         )
         self.office.mouth.submit(media.Play(self.customer.leg, play, pieces))
+
+    def announce(self, play: int, prompts: tuple[str, ...], language: str) -> None:
+        """Says something to who waits; the music follows."""
+        self._announced = play
+        self.say(play, prompts, language)
 
     def beep(self) -> None:
         """Tells the customer to speak now."""

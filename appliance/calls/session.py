@@ -65,7 +65,9 @@ class Session(Conversation):
             "line": line.name,
             "language": line.language,
         }
-        self._walk = Walk(flow, line.language, office.world(facts) if office.world else BoxWorld(office, facts))
+        self._walk = Walk(
+            flow, line.language, office.world(facts) if office.world else BoxWorld(office, facts, self.id)
+        )
         self._asking: set[asyncio.Task[None]] = set()
         self._node = ""
         self._consent: steps.RecordFromNow | None = None
@@ -190,9 +192,15 @@ class Session(Conversation):
             case steps.RingAgents():
                 return await bridge.ring(self, asked)
             case steps.Enqueue():
-                return await bridge.wait_in_line(self, asked, await self._known_agent(asked.queue))
+                return await bridge.wait_in_line(self, asked, self._announce, await self._known_agent(asked.queue))
             case steps.TransferTo():
                 return await bridge.reach(self, asked, self.trunk.name, self.trunk.area_code)
+
+    def _announce(self) -> None:
+        """Tells the caller where they stand in the line; the music goes on afterwards."""
+        for command in self._walk.receive(steps.StillWaiting(), self._now):
+            if isinstance(command, steps.Say):
+                self.announce(command.play, command.prompts, command.language)
 
     async def _known_agent(self, queue: str) -> str:
         """The agent who spoke with this customer last, where the line waits for them."""

@@ -27,6 +27,9 @@ FACTS: Mapping[str, Type] = {
     "now": "moment",
     "calls_now": "number",
     "calls_waiting": "number",
+    "place": "number",  # in the line: 1 is next
+    "wait_least": "number",  # minutes, as a range; not known where too few were served lately
+    "wait_most": "number",
     "calls_missed": "number",
     "requests_open": "number",
     "holidays_to_confirm": "number",
@@ -189,6 +192,8 @@ class Enqueue:
     """Waits in a line for an agent. ``leave_key`` takes the caller to ``on_leave``.
 
     Who has a higher ``priority`` may overtake, but lets nobody wait more than twice as long as in order of arrival.
+    ``announce`` is said at the beginning and every so often: ``place``, ``wait_least`` and ``wait_most`` (minutes) are
+    known then; a prompt whose value is not known is left out.
     """
 
     kind: ClassVar[str] = "enqueue"
@@ -196,6 +201,8 @@ class Enqueue:
     whole_seconds: float = field(default=600, metadata=_is("seconds", 3, 3600))
     leave_key: str = field(default="", metadata=_is("key"))
     priority: int = field(default=0, metadata=_is("count", 0, 9))
+    announce: tuple[str, ...] = _maybe_prompts()
+    every_seconds: float = field(default=45, metadata=_is("seconds", 10, 600))
     on_leave: str = _way()
     on_nobody: str = _node()
     next: str = _way()

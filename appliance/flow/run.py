@@ -113,6 +113,8 @@ class Walk:
                 return self._enter(following, now) if following else self._finish("served")
             case steps.NobodyAnswered():
                 return self._nobody(now)
+            case steps.StillWaiting():
+                return self._announced()
             case steps.LeftLine():
                 node = self._node
                 return self._enter(node.on_leave, now) if isinstance(node, model.Enqueue) and node.on_leave else []
@@ -211,7 +213,8 @@ class Walk:
                 return [steps.RingAgents(agents, ring, whole)]
             case model.Enqueue(queue=queue, whole_seconds=whole, leave_key=key, priority=priority):
                 self._ahead.clear()
-                return [steps.Enqueue(queue, whole, key, priority)]
+                every = node.every_seconds if node.announce else 0.0
+                return [steps.Enqueue(queue, whole, key, priority, every)]
             case model.Transfer(to=to, ring_seconds=ring):
                 self._ahead.clear()
                 return [steps.TransferTo(self._filled(to), ring)]
@@ -305,6 +308,15 @@ class Walk:
                 return self._enter(following if answer.is_ok else failure, now)
             case _:
                 return []
+
+    def _announced(self) -> list[Command]:
+        """What is said to who waits in a line: nothing where nothing is known."""
+        prompts = self._node.announce if isinstance(self._node, model.Enqueue) else ()
+        sounds = spoken(self._flow, prompts, self.language, self._value)
+        if not sounds:
+            return []
+        self._plays += 1
+        return [steps.Say(self._plays, sounds, self.language)]
 
     def _nobody(self, now: float) -> list[Command]:
         match self._node:

@@ -144,6 +144,7 @@ class Enqueue:
     whole_seconds: float
     leave_key: str
     priority: int = 0
+    every_seconds: float = 0.0  # how often ``StillWaiting`` is told; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +254,11 @@ class NobodyAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class StillWaiting:
+    """It is time to tell the caller where they stand; nothing else changes."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeftLine:
     """The caller pressed the key that leaves the waiting line."""
 
@@ -267,7 +273,7 @@ class Answer:
     reason: str = ""
 
 
-Event = Said | Pressed | AgentAnswered | AgentLeft | NobodyAnswered | LeftLine | Answer
+Event = Said | Pressed | AgentAnswered | AgentLeft | NobodyAnswered | StillWaiting | LeftLine | Answer
 
 
 # The world ------------------------------------------------------------------------------------------------------------

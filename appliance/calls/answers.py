@@ -17,6 +17,7 @@ from appliance.errors import Problem
 from appliance.flow import steps
 from appliance.flow.steps import Value
 from appliance.ids import uuid7
+from appliance.queue.callbacks import Book, Wanted
 from appliance.records import events, ledger
 from appliance.records.writer import Records
 from appliance.signalling import numbers
@@ -43,6 +44,7 @@ class Asked:
     customer: str
     language: str
     offset_ms: int
+    trunk: str = ""
 
 
 class Answers(Protocol):
@@ -66,8 +68,13 @@ class Servers(Protocol):
 class Desk:
     """What the box itself keeps and answers: requests of the ledger and the switches; ``changed`` is told of both."""
 
-    def __init__(self, records: Records, clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, records: Records, clock: Clock, changed: Callable[[], None], book: Book, screen: Callable[[str, str], str]
+    ) -> None:
         self.switches = BoxSwitches()
+        self.on_callback: Callable[[], None] = lambda: None  # there is a new one in the book
+        self._book = book
+        self._screen = screen
         self._records = records
         self._clock = clock
         self._changed = changed
@@ -90,6 +97,26 @@ class Desk:
         self._next += 1
         self._changed()
         return request, code
+
+    def call_back(self, asked: Asked, number: str, queue: str, due: int) -> Reply:
+        """Keeps a place in the line for who asks; the one that they have already, where there is one."""
+        wanted_number = number or asked.customer
+        refusal = self._screen(wanted_number, asked.trunk)
+        if refusal:
+            return Reply(False, reason=refusal)
+        customer = numbers.normalise(wanted_number).e164 or wanted_number
+        known = self._book.of(customer, queue)
+        if known is None:
+            now = self._clock.utc_ms()
+            request, code = self.open("callback", asked, number, queue, due, "")
+            known = Wanted(
+                request=request, queue=queue, customer=customer, language=asked.language, trunk=asked.trunk,
+                opened=now, not_before=due, code=code,
+            )  # fmt: skip
+            self._book.add(known)
+        self._book.hold(known.request, asked.conversation)
+        self.on_callback()
+        return Reply(True, {"code": known.code, "due": known.not_before})
 
     def turn(self, action: str, value: str, by: str) -> bool:
         """Turns a switch; False where the value makes no sense."""
@@ -139,6 +166,8 @@ class BoxAnswers:
         match asked.question:
             case steps.LookUp() | steps.CheckPin() | steps.SendCode() | steps.CheckCode():
                 return await self._elsewhere(asked, asked.question)
+            case steps.OpenRequest("callback", number, queue, due_ms):
+                return self._desk.call_back(asked, number, queue, due_ms)
             case steps.OpenRequest(what, number, queue, due_ms, detail):
                 _, code = self._desk.open(what, asked, number, queue, due_ms, detail)
                 return Reply(True, {"code": code, "due": due_ms})

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from appliance.calls import outbound
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
-from appliance.calls.office import Item, Office
+from appliance.calls.office import Item
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -50,7 +51,11 @@ async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
 
 
 async def wait_in_line(
-    conversation: Conversation, asked: Enqueue, announce: Callable[[], None], prefers: str = ""
+    conversation: Conversation,
+    asked: Enqueue,
+    announce: Callable[[], None],
+    prefers: str = "",
+    arrived: float | None = None,
 ) -> Party | str:
     """The agent of the line who answered, ``left_line``, or why nobody did.
 
@@ -58,7 +63,14 @@ async def wait_in_line(
     """
     office = conversation.office
     floor = office.floor
-    refusal = floor.join(conversation.id, asked.queue, conversation.inbox.put, priority=asked.priority, prefers=prefers)
+    refusal = floor.join(
+        conversation.id,
+        asked.queue,
+        conversation.inbox.put,
+        arrived=arrived,
+        priority=asked.priority,
+        prefers=prefers,
+    )
     if refusal:
         return refusal
     ring_seconds = office.queues[asked.queue].ring_seconds
@@ -77,7 +89,7 @@ async def wait_in_line(
                 announce()
             if isinstance(item, AgentsOffered):
                 until = min(office.clock.monotonic() + ring_seconds, ends)
-                found = await _ring_offered(conversation, item.agents, until, asked.leave_key)
+                found = await ring_offered(conversation, item.agents, until, asked.leave_key)
                 if isinstance(found, Party) or found == LEFT_LINE:
                     return found
             if asked.leave_key and asked.leave_key in conversation.digits:
@@ -87,7 +99,7 @@ async def wait_in_line(
         conversation.digits.clear()
 
 
-async def _ring_offered(
+async def ring_offered(
     conversation: Conversation, agents: tuple[str, ...], until: float, leave_key: str
 ) -> Party | str:
     """Rings all of these at once; the first who answers has the call, the others hear that it was answered."""
@@ -148,18 +160,12 @@ async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_
             return "not_registered"
         party = Party(uuid7(office.clock.utc_ms()), "agent", asked.number)
         return await _ring_one(conversation, party, ToPhone(asked.number), asked.number, until)
-    if not may_dial(office, asked.number, area_code):
+    if not outbound.may_dial(office.settings, asked.number, area_code):
         return "forbidden"
     number = numbers.normalise(asked.number, area_code)
     to = ToTrunk(trunk, numbers.dial_form(number, office.trunk(trunk).dial_as))
     party = Party(uuid7(office.clock.utc_ms()), "outside", number.e164 or number.national)
     return await _ring_one(conversation, party, to, trunk, until)
-
-
-def may_dial(office: Office, number: str, area_code: str) -> bool:
-    """Whether the outbound policy lets a number out; emergency numbers always go."""
-    kind = numbers.normalise(number, area_code).kind
-    return kind == "emergency" or kind in office.settings.may_dial
 
 
 async def _ring_agent(conversation: Conversation, name: str, until: float) -> Party | str:
@@ -206,7 +212,7 @@ def _offer(conversation: Conversation, party: Party) -> sdp.Description:
 def _dial(conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, offer: sdp.Description) -> None:
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
-    caller = Identity(conversation.shown_number, conversation.offered.caller.name)
+    caller = Identity(conversation.shown_number, conversation.caller.name)
     conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
 
 

@@ -6,6 +6,7 @@ moving, recordings reporting) is dealt with there; the rest is handed to whoever
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from appliance.records import events
 from appliance.records.events import Happened, State
 from appliance.signalling import port as signalling
 from appliance.signalling import sdp
-from appliance.signalling.port import Cause
+from appliance.signalling.port import Cause, Identity
 
 MEDIA_SECONDS = 3.0  # how long media may take to open a port: longer than it takes to start again
 LAST_WORDS_SECONDS = 1.0  # how long a leg's last figures are waited for
@@ -61,14 +62,16 @@ class Party:
     figures: media.Statistics | None = None
 
 
-class Conversation:
-    """``offered`` began it. Offsets are monotonic milliseconds since then."""
+class Conversation(ABC):
+    """With the customer of ``leg``, who says to be ``caller``. Offsets are monotonic milliseconds since it began."""
+
+    trunk_name = ""  # the trunk that the customer's leg takes
 
     def __init__(
-        self, office: Office, offered: signalling.Offered, address: str, law: sdp.Law, sources: tuple[str, ...]
-    ):
+        self, office: Office, leg: str, caller: Identity, address: str, law: sdp.Law, sources: tuple[str, ...]
+    ) -> None:
         self.office = office
-        self.offered = offered
+        self.caller = caller
         self.id = uuid7(office.clock.utc_ms())
         self.inbox: Inbox[Item] = Inbox()
         self.began = office.clock.monotonic()
@@ -76,11 +79,11 @@ class Conversation:
         self.state = State.RINGING
         self.since_utc_ms = self.opened_utc_ms
         self.law: sdp.Law = law
-        self.customer = Party(offered.leg, "customer", "")
+        self.customer = Party(leg, "customer", "")
         self.parties: dict[str, Party] = {}
         self.agent = ""
         self.line_name = ""
-        self.shown_number = offered.caller.number  # how an agent's phone shows the customer
+        self.shown_number = caller.number  # how an agent's phone shows the customer
         self.recording = ConversationRecording(self)
         self.digits: list[str] = []
         self.is_stopping = False
@@ -92,6 +95,10 @@ class Conversation:
         self._sources = sources
         self._plays = OWN_PLAYS
         self._announced = 0  # the play after which the music goes on
+
+    @abstractmethod
+    async def run(self) -> None:
+        """From its beginning to its record, whatever happens."""
 
     # Record -----------------------------------------------------------------------------------------------------------
 
@@ -253,6 +260,25 @@ class Conversation:
         party.ended = events.LegEnded(self.id, party.leg, cause, code, self.offset_ms())
         self.office.mouth.submit(media.Close(party.leg))
 
+    async def close(self, outcome: events.Outcome, detail: str) -> None:
+        """Ends what is left, and closes the record once its recordings are sealed (DECISIONS 2)."""
+        for party in list(self.parties.values()):
+            self.hang_up(party, Cause.ENDED_HERE)
+        closed_at = self.offset_ms()
+        await self.last_words()
+        self.put(events.ConversationClosed(self.id, outcome, detail, self.agent, closed_at))
+        self.office.changed()
+        deadline = self.office.clock.monotonic() + self.office.settings.seal_wait_seconds
+        while not self.recording.is_settled:
+            try:
+                if await self.next(deadline) is None:
+                    break
+            except Left:
+                continue
+        self.recording.give_up()
+        self.office.legs.pop(self.customer.leg, None)
+        self.put(events.RecordClosed(self.id))
+
     async def last_words(self) -> None:
         """Waits a moment for the figures of the legs that have ended; writes their ends with or without."""
         deadline = self.office.clock.monotonic() + LAST_WORDS_SECONDS
@@ -295,11 +321,19 @@ class Conversation:
     # Sound ------------------------------------------------------------------------------------------------------------
 
     def say(self, play: int, prompts: tuple[str, ...], language: str) -> None:
-        pieces = tuple(
+        self.office.mouth.submit(media.Play(self.customer.leg, play, self._pieces(prompts, language)))
+
+    def say_to(self, party: Party, prompts: tuple[str, ...], language: str) -> int:
+        """Says something of our own to anybody; the number of the play."""
+        self._plays += 1
+        self.office.mouth.submit(media.Play(party.leg, self._plays, self._pieces(prompts, language)))
+        return self._plays
+
+    def _pieces(self, prompts: tuple[str, ...], language: str) -> tuple[media.Piece, ...]:
+        return tuple(
             media.Piece(each if each.startswith("tone:") else str(self.office.prompt(language, each)))
             for each in prompts
         )
-        self.office.mouth.submit(media.Play(self.customer.leg, play, pieces))
 
     def announce(self, play: int, prompts: tuple[str, ...], language: str) -> None:
         """Says something to who waits; the music follows."""

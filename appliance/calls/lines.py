@@ -22,6 +22,17 @@ def checked_flows(
             known = ", ".join(sorted(flows)) or "-"
             where = f"line {line.name}"
             raise Problem("config.no_such", file=file, where=where, setting="flow", value=line.flow, known=known)
+    for queue in calls.queues:
+        if queue.callback_calendar and queue.callback_calendar not in house.calendars:
+            known = ", ".join(sorted(house.calendars)) or "-"
+            raise Problem(
+                "config.no_such",
+                file=file,
+                where=f"queue {queue.name}",
+                setting="callback_calendar",
+                value=queue.callback_calendar,
+                known=known,
+            )
     return flows, house
 
 

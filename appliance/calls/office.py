@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.calls import outbound
 from appliance.calls.answers import Answers, BoxAnswers, Desk, Servers
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
@@ -17,6 +18,7 @@ from appliance.flow.catalogue import Flows
 from appliance.hours.answer import upcoming
 from appliance.hours.model import Hours
 from appliance.media import port as media
+from appliance.queue.callbacks import Book
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Signalling, Trunk
@@ -67,20 +69,29 @@ class Office:
     desk: Desk = field(init=False)
     answers: Answers = field(init=False)
     floor: Floor = field(init=False)
+    book: Book = field(init=False)
     agents: Mapping[str, Agent] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.book = Book()
         self.arrange(self.settings)
-        self.desk = Desk(self.records, self.clock, self.changed)
+        self.desk = Desk(self.records, self.clock, self.changed, self.book, self.why_no_callback)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
 
     def arrange(self, settings: Calls) -> None:
         """These settings from now on, with nobody waiting yet."""
         self.settings = settings
         self.agents = {agent.name: agent for agent in settings.agents}
+        self.book.policies = {queue.name: queue.policy for queue in settings.queues}
         rules = tuple(queue.rules for queue in settings.queues)
         agents = tuple(agent.name for agent in settings.agents)
         self.floor = Floor(rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
+
+    def why_no_callback(self, number: str, trunk: str) -> str:
+        """Why nobody can be called back at this number; empty where somebody can."""
+        area_code = next((each.area_code for each in self.sip.trunks if each.name == trunk), "")
+        inside = {*self.agents, *(phone.name for phone in self.sip.phones)}
+        return outbound.why_no_callback(self.settings, number, area_code, inside)
 
     def why_away(self, name: str) -> str:
         """Why an agent is not there; empty where they are."""

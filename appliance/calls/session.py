@@ -49,7 +49,11 @@ class Session(Conversation):
 
     def __init__(self, office: Office, offered: signalling.Offered, line: CalledLine, flow: Flow) -> None:
         trunk = office.trunk(line.trunk)
-        super().__init__(office, offered, trunk.address or office.sip.address, trunk.law, trunk.media_from)
+        super().__init__(
+            office, offered.leg, offered.caller, trunk.address or office.sip.address, trunk.law, trunk.media_from
+        )
+        self.offered = offered
+        self.trunk_name = trunk.name
         self.line = line
         self.line_name = line.name
         self.flow = flow
@@ -75,6 +79,7 @@ class Session(Conversation):
     async def run(self) -> None:
         """Takes the call, follows the flow, and leaves a record whatever happens."""
         self._open_record()
+        self._hold_callbacks()
         try:
             self._check_codecs()
             await self.open(self.customer)
@@ -202,6 +207,27 @@ class Session(Conversation):
             if isinstance(command, steps.Say):
                 self.announce(command.play, command.prompts, command.language)
 
+    def _kept_place(self, queue: str) -> float | None:
+        """Who has a callback and rings again waits at the old place; monotonic seconds."""
+        wanted = None if self.offered.caller.is_withheld else self.office.book.of(self.number, queue)
+        if wanted is None:
+            return None
+        return self._now - max(0.0, (self.office.clock.utc_ms() - wanted.opened) / 1000)
+
+    def _hold_callbacks(self) -> None:
+        """Who is on the telephone is not called back meanwhile."""
+        if not self.offered.caller.is_withheld:
+            for wanted in self.office.book.of_customer(self.number):
+                self.office.book.hold(wanted.request, self.id)
+
+    def _got_through(self) -> None:
+        """Who has spoken with somebody need not be called back."""
+        if self.offered.caller.is_withheld:
+            return
+        for wanted in self.office.book.of_customer(self.number):
+            if self.office.book.close(wanted.request):
+                self.put(events.RequestMoved(wanted.request, "done", "box", "got_through"))
+
     async def _known_agent(self, queue: str) -> str:
         """The agent who spoke with this customer last, where the line waits for them."""
         settings = self.office.queues.get(queue)
@@ -223,6 +249,7 @@ class Session(Conversation):
             self.office.floor.ended(found.name)
             raise
         self.outcome = Outcome.SERVED
+        self._got_through()
         await bridge.talk(self, found)
 
     async def _divert(self) -> bool:
@@ -260,7 +287,7 @@ class Session(Conversation):
 
     def _asked(self, question: steps.Question) -> Asked:
         customer = "" if self.offered.caller.is_withheld else self.number
-        return Asked(question, self.id, self._node, customer, self._walk.language, self.offset_ms())
+        return Asked(question, self.id, self._node, customer, self._walk.language, self.offset_ms(), self.trunk.name)
 
     async def _take_message(self, number: int, question: steps.TakeMessage) -> list[steps.Command]:
         """Listens until the key, the longest time, or the end of the call; what was said by then is kept."""
@@ -400,25 +427,11 @@ class Session(Conversation):
             self.hang_up(self.customer, Cause.ENDED_HERE)
 
     async def _close(self) -> None:
-        """Ends what is left, and closes the record once its recordings are sealed (DECISIONS 2)."""
+        """Nothing is asked any more, a callback that was held may begin, and the record closes."""
         for task in list(self._asking):
             task.cancel()
-        for party in list(self.parties.values()):
-            self.hang_up(party, Cause.ENDED_HERE)
-        closed_at = self.offset_ms()
-        await self.last_words()
-        self.put(events.ConversationClosed(self.id, self.outcome, self.detail, self.agent, closed_at))
-        self.office.changed()
-        deadline = self._now + self.office.settings.seal_wait_seconds
-        while not self.recording.is_settled:
-            try:
-                if await self.next(deadline) is None:
-                    break
-            except Left:
-                continue
-        self.recording.give_up()
-        self.office.legs.pop(self.customer.leg, None)
-        self.put(events.RecordClosed(self.id))
+        self.office.book.release_all(self.id)
+        await self.close(self.outcome, self.detail)
 
     async def _look_at_figures(self) -> None:
         """What the owner's own flows tell: as the records know it now."""

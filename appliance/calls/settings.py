@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 
 
@@ -42,6 +43,19 @@ class Queue:
     misses: int = 2  # an agent who does not take so many offers in a row ...
     pause_seconds: float = 60.0  # ... is passed over for so long
     prefer_seconds: float = 0.0  # how long the agent who spoke with the caller last is waited for
+    callback_first: Literal["agent", "customer"] = "agent"  # who is rung first
+    callback_attempts: int = 3
+    callback_spacing_minutes: float = 15.0
+    callback_expires_hours: float = 48.0
+    callback_calendar: str = ""  # customers are called only while it is open; empty: at any hour
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            attempts=self.callback_attempts,
+            spacing_ms=round(self.callback_spacing_minutes * MINUTE_MS),
+            expires_ms=round(self.callback_expires_hours * 60 * MINUTE_MS),
+        )
 
     @property
     def rules(self) -> Rules:
@@ -64,6 +78,8 @@ class Calls:
     retry_after_seconds: int = 20
     seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
     may_dial: tuple[str, ...] = ("mobile", "landline", "short")  # kinds of numbers; emergency numbers always
+    most_callbacks: int = 2  # at once
+    kept_for_callers: int = 1  # of each trunk's lines: callbacks never take them
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())
     queues: tuple[Queue, ...] = field(default=())

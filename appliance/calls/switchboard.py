@@ -11,7 +11,9 @@ import logging
 
 from appliance import __version__
 from appliance.calls import recording as recording_of
+from appliance.calls.callbacks import Callbacks
 from appliance.calls.control import HangUp, Order
+from appliance.calls.conversation import Conversation
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
@@ -38,7 +40,7 @@ class Switchboard:
 
     def __init__(self, office: Office, kept: KeptLegs | None, language: Language = "fa") -> None:
         self.office = office
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Conversation] = {}
         self.findings: dict[str, wire.Finding] = {}
         self.last_event = 0
         self._kept = kept
@@ -50,6 +52,7 @@ class Switchboard:
         self._media = "unknown"
         self._load: media.Load | None = None
         self._is_draining = False
+        self.callbacks = Callbacks(office, self._begin, self._busy)
 
     # Events of signalling ---------------------------------------------------------------------------------------------
 
@@ -190,7 +193,7 @@ class Switchboard:
         if line is None:
             self._turn_away(offered, trunk.name, 404, "no line for this number", None)
             return
-        on_trunk = sum(session.line.trunk == trunk.name for session in self.sessions.values())
+        on_trunk = self._busy(trunk.name)
         if trunk.max_calls and on_trunk >= trunk.max_calls:
             self._turn_away(offered, trunk.name, 486, "trunk full", None)
         elif (
@@ -235,7 +238,11 @@ class Switchboard:
         put(events.ConversationClosed(conversation, Outcome.REFUSED, why, "", 0))
         put(events.RecordClosed(conversation))
 
-    def _begin(self, session: Session) -> None:
+    def _busy(self, trunk: str) -> int:
+        """How many conversations a trunk carries."""
+        return sum(session.trunk_name == trunk for session in self.sessions.values())
+
+    def _begin(self, session: Conversation) -> None:
         self.sessions[session.id] = session
         self.office.legs[session.customer.leg] = session.inbox
         self.office.count("calls")
@@ -243,7 +250,7 @@ class Switchboard:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(session, done))
 
-    def _ended(self, session: Session, task: asyncio.Task[None]) -> None:
+    def _ended(self, session: Conversation, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.sessions.pop(session.id, None)
         for party in session.parties.values():
@@ -267,6 +274,7 @@ class Switchboard:
     async def drain(self, seconds: float) -> None:
         """Takes no more calls and ends those under way; returns when their records are closed, or at ``seconds``."""
         self._is_draining = True
+        self.callbacks.stop()
         for session in self.sessions.values():
             session.inbox.put(EndCall("stopping"))
         if self._tasks:
@@ -303,11 +311,11 @@ class Switchboard:
         )
 
 
-def _shown(session: Session) -> wire.CallNow:
+def _shown(session: Conversation) -> wire.CallNow:
     return wire.CallNow(
         conversation=session.id,
-        line=session.line.name,
-        customer="" if session.offered.caller.is_withheld else session.shown_number,
+        line=session.line_name,
+        customer="" if session.caller.is_withheld else session.shown_number,
         state=session.state.value,
         agent=session.agent if session.state in (State.TALKING, State.HOLD) else "",
         since_utc_ms=session.since_utc_ms,

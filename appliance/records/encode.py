@@ -74,6 +74,8 @@ def subject(happened: Happened) -> str:
             | events.RecordClosed()
             | events.ConversationErased()
             | events.RequestOpened()
+            | events.CallbackDialled()
+            | events.CallbackEnded()
             | events.SurveyAnswered()
             | events.Identified()
             | events.MessageTaken()

@@ -333,6 +333,31 @@ class RequestMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CallbackDialled:
+    """The customer of a request is dialled now: written before the INVITE leaves (DECISIONS 9)."""
+
+    kind: ClassVar[str] = "callback.dialled"
+    conversation: str
+    request: str
+    leg: str
+    trunk: str
+    customer: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEnded:
+    """What became of the attempt that this conversation was: a word of queue.callbacks.Outcome."""
+
+    kind: ClassVar[str] = "callback.ended"
+    conversation: str
+    request: str
+    outcome: str
+    agent: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyAnswered:
     """A later answer to the same question replaces the one before. A comment's value is its seconds."""
 
@@ -432,6 +457,8 @@ Happened = (
     | ConversationErased
     | RequestOpened
     | RequestMoved
+    | CallbackDialled
+    | CallbackEnded
     | SurveyAnswered
     | Identified
     | MessageTaken

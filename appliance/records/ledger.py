@@ -95,6 +95,39 @@ def requests(connection: Connection, state: str = "", count: int = 100) -> list[
     return [Request(*row) for row in rows.fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCallback:
+    """A callback that is not done; ``attempts`` are those that count, ``dialling`` one that was never ended."""
+
+    request: str
+    code: str
+    queue: str
+    customer: str
+    language: str
+    trunk: str
+    opened: int
+    due: int
+    attempts: int
+    moved: int  # UTC ms of the last attempt's end; 0 for none
+    dialling: str
+    offset_ms: int
+
+
+_CALLBACKS = """SELECT r.id, r.code, r.queue, r.customer, r.language, coalesce(c.trunk, ''), r.opened, r.due,
+(SELECT count(*) FROM attempt WHERE request = r.id AND ended IS NOT NULL
+ AND outcome NOT IN ('network', 'no_agent', 'interrupted')),
+(SELECT coalesce(max(ended), 0) FROM attempt WHERE request = r.id),
+coalesce((SELECT conversation FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1), ''),
+coalesce((SELECT began_ms FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1), 0)
+FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation
+WHERE r.what = 'callback' AND r.state IN ('open', 'doing') ORDER BY r.number"""
+
+
+def open_callbacks(connection: Connection) -> list[OpenCallback]:
+    """All callbacks that are still owed, oldest first."""
+    return [OpenCallback(*row) for row in connection.execute(_CALLBACKS).fetchall()]
+
+
 def switch_values(connection: Connection) -> dict[str, str]:
     """What each switch was turned to last."""
     return dict(connection.execute("SELECT switch, value FROM switch_state").fetchall())

@@ -66,13 +66,16 @@ ON CONFLICT (service) DO UPDATE SET version = ?2, boot = ?3, started = ?4, start
 _LOST = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
 VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
-_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "survey", "identified", "message")
+_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message")
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
 reason = excluded.reason, actor = excluded.actor"""
 _REQUEST = """INSERT INTO request (id, number, code, conversation, what, customer, language, queue, opened, due,
 detail, moved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
+_DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING"""
+_ATTEMPTED = "UPDATE attempt SET ended = ?, outcome = ?, agent = ? WHERE conversation = ? AND ended IS NULL"
 _SURVEY = """INSERT INTO survey (conversation, question, value, at) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (conversation, question) DO UPDATE SET value = ?3, at = ?4"""
 _IDENTIFIED = """INSERT INTO identified (conversation, method, is_proven, identity) VALUES (?1, ?2, ?3, ?4)
@@ -136,6 +139,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case (
             events.RequestOpened()
             | events.RequestMoved()
+            | events.CallbackDialled()
+            | events.CallbackEnded()
             | events.SurveyAnswered()
             | events.Identified()
             | events.MessageTaken()
@@ -182,6 +187,8 @@ def _of_recording(
 def _of_ledger(
     happened: events.RequestOpened
     | events.RequestMoved
+    | events.CallbackDialled
+    | events.CallbackEnded
     | events.SurveyAnswered
     | events.Identified
     | events.MessageTaken,
@@ -194,6 +201,10 @@ def _of_ledger(
             return ((_REQUEST, values),)
         case events.RequestMoved(request, state, by, _):
             return ((_REQUEST_MOVED, (state, by, at, request)),)
+        case events.CallbackDialled(conversation, request, leg, trunk, _, offset_ms):
+            return ((_DIALLED, (conversation, request, leg, trunk, at, offset_ms)),)
+        case events.CallbackEnded(conversation, _, outcome, agent, _):
+            return ((_ATTEMPTED, (at, outcome, agent, conversation)),)
         case events.SurveyAnswered(conversation, question, value):
             return (_SURVEY, (conversation, question, value, at)), (_REVISED, (n, conversation))
         case events.Identified(conversation, method, is_proven, identity):

@@ -15,7 +15,7 @@ from sqlite_utils.db import Database
 # Rebuilt from the events by Store.rebuild, in any order.
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
-    "request", "survey", "identified", "message", "flow_version", "switch_state",
+    "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -160,6 +160,15 @@ CREATE TABLE switch_state (
 ) STRICT, WITHOUT ROWID;
 """
 
+_ATTEMPTS = """
+CREATE TABLE attempt (
+    conversation TEXT PRIMARY KEY, request TEXT NOT NULL, leg TEXT NOT NULL, trunk TEXT NOT NULL,
+    began INTEGER NOT NULL, began_ms INTEGER NOT NULL,  -- UTC ms; ms since the conversation opened
+    ended INTEGER, outcome TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX attempt_by_request ON attempt (request);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -190,6 +199,11 @@ def access(database: Database) -> None:
 @migrations()
 def ledger(database: Database) -> None:
     _run(database, _LEDGER)
+
+
+@migrations()
+def attempts(database: Database) -> None:
+    _run(database, _ATTEMPTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.calls.switches import OUTAGE_PROMPT
 from appliance.errors import Problem
-from appliance.flow.catalogue import flow_files, load_file
+from appliance.flow.catalogue import PLAYED_BY_THE_BOX, flow_files, load_file
 from appliance.flow.model import prompts_of
 from appliance.places import shipped_flows
 from appliance.prompts import voices
@@ -168,5 +167,5 @@ def test_both_languages_have_the_same_prompts_and_all_are_played_somewhere() -> 
     assert texts["fa"] == texts["en"]
     flows = [load_file(file) for file in flow_files(shipped_flows())]
     played = {prompt for flow in flows for node in flow.nodes.values() for _, prompt in prompts_of(node)}
-    played |= {prompt for flow in flows for prompt in flow.limit_prompt} | {OUTAGE_PROMPT}
+    played |= {prompt for flow in flows for prompt in flow.limit_prompt} | PLAYED_BY_THE_BOX
     assert texts["fa"] == played

@@ -1,0 +1,301 @@
+"""One attempt of a callback: a conversation that begins with us.
+
+It stands in its line at the place that was kept. Agent-first: the agent answers, hears that it is a callback and to
+which number, and presses 1; then the customer is dialled. Customer-first: when an agent is free the customer is dialled
+and hears who calls, twice; 1 is a person, anything else is not. Before an INVITE leaves for a customer the attempt is
+on the disk (DECISIONS 9). "Reached" comes from a key alone: the agent's ``*1`` while they speak or 1 when asked
+afterwards, or the customer's 1. Callbacks are not recorded: no notice was given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+from appliance import saying
+from appliance.calls import bridge
+from appliance.calls.conversation import Conversation, Left, Party, Trouble
+from appliance.calls.floor import AgentsOffered
+from appliance.calls.office import Item, Office
+from appliance.ids import uuid7
+from appliance.media import port as media
+from appliance.queue.callbacks import Outcome, Wanted, outcome_of
+from appliance.records import events
+from appliance.records.events import State
+from appliance.signalling import numbers, sdp
+from appliance.signalling import port as signalling
+from appliance.signalling.port import Cause, Identity, ToTrunk
+from appliance.signalling.settings import Trunk
+
+log = logging.getLogger(__name__)
+
+BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
+KEY_SECONDS = 6.0  # after each prompt
+LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
+RING_SECONDS = 45.0  # how long the customer's telephone rings
+COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
+FEATURE = "*"
+YES, NO = "1", "2"
+
+
+class Callback(Conversation):
+    """``ended`` is told the outcome of the attempt, once, after it was put on record; None: nobody was rung."""
+
+    def __init__(
+        self,
+        office: Office,
+        wanted: Wanted,
+        trunk: Trunk,
+        is_agent_first: bool,
+        ended: Callable[[Outcome | None], None],
+    ) -> None:
+        number = numbers.normalise(wanted.customer, trunk.area_code)
+        caller = Identity(number.national or wanted.customer)
+        leg = uuid7(office.clock.utc_ms())
+        super().__init__(office, leg, caller, trunk.address or office.sip.address, trunk.law, trunk.media_from)
+        self.trunk_name = trunk.name
+        self.line_name = wanted.queue
+        self._wanted = wanted
+        self._number = number
+        self._trunk = trunk
+        self._is_agent_first = is_agent_first
+        self._when_ended = ended
+        self._is_dialled = False
+        self._is_on_record = False
+        self._is_reached = False
+        self._outcome = Outcome.NO_AGENT
+
+    async def run(self) -> None:
+        """Tries once, and leaves a record if anybody was rung."""
+        self.parties[self.customer.leg] = self.customer
+        self.office.legs[self.customer.leg] = self.inbox
+        try:
+            await self._try()
+        except Left:
+            if not self.customer.is_answered and self.customer.has_ended:
+                self._outcome = Outcome.NETWORK
+        except Trouble as trouble:
+            log.warning("callback %s: %s", self._wanted.request, trouble.detail)
+            self._outcome = Outcome.NETWORK if self._is_dialled else Outcome.NO_AGENT
+        except Exception:
+            log.exception("a fault ended callback %s", self._wanted.request)
+            self.office.count("faults")
+            self._outcome = Outcome.NETWORK
+        finally:
+            self.office.floor.leave(self.id)
+        if self._is_dialled:
+            self.put(events.CallbackEnded(self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms()))
+        self._when_ended(self._outcome if self._is_on_record else None)
+        for party in self.parties.values():
+            self.office.floor.ended(party.name)
+        if self._is_on_record:
+            is_served = self.state is State.TALKING or self._outcome is Outcome.REACHED
+            outcome = events.Outcome.SERVED if is_served else events.Outcome.FINISHED
+            await self.close(outcome, f"callback {self._outcome}")
+        self.office.legs.pop(self.customer.leg, None)
+
+    async def _try(self) -> None:
+        waited = (self.office.clock.utc_ms() - self._wanted.opened) / 1000
+        arrived = self.office.clock.monotonic() - max(0.0, waited)
+        refusal = self.office.floor.join(self.id, self._wanted.queue, self.inbox.put, arrived=arrived)
+        if refusal:
+            return
+        until = self.office.clock.monotonic() + LINE_SECONDS
+        while True:
+            item = await self.next(None if self._is_reached else until)
+            if item is None:
+                return  # hours and cap are looked at anew
+            if isinstance(item, AgentsOffered):
+                if self.office.book.is_held(self._wanted.request) and not self._is_reached:
+                    return  # the customer is on the telephone already
+                self._open_record()
+                if self._is_agent_first:
+                    found = await self._ring(item.agents)
+                    if isinstance(found, Party):
+                        await self._agent_first(found)
+                        return
+                elif not await self._customer_first(item.agents):
+                    return
+
+    async def _ring(self, agents: tuple[str, ...]) -> Party | str:
+        seconds = self.office.queues[self._wanted.queue].ring_seconds
+        return await bridge.ring_offered(self, agents, self.office.clock.monotonic() + seconds, "")
+
+    # Agent first ------------------------------------------------------------------------------------------------------
+
+    async def _agent_first(self, agent: Party) -> None:
+        self.agent = agent.name
+        number = saying.say(self._wanted.language, "phone", self._number.national).pieces
+        key = await self._asked(agent, ("callback_brief", *number, "callback_press"), BRIEF_TRIES, YES)
+        if key != YES or self.office.book.is_held(self._wanted.request):
+            self.hang_up(agent, Cause.NO_ANSWER)
+            return
+        if not await self._dial():
+            return
+        self._loop_to(agent)
+        self._outcome = await self._customer_answers(agent)
+        if self.customer.is_answered:
+            self._outcome = Outcome.NOT_GIVEN
+            await self._talk(agent)
+
+    async def _talk(self, agent: Party) -> None:
+        """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
+        self.enter(State.TALKING)
+        self.office.mouth.submit(media.Bridge(self.customer.leg, agent.leg))
+        starred = False
+        try:
+            while not agent.has_ended:
+                for key in _keys_of(agent, await self.next(None)):
+                    if starred and key in (YES, NO):
+                        self._outcome = Outcome.REACHED if key == YES else Outcome.NOT_REACHED
+                    starred = key == FEATURE
+        except Left:
+            if self.is_stopping or agent.has_ended:
+                raise
+        if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
+            key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, YES + NO)
+            if key:
+                self._outcome = Outcome.REACHED if key == YES else Outcome.NOT_REACHED
+
+    # Customer first ---------------------------------------------------------------------------------------------------
+
+    async def _customer_first(self, agents: tuple[str, ...]) -> bool:
+        """True: the customer waits at the kept place for the next agent."""
+        if not self._is_reached:
+            if not await self._dial():
+                return False
+            self._outcome = await self._customer_answers(None)
+            if not self.customer.is_answered:
+                return False
+            self._outcome = Outcome.NOT_REACHED
+            if await self._asked(self.customer, ("callback_hello",), CUSTOMER_TRIES, YES) != YES:
+                return False
+            self._is_reached = True
+            self._outcome = Outcome.NO_AGENT  # a person is there; it is kept until they have spoken with one of us
+            self.enter(State.WAITING)
+        self.music(self.customer)
+        found = await self._ring(agents)
+        if not isinstance(found, Party):
+            return True
+        self.agent = found.name
+        self._outcome = Outcome.REACHED
+        self.enter(State.TALKING)
+        self.office.mouth.submit(media.Bridge(self.customer.leg, found.leg))
+        while not found.has_ended:
+            await self.next(None)
+        return False
+
+    # What both share --------------------------------------------------------------------------------------------------
+
+    async def _dial(self) -> bool:
+        """Dials the customer, once the attempt is on the disk; False where it cannot be written."""
+        self._outcome = Outcome.NETWORK
+        await self.open(self.customer)
+        self._is_dialled = True
+        self.put(
+            events.CallbackDialled(
+                self.id, self._wanted.request, self.customer.leg, self._trunk.name, self._wanted.customer,
+                self.offset_ms(),
+            )
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self.office.records.flush()
+        except TimeoutError:
+            log.warning("callback %s is not dialled: the records cannot be written", self._wanted.request)
+            return False
+        to = ToTrunk(self._trunk.name, numbers.dial_form(self._number, self._trunk.dial_as))
+        caller = Identity(self._trunk.show_as)
+        self.put(
+            events.LegOpened(
+                self.id, self.customer.leg, "customer", self._wanted.customer, self._trunk.name, self.offset_ms()
+            )
+        )
+        self.office.line.submit(signalling.Dial(self.customer.leg, to, self._our_sdp(), caller))
+        return True
+
+    async def _customer_answers(self, agent: Party | None) -> Outcome:
+        """Rings until the customer's side answers; the outcome where it does not."""
+        offer = self._our_sdp()
+        until = self.office.clock.monotonic() + RING_SECONDS
+        while True:
+            match await self.next(until):
+                case signalling.Answered(leg, remote) if leg == self.customer.leg:
+                    if not self.agree(self.customer, offer, remote):
+                        raise Trouble(488, "no common codec")
+                    self.answered(self.customer)
+                    return Outcome.NOT_GIVEN
+                case signalling.Progressed(leg, _, remote) if leg == self.customer.leg and remote is not None:
+                    if agent is not None and self.agree(self.customer, offer, remote):
+                        self.office.mouth.submit(media.Bridge(self.customer.leg, agent.leg))  # operators speak here
+                case signalling.Refused(leg, code, _, _) if leg == self.customer.leg:
+                    return outcome_of(code, Cause.REFUSED.value)
+                case None:
+                    self.hang_up(self.customer, Cause.NO_ANSWER)
+                    return Outcome.NO_ANSWER
+                case _:
+                    if agent is not None and agent.has_ended:
+                        self.hang_up(self.customer, Cause.ENDED_HERE)
+                        return Outcome.NO_AGENT
+
+    async def _asked(self, party: Party, prompts: tuple[str, ...], tries: int, keys: str) -> str:
+        """The key that ``party`` pressed of ``keys``; empty where none was, or they went."""
+        for _ in range(tries):
+            play = self.say_to(party, prompts, self._wanted.language)
+            deadline: float | None = None
+            while not party.has_ended:
+                try:
+                    item = await self.next(deadline)
+                except Left:
+                    if party is self.customer or self.is_stopping or party.has_ended:
+                        raise
+                    continue  # the customer has gone; the agent is asked all the same
+                if item is None:
+                    break
+                for key in _keys_of(party, item):
+                    if key in keys:
+                        self.digits.clear()
+                        return key
+                if isinstance(item, media.PlayEnded) and item.stream == party.leg and item.play == play:
+                    deadline = self.office.clock.monotonic() + KEY_SECONDS
+        return ""
+
+    def _our_sdp(self) -> sdp.Description:
+        return sdp.offer("", self.customer.port, self.law, int(self.customer.leg[:12], 16))
+
+    def _loop_to(self, agent: Party) -> None:
+        """The agent hears that it rings."""
+        self._loop(agent, media.Piece("tone:ring-back"))
+
+    def _open_record(self) -> None:
+        if self._is_on_record:
+            return
+        self._is_on_record = True
+        self.put(
+            events.ConversationOpened(
+                conversation=self.id,
+                direction="out",
+                line=self._wanted.queue,
+                trunk=self._trunk.name,
+                called=self._wanted.customer,
+                customer=self._wanted.customer,
+                customer_as_arrived=self._wanted.customer,
+                customer_name="",
+                is_withheld=False,
+                flow="",
+                flow_hash="",
+                language=self._wanted.language,
+            )
+        )
+
+
+def _keys_of(party: Party, item: Item | None) -> Iterator[str]:
+    """The key that ``party`` has pressed, however it came."""
+    match item:
+        case media.DigitHeard(stream, digit) if stream == party.leg:
+            yield digit
+        case signalling.DigitPressed(leg, digit, _) if leg == party.leg:
+            yield digit
+        case _:
+            return

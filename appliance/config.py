@@ -90,7 +90,10 @@ _LISTS: dict[str, type] = {
     "queue": Queue,
     "lookup": Lookup,
 }
-_LISTED = {"trunks", "phones", "lines", "agents", "queues"}  # fields that the arrays of tables fill
+_LISTED = {  # fields that the arrays of tables fill
+    *((Signalling, name) for name in ("trunks", "phones")),
+    *((Calls, name) for name in ("lines", "agents", "queues")),
+}
 
 # Bounds of numbers by setting; what is not listed must not be negative.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -181,7 +184,7 @@ def _entries(file: Path, document: Mapping[str, Any], name: str, kind: type[T]) 
 
 def _build(file: Path, where: str, table: Mapping[str, Any], kind: type[T]) -> T:
     assert dataclasses.is_dataclass(kind)
-    known = {entry.name: entry for entry in dataclasses.fields(kind) if entry.name not in _LISTED}
+    known = {entry.name: entry for entry in dataclasses.fields(kind) if (kind, entry.name) not in _LISTED}
     hints = typing.get_type_hints(kind)
     for setting in table:
         if setting not in known:

@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+from bench import wait
+
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
     "power-cuts": "tests/recorder/test_power_cuts.py",
@@ -26,6 +28,9 @@ TESTS = {
     "crashes": "tests/system/test_crashes.py",
     "hours": "tests/hours/test_answer.py",
     "rehearsal": "tests/system/test_rehearsal.py",
+    "lines": "tests/queue/test_line.py",
+    "callback-book": "tests/queue/test_callbacks.py",
+    "callbacks": "tests/system/test_callbacks.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 
@@ -69,9 +74,16 @@ def run_cpu() -> int:
     return subprocess.run([sys.executable, "-m", "bench.cpu"]).returncode
 
 
+def run_wait() -> int:
+    result = {"commit": commit(), "traces": {trace.name: wait.measure(trace).figures() for trace in wait.TRACES}}
+    (RESULTS / "long-wait.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measurements = {"cpu": run_cpu, "calls": run_calls}
+    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait}
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names

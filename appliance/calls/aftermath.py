@@ -1,23 +1,30 @@
 """After a crash: what the process before this one left open is ended on both sides, and its records are closed.
 
 Nothing of a conversation is guessed: its legs end as ``orphan`` at the last moment that is known of them, its outcome
-is ``crashed``, and its recordings are what media says they are (sealed, recovered). Where it says nothing,
-since it had told the process that died, the files themselves are looked at; what has no files is lost.
+is ``crashed``, who was cut off is in the book of callbacks, and its recordings are what media says they are (sealed,
+recovered). Where it says nothing, since it had told the process that died, the files themselves are looked at; what
+has no files is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 from appliance.calls import recording, verification
+from appliance.calls.answers import Asked
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import Item, Office
+from appliance.flow.model import Enqueue
+from appliance.flow.steps import OpenRequest
 from appliance.media import port as media
-from appliance.records import events
+from appliance.records import events, ledger
 from appliance.records.events import Outcome
 from appliance.records.store import OpenConversation, Store
 from appliance.signalling.port import Cause, EndOrphan, LegKey
+
+log = logging.getLogger(__name__)
 
 RECOVERY_SECONDS = 15.0  # media closes what nobody claims after 10 s, and replays its journal at start
 
@@ -32,8 +39,29 @@ async def settle(office: Office, left_over: Sequence[LegKey]) -> int:
     orphans = 0
     for conversation in await office.records.call(Store.open_conversations):
         orphans += len(conversation.legs)
+        if conversation.legs and not conversation.is_closed:
+            await _owe(office, conversation)
         _end(office, conversation)
     return orphans
+
+
+async def _owe(office: Office, left: OpenConversation) -> None:
+    """A caller who was cut off is called back, at the place from which they fell."""
+    found = await office.records.call(lambda store: store.within(lambda db: ledger.cut_off(db, left.conversation)))
+    if found is None:
+        return
+    flow = office.flows.get(found.flow)
+    node = flow.nodes.get(found.node) if flow is not None else None
+    queue = node.queue if isinstance(node, Enqueue) else next(iter(office.queues), "")
+    number = found.customer
+    asked = Asked(
+        OpenRequest("callback", number, queue, 0, "cut off"), left.conversation, found.node, number, found.language,
+        left.last_offset_ms, found.trunk,
+    )  # fmt: skip
+    reply = office.desk.call_back(asked, number, queue, 0, found.opened)
+    office.book.release_all(left.conversation)
+    if not reply.is_ok:
+        log.warning("who was cut off in conversation %s is not called back: %s", left.conversation, reply.reason)
 
 
 def _end(office: Office, left: OpenConversation) -> None:

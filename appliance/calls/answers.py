@@ -98,8 +98,11 @@ class Desk:
         self._changed()
         return request, code
 
-    def call_back(self, asked: Asked, number: str, queue: str, due: int) -> Reply:
-        """Keeps a place in the line for who asks; the one that they have already, where there is one."""
+    def call_back(self, asked: Asked, number: str, queue: str, due: int, opened: int = 0) -> Reply:
+        """Keeps a place in the line for who asks; the one that they have already, where there is one.
+
+        ``opened`` is the place (UTC ms); 0: now.
+        """
         wanted_number = number or asked.customer
         refusal = self._screen(wanted_number, asked.trunk)
         if refusal:
@@ -111,7 +114,7 @@ class Desk:
             request, code = self.open("callback", asked, number, queue, due, "")
             known = Wanted(
                 request=request, queue=queue, customer=customer, language=asked.language, trunk=asked.trunk,
-                opened=now, not_before=due, code=code,
+                opened=opened or now, not_before=due, code=code,
             )  # fmt: skip
             self._book.add(known)
         self._book.hold(known.request, asked.conversation)

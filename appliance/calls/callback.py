@@ -40,7 +40,10 @@ YES, NO = "1", "2"
 
 
 class Callback(Conversation):
-    """``ended`` is told the outcome of the attempt, once, after it was put on record; None: nobody was rung."""
+    """``has_room`` says whether the trunk has a line that is not kept for callers; it is taken when an agent is there.
+
+    ``ended`` is told the outcome of the attempt, once, after it was put on record; None: nobody was rung.
+    """
 
     def __init__(
         self,
@@ -48,18 +51,19 @@ class Callback(Conversation):
         wanted: Wanted,
         trunk: Trunk,
         is_agent_first: bool,
+        has_room: Callable[[], bool],
         ended: Callable[[Outcome | None], None],
     ) -> None:
         number = numbers.normalise(wanted.customer, trunk.area_code)
         caller = Identity(number.national or wanted.customer)
         leg = uuid7(office.clock.utc_ms())
         super().__init__(office, leg, caller, trunk.address or office.sip.address, trunk.law, trunk.media_from)
-        self.trunk_name = trunk.name
         self.line_name = wanted.queue
         self._wanted = wanted
         self._number = number
         self._trunk = trunk
         self._is_agent_first = is_agent_first
+        self._has_room = has_room
         self._when_ended = ended
         self._is_dialled = False
         self._is_on_record = False
@@ -68,8 +72,6 @@ class Callback(Conversation):
 
     async def run(self) -> None:
         """Tries once, and leaves a record if anybody was rung."""
-        self.parties[self.customer.leg] = self.customer
-        self.office.legs[self.customer.leg] = self.inbox
         try:
             await self._try()
         except Left:
@@ -107,8 +109,8 @@ class Callback(Conversation):
             if item is None:
                 return  # hours and cap are looked at anew
             if isinstance(item, AgentsOffered):
-                if self.office.book.is_held(self._wanted.request) and not self._is_reached:
-                    return  # the customer is on the telephone already
+                if not self._is_on_record and (self.office.book.is_held(self._wanted.request) or not self._has_room()):
+                    return  # the customer is on the telephone already, or there is no line
                 self._open_record()
                 if self._is_agent_first:
                     found = await self._ring(item.agents)
@@ -272,6 +274,7 @@ class Callback(Conversation):
         if self._is_on_record:
             return
         self._is_on_record = True
+        self.trunk_name = self._trunk.name
         self.put(
             events.ConversationOpened(
                 conversation=self.id,

@@ -37,7 +37,10 @@ class Callbacks:
         office.desk.on_callback = self.look
 
     def restore(self, found: Collection[ledger.OpenCallback]) -> None:
-        """The book as the records have it; attempts that the process before this one did not end are interrupted."""
+        """The book as the records have it; attempts that the process before this one did not end are interrupted.
+
+        Nothing begins before ``look``: who was cut off by the crash comes into the book first.
+        """
         now = self._office.clock.utc_ms()
         for each in found:
             wanted = Wanted(
@@ -57,7 +60,6 @@ class Callbacks:
                 self._office.records.put(
                     events.CallbackEnded(each.dialling, each.request, Outcome.INTERRUPTED, "", each.offset_ms)
                 )
-        self.look()
 
     def stop(self) -> None:
         """Begins nothing more: the box stops."""
@@ -91,13 +93,17 @@ class Callbacks:
         trunk = self._trunk(wanted.trunk)
         if queue is None or trunk is None or not self._is_open(queue.callback_calendar):
             return
-        if trunk.max_calls and self._busy(trunk.name) >= trunk.max_calls - office.settings.kept_for_callers:
-            return
-        if not office.book.take(wanted.request):
+        has_room = functools.partial(self._has_room, trunk)
+        if not has_room() or not office.book.take(wanted.request):
             return
         self._live.add(wanted.request)
         ended = functools.partial(self._ended, wanted)
-        self._begin(Callback(office, wanted, trunk, queue.callback_first == "agent", ended))
+        self._begin(Callback(office, wanted, trunk, queue.callback_first == "agent", has_room, ended))
+
+    def _has_room(self, trunk: Trunk) -> bool:
+        """Whether the trunk has a line that is not kept for callers."""
+        free = trunk.max_calls - self._busy(trunk.name) - self._office.settings.kept_for_callers
+        return trunk.max_calls == 0 or free > 0
 
     def _ended(self, wanted: Wanted, outcome: Outcome | None) -> None:
         office = self._office

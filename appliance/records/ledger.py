@@ -128,6 +128,28 @@ def open_callbacks(connection: Connection) -> list[OpenCallback]:
     return [OpenCallback(*row) for row in connection.execute(_CALLBACKS).fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A caller whose conversation a crash has ended: whom to call back, and where they stood."""
+
+    customer: str
+    trunk: str
+    language: str
+    flow: str
+    node: str
+    opened: int  # UTC ms
+
+
+def cut_off(connection: Connection, conversation: str) -> CutOff | None:
+    """Who was cut off; None where they cannot be called, or it was we who had called."""
+    row = connection.execute(
+        "SELECT customer, trunk, language, flow, node, opened FROM conversation"
+        " WHERE id = ? AND direction = 'in' AND is_withheld = 0 AND customer <> ''",
+        (conversation,),
+    ).fetchone()
+    return CutOff(*row) if row else None
+
+
 def switch_values(connection: Connection) -> dict[str, str]:
     """What each switch was turned to last."""
     return dict(connection.execute("SELECT switch, value FROM switch_state").fetchall())

@@ -8,16 +8,18 @@ file at its first question and again after a failure, so it lives through restar
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from appliance.errors import Problem
 from appliance.records import chain, database, encode, events, ledger, store
 from appliance.records.database import Connection, Value
+
+T = TypeVar("T")
 
 SLICE_EVENTS = 5000  # checked in some 30 ms
 
@@ -216,6 +218,11 @@ class Reader:
         """The number of the newest event; 0 where there is none."""
         with self._reading() as db:
             return _last_event(db)
+
+    def within(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` finds in one read transaction."""
+        with self._reading() as db:
+            return work(db)
 
     def requests(self, state: str = "", count: int = 100) -> list[ledger.Request]:
         """The newest requests of the ledger, of all states or of one."""

@@ -57,6 +57,12 @@ def test_lists_of_tables_become_trunks_phones_lines_and_agents(tmp_path: Path) -
     assert loaded.calls.lines[0].trunk == "main" and loaded.calls.agents[0].phone == "desk1"
 
 
+def test_a_queue_of_the_file_has_its_agents(tmp_path: Path) -> None:
+    queue = '[[queue]]\nname = "sales"\nagents = ["sara"]\nstrategy = "ring_all"\n'
+    (loaded,) = config.load(written(tmp_path, WHOLE + queue)).calls.queues
+    assert loaded.agents == ("sara",) and loaded.rules.strategy == "ring_all"
+
+
 BROKEN = [
     ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
     ("[box]\nname = 5", "config.needs_text", "name"),

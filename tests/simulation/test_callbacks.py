@@ -275,6 +275,7 @@ def test_callbacks_leave_a_line_for_callers(tmp_path: Path) -> None:
         agents(box, Behaviour(answers_after=1.0))
         box.it.line.register("desk2", Behaviour(answers_after=1.0))
         box.it.switchboard.callbacks.restore(box.it.store.within(ledger.open_callbacks))
+        box.it.switchboard.callbacks.look()
         for _ in range(100):
             await asyncio.sleep(7.0)
             leg = await call(box.it, "")
@@ -305,6 +306,10 @@ def test_after_a_crash_every_callback_is_still_owed_and_none_is_dialled_twice_at
 
     async def crash() -> None:
         await scene()
+        ends = list(box.it.switchboard._tasks)
+        for task in ends:
+            task.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
 
     run(box.it.loop, crash())
     before = len(box.dialled)
@@ -322,7 +327,33 @@ def test_after_a_crash_every_callback_is_still_owed_and_none_is_dialled_twice_at
         began = again.it.clock.monotonic()
         agents(again)
         again.it.switchboard.callbacks.restore([dataclasses.replace(owed, queue="reception")])
+        again.it.switchboard.callbacks.look()
         await asyncio.sleep(300.0)
         assert again.dialled and all(moment - began >= (90.0 if owed.dialling else 0.0) for moment, _ in again.dialled)
 
     again.run(restart, 60.0)
+
+
+def test_a_callback_can_be_asked_for_at_any_moment_in_the_line(tmp_path: Path) -> None:
+    """Row 2: two hundred callers press the key at moments of their own, during announcements, music and ringing."""
+    box = Box(tmp_path)
+    box.it.office.arrange(dataclasses.replace(box.it.office.settings, most_callbacks=0, max_calls=400))
+    chance = random.Random(2)
+
+    async def one(number: int) -> None:
+        leg = box.it.line.call_in("provider", "02188123456", f"0912{number:07}")
+        await asyncio.sleep(8.0)
+        box.it.mouth.press(leg, "1")
+        await asyncio.sleep(chance.uniform(0.5, 120.0))
+        box.it.mouth.press(leg, "1")
+        await asyncio.sleep(15.0)
+        box.it.line.hang_up(leg)
+
+    async def scene() -> None:
+        agents(box, Behaviour(answers_after=None))  # rings all the time, and nobody answers
+        await asyncio.gather(*(one(number) for number in range(200)))
+
+    box.run(scene, 30.0)
+    assert len(box.requests()) == 100  # the newest hundred
+    with box.it.store.transaction() as db:
+        assert db.execute("SELECT count(DISTINCT customer) FROM request WHERE what = 'callback'").fetchone() == (200,)

@@ -65,12 +65,14 @@ class Servers(Protocol):
     def check_code(self, conversation: str, code: str) -> Reply: ...
 
 
+Screen = Callable[[str, str], tuple[str, str]]
+"""A number to be called back, as it came on this trunk: its E.164 form, and why it is refused (empty: it is not)."""
+
+
 class Desk:
     """What the box itself keeps and answers: requests of the ledger and the switches; ``changed`` is told of both."""
 
-    def __init__(
-        self, records: Records, clock: Clock, changed: Callable[[], None], book: Book, screen: Callable[[str, str], str]
-    ) -> None:
+    def __init__(self, records: Records, clock: Clock, changed: Callable[[], None], book: Book, screen: Screen) -> None:
         self.switches = BoxSwitches()
         self.on_callback: Callable[[], None] = lambda: None  # there is a new one in the book
         self._book = book
@@ -103,15 +105,13 @@ class Desk:
 
         ``opened`` is the place (UTC ms); 0: now.
         """
-        wanted_number = number or asked.customer
-        refusal = self._screen(wanted_number, asked.trunk)
+        customer, refusal = self._screen(number or asked.customer, asked.trunk)
         if refusal:
             return Reply(False, reason=refusal)
-        customer = numbers.normalise(wanted_number).e164 or wanted_number
         known = self._book.of(customer, queue)
         if known is None:
             now = self._clock.utc_ms()
-            request, code = self.open("callback", asked, number, queue, due, "")
+            request, code = self.open("callback", asked, customer, queue, due, "")
             known = Wanted(
                 request=request, queue=queue, customer=customer, language=asked.language, trunk=asked.trunk,
                 opened=opened or now, not_before=due, code=code,

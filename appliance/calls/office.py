@@ -75,7 +75,7 @@ class Office:
     def __post_init__(self) -> None:
         self.book = Book()
         self.arrange(self.settings)
-        self.desk = Desk(self.records, self.clock, self.changed, self.book, self.why_no_callback)
+        self.desk = Desk(self.records, self.clock, self.changed, self.book, self.callback_number)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
 
     def arrange(self, settings: Calls) -> None:
@@ -87,11 +87,11 @@ class Office:
         agents = tuple(agent.name for agent in settings.agents)
         self.floor = Floor(rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
 
-    def why_no_callback(self, number: str, trunk: str) -> str:
-        """Why nobody can be called back at this number; empty where somebody can."""
+    def callback_number(self, number: str, trunk: str) -> tuple[str, str]:
+        """answers.Screen: by the outbound policy."""
         area_code = next((each.area_code for each in self.sip.trunks if each.name == trunk), "")
         inside = {*self.agents, *(phone.name for phone in self.sip.phones)}
-        return outbound.why_no_callback(self.settings, number, area_code, inside)
+        return outbound.callback_number(self.settings, number, area_code, inside)
 
     def why_away(self, name: str) -> str:
         """Why an agent is not there; empty where they are."""

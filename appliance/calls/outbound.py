@@ -16,9 +16,16 @@ def may_dial(calls: Calls, number: str, area_code: str) -> bool:
     return kind == "emergency" or kind in calls.may_dial
 
 
-def why_no_callback(calls: Calls, number: str, area_code: str, inside: Collection[str]) -> str:
-    """Why nobody can be called back at this number, empty where somebody can; ``inside`` are our own extensions."""
+def callback_number(calls: Calls, number: str, area_code: str, inside: Collection[str]) -> tuple[str, str]:
+    """The number at which somebody is called back, in E.164; and why nobody can be, empty where somebody can.
+
+    ``inside`` are our own extensions.
+    """
     found = numbers.normalise(number, area_code)
+    return found.e164 or "", _refusal(calls, number, found, area_code, inside)
+
+
+def _refusal(calls: Calls, number: str, found: numbers.Number, area_code: str, inside: Collection[str]) -> str:
     if found.kind == "withheld":
         return "no_number"
     if number in inside or found.kind not in CALLED_BACK:

@@ -197,7 +197,8 @@ class Session(Conversation):
             case steps.RingAgents():
                 return await bridge.ring(self, asked)
             case steps.Enqueue():
-                return await bridge.wait_in_line(self, asked, self._announce, await self._known_agent(asked.queue))
+                prefers = await self._known_agent(asked.queue)
+                return await bridge.wait_in_line(self, asked, self._announce, prefers, self._kept_place(asked.queue))
             case steps.TransferTo():
                 return await bridge.reach(self, asked, self.trunk.name, self.trunk.area_code)
 

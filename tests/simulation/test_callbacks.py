@@ -244,6 +244,26 @@ def test_who_rings_again_has_one_request_and_is_not_called_meanwhile(tmp_path: P
     assert box.it.all()[-1].outcome == "served"
 
 
+def test_who_rings_again_waits_at_the_old_place(tmp_path: Path) -> None:
+    box = Box(tmp_path, agents=("first",))
+
+    async def scene() -> None:
+        await box.asks()
+        other = box.it.line.call_in("provider", "02188123456", "09351112233")
+        await asyncio.sleep(8.0)
+        box.it.mouth.press(other, "1")
+        await asyncio.sleep(10.0)
+        await call(box.it, "1")  # the customer of the callback, who has come last and asked first
+        agents(box, Behaviour(answers_after=1.0, talks_seconds=40.0))
+        await asyncio.sleep(100.0)
+
+    box.run(scene, 100.0)
+    _, other, again = sorted(box.it.all(), key=lambda each: each.opened)
+    assert again.customer == CUSTOMER and again.outcome == other.outcome == "served"
+    assert again.opened + again.menu_ms + again.waiting_ms < other.opened + other.menu_ms + other.waiting_ms
+    assert box.dialled == [] and box.request().state == "done"
+
+
 @pytest.mark.parametrize(
     "number", ["", "09091234567", "00442071234567", "desk1", "110", "1" * 40, "hello", "02188123456"]
 )
@@ -251,8 +271,9 @@ def test_what_cannot_be_called_back_is_refused(tmp_path: Path, number: str) -> N
     box = Box(tmp_path)
     line = dataclasses.replace(box.it.office.settings.lines[0], number="02188123456")
     box.it.office.arrange(dataclasses.replace(box.it.office.settings, lines=(line,)))
-    assert box.it.office.why_no_callback(number, "provider")
-    assert not box.it.office.why_no_callback("۰۹۱۲۱۲۳۴۵۶۷", "provider")
+    assert box.it.office.callback_number(number, "provider")[1]
+    assert box.it.office.callback_number("۰۹۱۲۱۲۳۴۵۶۷", "provider") == (CUSTOMER, "")
+    assert box.it.office.callback_number("44556677", "provider") == ("+982144556677", "")
     box.it.loop.close()
 
 

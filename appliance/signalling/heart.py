@@ -43,6 +43,7 @@ from appliance.signalling.port import (
     EndOrphan,
     FromPhone,
     FromTrunk,
+    Go,
     HangUp,
     Hold,
     Identity,
@@ -159,6 +160,7 @@ class Heart:
                 | Progress(leg)
                 | Answer(leg)
                 | Refuse(leg)
+                | Go(leg)
                 | Hold(leg)
                 | Resume(leg)
                 | Check(leg)
@@ -171,12 +173,15 @@ class Heart:
     def _tell(
         self,
         usage: Incoming | Outgoing,
-        command: Ring | Progress | Answer | Refuse | Hold | Resume | Check | HangUp,
+        command: Ring | Progress | Answer | Refuse | Go | Hold | Resume | Check | HangUp,
         now: float,
     ) -> None:
         match command:
             case HangUp(_, cause, code):
                 usage.hang_up(cause, now, code)
+            case Go():
+                if isinstance(usage, Outgoing):
+                    usage.dial(now)
             case Hold(_, description) | Resume(_, description):
                 usage.change(description, now)
             case Check():
@@ -215,7 +220,10 @@ class Heart:
             return
         usage = Outgoing(self, command.leg, side, to, command.sdp, command.caller, host, user)
         self._legs[command.leg] = usage
-        usage.dial(now)
+        if command.waits:
+            usage.prepare()
+        else:
+            usage.dial(now)
 
     # Ground: what the usages stand on -------------------------------------------------------------------------------
 

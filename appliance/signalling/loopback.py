@@ -2,7 +2,7 @@
 
 Driven by a clock that may be virtual: whatever is to happen stands in one heap, and ``due`` delivers what has come due.
 Nothing is delivered from within ``submit``. A leg here leaves nothing behind that another process could end, so there
-is no ``LegKept``.
+is no ``LegKept`` but for a ``Dial`` that waits, whose owner waits for it.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Loopback:
         self._deliver = deliver
         self._clock = clock
         self._legs: dict[str, _Leg] = {}
+        self._waiting: dict[str, tuple[port.ToTrunk | port.ToPhone, sdp.Description]] = {}  # not sent yet
         self._timers = Timers()
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -121,15 +122,25 @@ class Loopback:
 
     def submit(self, command: port.Command) -> None:
         match command:
-            case port.Dial(leg, to, description, _):
-                self._dial(leg, to, description)
+            case port.Dial(leg, to, description, _, waits):
+                if waits:
+                    self._waiting[leg] = to, description
+                    self._soon(lambda: self._deliver(port.LegKept(_key(leg))))
+                else:
+                    self._dial(leg, to, description)
+            case port.Go(leg):
+                waiting = self._waiting.pop(leg, None)
+                if waiting is not None:
+                    self._dial(leg, *waiting)
             case port.Answer(leg, description):
                 self._answered(leg, description)
             case port.Refuse(leg, code, _, _):
                 if leg in self._legs:
                     self._soon(lambda: self._end(leg, port.HungUp(leg, Cause.ENDED_HERE, code)))
             case port.HangUp(leg, cause, _):
-                if leg in self._legs:
+                if self._waiting.pop(leg, None) is not None:
+                    self._soon(lambda: self._deliver(port.HungUp(leg, cause)))
+                elif leg in self._legs:
                     self._soon(lambda: self._end(leg, port.HungUp(leg, cause)))
             case port.Ring() | port.Progress() | port.Hold() | port.Resume() | port.Check() | port.EndOrphan():
                 pass
@@ -185,3 +196,24 @@ class Loopback:
 
     def _in(self, seconds: float, action: Callable[[], object]) -> None:
         self._timers.at(self._clock.monotonic() + seconds, lambda _now: action())
+
+
+def _key(leg: str) -> port.LegKey:
+    """How a leg of the loopback is named to whoever wants to write it down."""
+    return port.LegKey(
+        leg=leg,
+        transport="udp",
+        destination=(ADDRESS, 5060),
+        local_uri="",
+        remote_uri="",
+        target="",
+        route=(),
+        call_id=leg,
+        local_tag="",
+        remote_tag="",
+        cseq=1,
+        is_ours=True,
+        is_confirmed=False,
+        branch=leg,
+        contact="",
+    )

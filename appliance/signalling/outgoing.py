@@ -38,8 +38,19 @@ class Try:
         self._seconds = owner.ground.settings.session_seconds
         self._least = 0
         self._acks: dict[str, tuple[bytes, Peer]] = {}  # by To tag, for repeated 200s
+        self._prepared: tuple[Request, str] | None = None
+
+    def prepare(self) -> None:
+        """Makes the INVITE that ``invite`` will send, and tells how it could be cancelled."""
+        self._prepared = self._made(None)
 
     def invite(self, now: float, authorization: tuple[str, str] | None = None) -> None:
+        sent, mark = self._prepared or self._made(authorization)
+        self._prepared = None
+        self.client = self.owner.ground.transactions.ask(sent, self.peer, mark, self._heard, self._unanswered, now)
+
+    def _made(self, authorization: tuple[str, str] | None) -> tuple[Request, str]:
+        """The next INVITE and its branch, known to whoever keeps the leg."""
         owner = self.owner
         self._cseq += 1
         headers = Headers()
@@ -61,9 +72,8 @@ class Try:
         assert owner.local is not None
         with_sdp(request, sdp.encode(owner.local))
         mark = branch(owner.ground)
-        sent = stamped(request, owner.side, mark, self.peer.transport)
-        self.client = owner.ground.transactions.ask(sent, self.peer, mark, self._heard, self._unanswered, now)
-        owner.keep_try(self, mark, self._cseq)
+        owner.keep_try(self, request.headers, mark, self._cseq)
+        return stamped(request, owner.side, mark, self.peer.transport), mark
 
     def cancel(self, now: float, reason: str = "") -> None:
         """Ends this try: CANCEL once something was heard (RFC 3261, 9.1), and 32 s later without any answer."""
@@ -189,6 +199,11 @@ class Outgoing(Established):
         self._is_answered = False
         self._ring_timer: Timer | None = None
 
+    def prepare(self) -> None:
+        """Everything but the sending."""
+        for each in self._tries:
+            each.prepare()
+
     def dial(self, now: float) -> None:
         seconds = self.ground.settings.ring_seconds
         self._ring_timer = self.ground.transactions.timers.at(now + seconds, self._rung_out)
@@ -270,11 +285,10 @@ class Outgoing(Established):
                 retry = None
         self.ground.deliver(Refused(self.leg, code or best.code, best.reason, retry))
 
-    def keep_try(self, which: Try, mark: str, cseq: int) -> None:
+    def keep_try(self, which: Try, sent: Headers, mark: str, cseq: int) -> None:
         """How another process could cancel this leg (only the first try of several is kept)."""
-        if which is not self._tries[0] or which.client is None:
+        if which is not self._tries[0]:
             return
-        sent = which.client.request.headers
         self.dialog = dialogs.Dialog(
             call_id=sent.get("call-id") or "",
             local=sent.get("from") or "",

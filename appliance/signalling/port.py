@@ -279,12 +279,24 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """INVITE with our offer. A phone with several contacts is forked; the first 200 wins, the others are ended."""
+    """INVITE with our offer. A phone with several contacts is forked; the first 200 wins, the others are ended.
+
+    With ``waits`` nothing is sent before ``Go``: ``LegKept`` tells at once how the INVITE that will leave could be
+    cancelled by another process, so that this can be written down first.
+    """
 
     leg: Leg
     to: ToTrunk | ToPhone
     sdp: Sdp
     caller: Identity
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Sends what a ``Dial`` that waits has prepared."""
+
+    leg: Leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +336,7 @@ class EndOrphan:
     key: LegKey
 
 
-Command = Ring | Progress | Answer | Refuse | Dial | Hold | Resume | Check | HangUp | EndOrphan
+Command = Ring | Progress | Answer | Refuse | Dial | Go | Hold | Resume | Check | HangUp | EndOrphan
 
 
 class Line(Protocol):

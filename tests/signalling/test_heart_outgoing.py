@@ -13,6 +13,7 @@ from appliance.signalling.port import (
     Check,
     Dial,
     EndOrphan,
+    Go,
     HangUp,
     Hold,
     HungUp,
@@ -406,3 +407,26 @@ def test_a_registration_is_told_once_and_survives_a_refresh() -> None:
     assert [event for event in bench.events if isinstance(event, PhoneRegistered)] == [
         PhoneRegistered("desk1", "sip:gw@192.168.1.20:5062", 3600, "")
     ]
+
+
+def test_what_waits_is_not_sent_before_go_and_was_told_as_it_leaves() -> None:
+    bench = Bench()
+    assert bench.submit(replace(TO_TRUNK, waits=True)) == []
+    (kept,) = [event.key for event in bench.all_events if isinstance(event, LegKept)]
+    invite = only(bench.submit(Go("leg")))
+    assert isinstance(invite, wire.Request) and bench.sent[0][1] == TRUNK
+    assert kept.branch in (invite.headers.get("via") or "") and kept.call_id == invite.headers.get("call-id")
+    assert kept.local_uri == invite.headers.get("from") and invite.headers.get("cseq") == f"{kept.cseq} INVITE"
+    bench.receive(reply(invite, 180))
+    with_key = Bench()
+    cancel = only(with_key.submit(EndOrphan(kept)))
+    assert isinstance(cancel, wire.Request) and cancel.method == "CANCEL"
+    assert kept.branch in (cancel.headers.get("via") or "")
+
+
+def test_what_waits_can_be_given_up_without_anything_having_been_sent() -> None:
+    bench = Bench()
+    bench.submit(replace(TO_TRUNK, waits=True))
+    assert bench.submit(HangUp("leg", Cause.ENDED_HERE)) == []
+    assert isinstance(bench.events[-1], HungUp)
+    assert bench.submit(Go("leg")) == []

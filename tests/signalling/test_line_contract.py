@@ -22,6 +22,7 @@ from appliance.signalling.port import (
     Confirmed,
     Dial,
     Event,
+    Go,
     HangUp,
     Held,
     Hold,
@@ -390,5 +391,26 @@ def test_commands_for_a_leg_that_is_over_or_unknown_are_dropped_and_nothing_come
         for _ in range(10):
             await rig.pause()
         assert len([event for event in rig.events if isinstance(event, HungUp)]) == 1
+
+    run(name, story)
+
+
+@every_line
+def test_a_call_that_waits_is_told_at_once_and_begins_when_it_is_said(name: str) -> None:
+    async def story(rig: Rig) -> None:
+        rig.phone(Behaviour(answers_after=0.05))
+        leg = "d" * 32
+        if isinstance(rig, BetweenAgents):
+            rig.expect(leg)
+        rig.line.submit(Dial(leg, ToPhone("desk1"), HERE, Identity("09121234567"), waits=True))
+        for _ in range(20):
+            await rig.pause()
+        kept = [event.key for event in rig.events if isinstance(event, LegKept)]
+        assert [key.leg for key in kept] == [leg] and not kept[0].is_confirmed and kept[0].is_ours
+        assert not any(isinstance(event, Progressed | Answered) for event in rig.events)
+        rig.line.submit(Go(leg))
+        await heard(rig, Answered, leg)
+        rig.line.submit(HangUp(leg, Cause.ENDED_HERE))
+        await heard(rig, HungUp, leg)
 
     run(name, story)

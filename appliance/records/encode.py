@@ -49,8 +49,10 @@ def subject(happened: Happened) -> str:
             return happened.service
         case events.CredentialSet() | events.SignedIn() | events.SignInRefused() | events.SignedOut():
             return happened.actor
-        case events.RequestMoved():
+        case events.RequestMoved() | events.RequestChanged() | events.RequestReminded():
             return happened.request
+        case events.RequestOpened():
+            return happened.conversation or happened.request  # a person of the office opened it without a call
         case events.FlowPublished():
             return happened.flow
         case events.SwitchTurned():
@@ -73,7 +75,6 @@ def subject(happened: Happened) -> str:
             | events.ConversationClosed()
             | events.RecordClosed()
             | events.ConversationErased()
-            | events.RequestOpened()
             | events.CallbackDialled()
             | events.CallbackEnded()
             | events.SurveyAnswered()

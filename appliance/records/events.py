@@ -319,6 +319,9 @@ class RequestOpened:
     due: int  # UTC ms; 0: no time was named
     detail: str
     offset_ms: int
+    agent: str = ""  # who promised it, and is rung first
+    place: int = 0  # UTC ms: since when they wait; 0: since now
+    trunk: str = ""  # by which they are called; empty: that of the conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,8 +336,31 @@ class RequestMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestChanged:
+    """Another number, time or line for what was asked; nothing else of the request is different."""
+
+    kind: ClassVar[str] = "request.changed"
+    request: str
+    customer: str
+    due: int
+    queue: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReminded:
+    """The office was told that a promise is due soon."""
+
+    kind: ClassVar[str] = "request.reminded"
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallbackDialled:
-    """The customer of a request is dialled now: written before the INVITE leaves (DECISIONS 9)."""
+    """The customer of a request is dialled now: written before the INVITE leaves (DECISIONS 9).
+
+    ``dial`` is what another process needs to cancel that INVITE: a signalling.port.LegKey in JSON.
+    """
 
     kind: ClassVar[str] = "callback.dialled"
     conversation: str
@@ -343,6 +369,7 @@ class CallbackDialled:
     trunk: str
     customer: str
     offset_ms: int
+    dial: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +484,8 @@ Happened = (
     | ConversationErased
     | RequestOpened
     | RequestMoved
+    | RequestChanged
+    | RequestReminded
     | CallbackDialled
     | CallbackEnded
     | SurveyAnswered

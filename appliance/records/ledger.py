@@ -12,7 +12,7 @@ from typing import Literal
 
 from appliance.records.database import Connection
 
-What = Literal["callback", "promise", "message", "complaint", "request"]
+What = Literal["callback", "promise", "missed", "message", "complaint", "request"]
 
 CODES = 100_000
 STRIDE, START = 61_803, 27_182  # STRIDE has no divisor in common with CODES: each number has its code
@@ -50,9 +50,12 @@ class Request:
     state: str
     moved: int
     by: str
+    agent: str = ""  # who promised it
 
 
-_REQUEST = "id, number, code, conversation, what, customer, language, queue, opened, due, detail, state, moved, by"
+_REQUEST = (
+    "id, number, code, conversation, what, customer, language, queue, opened, due, detail, state, moved, by, agent"
+)
 _BY_CODE = f"SELECT {_REQUEST} FROM request WHERE code = ? ORDER BY number DESC LIMIT 1"  # noqa: S608 - constants only
 _ALL = f"SELECT {_REQUEST} FROM request ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 _BY_STATE = f"SELECT {_REQUEST} FROM request WHERE state = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
@@ -97,35 +100,60 @@ def requests(connection: Connection, state: str = "", count: int = 100) -> list[
 
 @dataclass(frozen=True, slots=True)
 class OpenCallback:
-    """A callback that is not done; ``attempts`` are those that count, ``dialling`` one that was never ended."""
+    """A callback, promise or missed call that is not done, as ``queue.callbacks`` knows it.
+
+    ``attempts`` are those that count; ``dialling`` is the conversation of one that was never ended, ``dial`` how its
+    INVITE is cancelled, ``dialled`` when it left. ``place`` is since when they wait.
+    """
 
     request: str
+    what: What
     code: str
     queue: str
     customer: str
     language: str
     trunk: str
-    opened: int
+    place: int
     due: int
+    asker: str
+    agent: str
+    reminded: int
+    detail: str
+    state: str
     attempts: int
     moved: int  # UTC ms of the last attempt's end; 0 for none
     dialling: str
     offset_ms: int
+    dialled: int
+    dial: str
 
 
-_CALLBACKS = """SELECT r.id, r.code, r.queue, r.customer, r.language, coalesce(c.trunk, ''), r.opened, r.due,
+_CALLBACKS = """SELECT r.id, r.what, r.code, r.queue, r.customer, r.language,
+iif(r.trunk = '', coalesce(c.trunk, ''), r.trunk), iif(r.place = 0, r.opened, r.place), r.due,
+iif(coalesce(c.is_withheld, 1), '', c.customer), r.agent, r.reminded, r.detail, r.state,
 (SELECT count(*) FROM attempt WHERE request = r.id AND ended IS NOT NULL
  AND outcome NOT IN ('network', 'no_agent', 'interrupted')),
 (SELECT coalesce(max(ended), 0) FROM attempt WHERE request = r.id),
-coalesce((SELECT conversation FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1), ''),
-coalesce((SELECT began_ms FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1), 0)
+coalesce(a.conversation, ''), coalesce(a.began_ms, 0), coalesce(a.began, 0), coalesce(a.dial, '')
 FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation
-WHERE r.what = 'callback' AND r.state IN ('open', 'doing') ORDER BY r.number"""
+LEFT JOIN attempt AS a ON a.rowid =
+ (SELECT rowid FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1)
+WHERE r.what IN ('callback', 'promise', 'missed') AND r.state IN ('open', 'doing') ORDER BY r.number"""
+
+# Numbers that were tried in vain, and when the last attempt ended.
+_IN_VAIN = """SELECT customer, queue, max(moved) FROM request
+WHERE what IN ('callback', 'promise', 'missed') AND state = 'expired' AND by = 'box' AND moved >= ?
+AND EXISTS (SELECT 1 FROM attempt WHERE attempt.request = request.id) GROUP BY customer, queue"""
 
 
 def open_callbacks(connection: Connection) -> list[OpenCallback]:
-    """All callbacks that are still owed, oldest first."""
+    """All calls that are still owed, oldest first."""
     return [OpenCallback(*row) for row in connection.execute(_CALLBACKS).fetchall()]
+
+
+def tried_in_vain(connection: Connection, since: int) -> list[tuple[str, str, int]]:
+    """Customer, line and moment (UTC ms) of requests that came to nothing since then."""
+    return list(connection.execute(_IN_VAIN, (since,)).fetchall())
 
 
 @dataclass(frozen=True, slots=True)

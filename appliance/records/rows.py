@@ -71,9 +71,12 @@ _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUE
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
 reason = excluded.reason, actor = excluded.actor"""
 _REQUEST = """INSERT INTO request (id, number, code, conversation, what, customer, language, queue, opened, due,
-detail, moved) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+detail, moved, agent, place, trunk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_REQUEST_CHANGED = "UPDATE request SET customer = ?, due = ?, queue = ?, by = ? WHERE id = ?"
+_REQUEST_REMINDED = "UPDATE request SET reminded = ? WHERE id = ?"
 _REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
-_DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms) VALUES (?, ?, ?, ?, ?, ?)
+_DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms, dial)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 _ATTEMPTED = "UPDATE attempt SET ended = ?, outcome = ?, agent = ? WHERE conversation = ? AND ended IS NULL"
 _SURVEY = """INSERT INTO survey (conversation, question, value, at) VALUES (?1, ?2, ?3, ?4)
@@ -139,6 +142,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case (
             events.RequestOpened()
             | events.RequestMoved()
+            | events.RequestChanged()
+            | events.RequestReminded()
             | events.CallbackDialled()
             | events.CallbackEnded()
             | events.SurveyAnswered()
@@ -187,6 +192,8 @@ def _of_recording(
 def _of_ledger(
     happened: events.RequestOpened
     | events.RequestMoved
+    | events.RequestChanged
+    | events.RequestReminded
     | events.CallbackDialled
     | events.CallbackEnded
     | events.SurveyAnswered
@@ -197,12 +204,16 @@ def _of_ledger(
 ) -> tuple[Change, ...]:
     match happened:
         case events.RequestOpened(conversation, request, number, code, what, customer, language, queue, due, detail):
-            values = request, number, code, conversation, what, customer, language, queue, at, due, detail, at
-            return ((_REQUEST, values),)
+            named = request, number, code, conversation, what, customer, language, queue, at, due, detail, at
+            return ((_REQUEST, (*named, happened.agent, happened.place, happened.trunk)),)
+        case events.RequestChanged(request, customer, due, queue, by):
+            return ((_REQUEST_CHANGED, (customer, due, queue, by, request)),)
+        case events.RequestReminded(request):
+            return ((_REQUEST_REMINDED, (at, request)),)
         case events.RequestMoved(request, state, by, _):
             return ((_REQUEST_MOVED, (state, by, at, request)),)
-        case events.CallbackDialled(conversation, request, leg, trunk, _, offset_ms):
-            return ((_DIALLED, (conversation, request, leg, trunk, at, offset_ms)),)
+        case events.CallbackDialled(conversation, request, leg, trunk, _, offset_ms, dial):
+            return ((_DIALLED, (conversation, request, leg, trunk, at, offset_ms, dial)),)
         case events.CallbackEnded(conversation, _, outcome, agent, _):
             return ((_ATTEMPTED, (at, outcome, agent, conversation)),)
         case events.SurveyAnswered(conversation, question, value):

@@ -169,6 +169,17 @@ CREATE TABLE attempt (
 CREATE INDEX attempt_by_request ON attempt (request);
 """
 
+_PROMISES = """
+ALTER TABLE request ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+ALTER TABLE request ADD COLUMN place INTEGER NOT NULL DEFAULT 0;     -- UTC ms since when they wait; 0: opened
+ALTER TABLE request ADD COLUMN trunk TEXT NOT NULL DEFAULT '';       -- empty: that of the conversation
+ALTER TABLE request ADD COLUMN reminded INTEGER NOT NULL DEFAULT 0;  -- UTC ms
+ALTER TABLE attempt ADD COLUMN dial TEXT NOT NULL DEFAULT '';        -- how its INVITE is cancelled
+CREATE INDEX request_by_customer ON request (customer);
+CREATE INDEX conversation_by_customer ON conversation (customer, opened);
+CREATE INDEX conversation_by_time ON conversation (opened);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -204,6 +215,11 @@ def ledger(database: Database) -> None:
 @migrations()
 def attempts(database: Database) -> None:
     _run(database, _ATTEMPTS)
+
+
+@migrations()
+def promises(database: Database) -> None:
+    _run(database, _PROMISES)
 
 
 def _run(database: Database, script: str) -> None:

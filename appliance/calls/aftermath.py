@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from appliance.calls import recording, verification
-from appliance.calls.answers import Asked
+from appliance.calls import recording, runtime, verification
+from appliance.calls.callbacks import Callbacks
+from appliance.calls.desk import CUT_OFF, Asked
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import Item, Office
 from appliance.flow.model import Enqueue
@@ -26,7 +27,32 @@ from appliance.signalling.port import Cause, EndOrphan, LegKey
 
 log = logging.getLogger(__name__)
 
+RINGS_MOST_MS = 600_000  # after that nobody's telephone rings any more, and a CANCEL would meet nothing
+LONGEST_QUARANTINE_MS = 1_000 * 3_600_000
 RECOVERY_SECONDS = 15.0  # media closes what nobody claims after 10 s, and replays its journal at start
+
+
+async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[LegKey]) -> int:
+    """All that a start owes to the process before: the book, whoever was being dialled, whatever was still up.
+
+    Returns how many legs had not ended. Nothing is dialled before ``callbacks.look``.
+    """
+    now = office.clock.utc_ms()
+    owed = await office.records.call(lambda store: store.within(ledger.open_callbacks))
+    in_vain = await office.records.call(
+        lambda store: store.within(lambda db: ledger.tried_in_vain(db, now - LONGEST_QUARANTINE_MS))
+    )
+    callbacks.restore(owed, in_vain)
+    return await settle(office, [*left_over, *_dialled(owed, left_over, now)])
+
+
+def _dialled(owed: Sequence[ledger.OpenCallback], left_over: Sequence[LegKey], now: int) -> Iterator[LegKey]:
+    """Customers who may still be ringing, and of whom only the record knows: the power was cut."""
+    known = {key.leg for key in left_over}
+    for each in owed:
+        key = runtime.decoded(each.dial)
+        if key is not None and key.leg not in known and 0 <= now - each.dialled < RINGS_MOST_MS:
+            yield key
 
 
 async def settle(office: Office, left_over: Sequence[LegKey]) -> int:
@@ -55,10 +81,10 @@ async def _owe(office: Office, left: OpenConversation) -> None:
     queue = node.queue if isinstance(node, Enqueue) else next(iter(office.queues), "")
     number = found.customer
     asked = Asked(
-        OpenRequest("callback", number, queue, 0, "cut off"), left.conversation, found.node, number, found.language,
+        OpenRequest("callback", number, queue, 0, CUT_OFF), left.conversation, found.node, number, found.language,
         left.last_offset_ms, found.trunk,
     )  # fmt: skip
-    reply = office.desk.call_back(asked, number, queue, 0, found.opened)
+    reply = office.desk.call_back(asked, number, queue, 0, found.opened, is_wish=False)
     office.book.release_all(left.conversation)
     if not reply.is_ok:
         log.warning("who was cut off in conversation %s is not called back: %s", left.conversation, reply.reason)

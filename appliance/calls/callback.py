@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from appliance import saying
-from appliance.calls import bridge
+from appliance.calls import bridge, runtime
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
@@ -25,12 +25,15 @@ from appliance.records import events
 from appliance.records.events import State
 from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, Identity, ToTrunk
+from appliance.signalling.port import Cause, Identity, LegKey, ToTrunk
 from appliance.signalling.settings import Trunk
 
 log = logging.getLogger(__name__)
 
 BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
+PROMISED_SECONDS = 300.0  # how long the agent who made a promise is waited for; then anybody keeps it
+WAITED_LEAST_SECONDS = 60  # a shorter wait is not told to the agent
+MOST_MINUTES = 48 * 60
 KEY_SECONDS = 6.0  # after each prompt
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
@@ -100,7 +103,14 @@ class Callback(Conversation):
     async def _try(self) -> None:
         waited = (self.office.clock.utc_ms() - self._wanted.opened) / 1000
         arrived = self.office.clock.monotonic() - max(0.0, waited)
-        refusal = self.office.floor.join(self.id, self._wanted.queue, self.inbox.put, arrived=arrived)
+        refusal = self.office.floor.join(
+            self.id,
+            self._wanted.queue,
+            self.inbox.put,
+            arrived=arrived,
+            prefers=self._wanted.agent,
+            prefer_seconds=PROMISED_SECONDS if self._wanted.agent else None,
+        )
         if refusal:
             return
         until = self.office.clock.monotonic() + LINE_SECONDS
@@ -128,8 +138,7 @@ class Callback(Conversation):
 
     async def _agent_first(self, agent: Party) -> None:
         self.agent = agent.name
-        number = saying.say(self._wanted.language, "phone", self._number.national).pieces
-        key = await self._asked(agent, ("callback_brief", *number, "callback_press"), BRIEF_TRIES, YES)
+        key = await self._asked(agent, self._brief(), BRIEF_TRIES, YES)
         if key != YES or self.office.book.is_held(self._wanted.request):
             self.hang_up(agent, Cause.NO_ANSWER)
             return
@@ -140,6 +149,17 @@ class Callback(Conversation):
         if self.customer.is_answered:
             self._outcome = Outcome.NOT_GIVEN
             await self._talk(agent)
+
+    def _brief(self) -> tuple[str, ...]:
+        """What the agent hears before the customer is dialled: why, which number, how long they have waited."""
+        wanted = self._wanted
+        number = saying.say(wanted.language, "phone", self._number.national).pieces
+        seconds = (self.office.clock.utc_ms() - wanted.opened) // 1000
+        waited: tuple[str, ...] = ()
+        if wanted.what != "promise" and seconds >= WAITED_LEAST_SECONDS:
+            minutes = min(seconds // 60, MOST_MINUTES)
+            waited = ("callback_waited", *saying.say(wanted.language, "duration", minutes * 60).pieces)
+        return (f"{wanted.what}_brief", *number, *waited, "callback_press")
 
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
@@ -191,31 +211,50 @@ class Callback(Conversation):
     # What both share --------------------------------------------------------------------------------------------------
 
     async def _dial(self) -> bool:
-        """Dials the customer, once the attempt is on the disk; False where it cannot be written."""
+        """Dials the customer, once the attempt is on the disk; False where it cannot be written.
+
+        The INVITE is made first, so that its Call-ID, branch and From tag are on the disk before it leaves: whatever
+        happens to this process, the next one can cancel it.
+        """
         self._outcome = Outcome.NETWORK
         await self.open(self.customer)
+        to = ToTrunk(self._trunk.name, numbers.dial_form(self._number, self._trunk.dial_as))
+        caller = Identity(self._trunk.show_as)
+        leg = self.customer.leg
+        self.office.line.submit(signalling.Dial(leg, to, self._our_sdp(), caller, waits=True))
+        key = await self._prepared()
+        if key is None:
+            return False
         self._is_dialled = True
         self.put(
             events.CallbackDialled(
-                self.id, self._wanted.request, self.customer.leg, self._trunk.name, self._wanted.customer,
-                self.offset_ms(),
+                self.id, self._wanted.request, leg, self._trunk.name, self._wanted.customer,
+                self.offset_ms(), runtime.encoded(key),
             )
         )  # fmt: skip
+        self.put(events.LegOpened(self.id, leg, "customer", self._wanted.customer, self._trunk.name, self.offset_ms()))
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self.office.records.flush()
         except TimeoutError:
             log.warning("callback %s is not dialled: the records cannot be written", self._wanted.request)
             return False
-        to = ToTrunk(self._trunk.name, numbers.dial_form(self._number, self._trunk.dial_as))
-        caller = Identity(self._trunk.show_as)
-        self.put(
-            events.LegOpened(
-                self.id, self.customer.leg, "customer", self._wanted.customer, self._trunk.name, self.offset_ms()
-            )
-        )
-        self.office.line.submit(signalling.Dial(self.customer.leg, to, self._our_sdp(), caller))
+        self.office.line.submit(signalling.Go(leg))
         return True
+
+    async def _prepared(self) -> LegKey | None:
+        """How the INVITE that waits could be cancelled; None where there is none: the trunk cannot be reached."""
+        until = self.office.clock.monotonic() + COMMIT_SECONDS
+        while True:
+            match await self.next(until):
+                case signalling.LegKept(key) if key.leg == self.customer.leg:
+                    return key
+                case signalling.Refused(leg) if leg == self.customer.leg:
+                    return None
+                case None:
+                    return None
+                case _:
+                    continue
 
     async def _customer_answers(self, agent: Party | None) -> Outcome:
         """Rings until the customer's side answers; the outcome where it does not."""

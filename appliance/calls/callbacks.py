@@ -13,15 +13,16 @@ from collections.abc import Callable, Collection
 
 from appliance.calls.callback import Callback
 from appliance.calls.conversation import Conversation
+from appliance.calls.desk import CUT_OFF
 from appliance.calls.office import Office
-from appliance.hours.answer import answer as opening_at
-from appliance.queue.callbacks import Kept, Outcome, Wanted
+from appliance.queue.callbacks import Kept, Outcome, Wanted, What
 from appliance.records import events, ledger
 from appliance.signalling.settings import Trunk
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
+LONGEST_SECONDS = 60.0
 
 
 class Callbacks:
@@ -36,12 +37,15 @@ class Callbacks:
         self._timer: asyncio.TimerHandle | None = None
         office.desk.on_callback = self.look
 
-    def restore(self, found: Collection[ledger.OpenCallback]) -> None:
+    def restore(self, found: Collection[ledger.OpenCallback], in_vain: Collection[tuple[str, str, int]] = ()) -> None:
         """The book as the records have it; attempts that the process before this one did not end are interrupted.
 
-        Nothing begins before ``look``: who was cut off by the crash comes into the book first.
+        Nothing begins before ``look``: who was cut off by the crash comes into the book first. ``in_vain`` are numbers
+        (customer, line, UTC ms) that were tried as often as the policy allows.
         """
-        now = self._office.clock.utc_ms()
+        book, now = self._office.book, self._office.clock.utc_ms()
+        for customer, queue, moved in in_vain:
+            book.quarantine(customer, moved + book.policy(queue).quarantine_ms)
         for each in found:
             wanted = Wanted(
                 request=each.request,
@@ -50,12 +54,17 @@ class Callbacks:
                 customer=each.customer,
                 language=each.language,
                 trunk=each.trunk,
-                opened=each.opened,
-                not_before=each.due,
+                opened=each.place,
+                not_before=each.due if each.what != "missed" else 0,
+                what=kind_of(each.what),
+                agent=each.agent,
+                asker=each.asker,
+                is_wish=each.what != "missed" and each.detail != CUT_OFF,
             )
-            policy = self._office.book.policy(each.queue)
+            policy = book.policy(each.queue)
             later = now + policy.uncounted_ms if each.dialling else each.moved + policy.spacing_ms * (each.attempts > 0)
-            self._office.book.add(wanted, each.attempts, later)
+            is_listed = each.what == "missed" and each.state == "open" and not self._dials(each)
+            book.add(wanted, each.attempts, later, is_listed=is_listed, is_reminded=bool(each.reminded))
             if each.dialling:
                 self._office.records.put(
                     events.CallbackEnded(each.dialling, each.request, Outcome.INTERRUPTED, "", each.offset_ms)
@@ -73,15 +82,27 @@ class Callbacks:
             return
         office = self._office
         now = office.clock.utc_ms()
+        office.desk.remind()
         for wanted in office.book.expired(now):
             office.records.put(events.RequestMoved(wanted.request, "expired", "box", "too old"))
+        waiting = office.book.ready(now)
         if office.is_clock_sure():
-            for wanted in office.book.ready(now):
+            for wanted in waiting:
                 if len(self._live) >= office.settings.most_callbacks:
                     break
                 self._attempt(wanted)
-        if self._timer is None and len(office.book):
-            self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._tick)
+        self._wind(now, is_hurried=len(waiting) > len(self._live))
+
+    def _wind(self, now: int, is_hurried: bool) -> None:
+        """Looks again when something changes by itself; every second while somebody could be called but for a line."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        moment = self._office.book.moment(now)
+        if is_hurried or moment is not None:
+            rest = LOOK_SECONDS if is_hurried or moment is None else (moment - now) / 1000
+            seconds = min(max(rest, LOOK_SECONDS), LONGEST_SECONDS)  # wall time may jump: looked at every minute
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
@@ -91,7 +112,7 @@ class Callbacks:
         office = self._office
         queue = office.queues.get(wanted.queue)
         trunk = self._trunk(wanted.trunk)
-        if queue is None or trunk is None or not self._is_open(queue.callback_calendar):
+        if queue is None or trunk is None or not office.may_call_at(wanted.queue, office.clock.utc_ms()):
             return
         has_room = functools.partial(self._has_room, trunk)
         if not has_room() or not office.book.take(wanted.request):
@@ -110,27 +131,33 @@ class Callbacks:
         self._live.discard(wanted.request)
         if outcome is None:
             office.book.put_back(wanted.request)
+            self._wind(office.clock.utc_ms(), is_hurried=True)
             return
         match office.book.ended(wanted.request, outcome, office.clock.utc_ms()):
             case Kept.DONE if outcome is Outcome.REACHED:
                 office.records.put(events.RequestMoved(wanted.request, "done", "box", outcome))
+                office.desk.spoke_with(wanted.customer)
             case Kept.FAILED:
                 office.records.put(events.RequestMoved(wanted.request, "expired", "box", outcome))
             case Kept.DONE | Kept.OPEN:
                 pass
         office.changed()
+        self.look()
 
     def _trunk(self, name: str) -> Trunk | None:
         """The trunk by which the customer came, else the first."""
         trunks = self._office.sip.trunks
         return next((trunk for trunk in trunks if trunk.name == name), trunks[0] if trunks else None)
 
-    def _is_open(self, calendar: str) -> bool:
-        """Whether customers may be called at this hour; a calendar that is not there is never open."""
-        if not calendar:
-            return True
-        office = self._office
-        hours = office.calendars.get(calendar)
-        if hours is None:
-            return False
-        return opening_at(hours, office.clock.utc_ms(), office.desk.switches.hours, office.is_clock_sure()).is_open
+    def _dials(self, found: ledger.OpenCallback) -> bool:
+        """Whether a missed call is dialled by itself: where the line says so, and the number may be dialled."""
+        return self._office.dials_missed(found.queue) and not found.detail
+
+
+def kind_of(what: str) -> What:
+    """A word of the ledger as one of the book; what the book does not hold raises."""
+    match what:
+        case "callback" | "promise" | "missed":
+            return what
+        case _:
+            raise ValueError(what)

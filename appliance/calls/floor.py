@@ -97,6 +97,7 @@ class Floor:
         arrived: float | None = None,
         priority: int = 0,
         prefers: str = "",
+        prefer_seconds: float | None = None,
     ) -> str:
         """Waits in a line; ``offered`` is called with those to ring. Otherwise why not."""
         if line not in self._estimates:
@@ -105,7 +106,15 @@ class Floor:
         self._offered[conversation] = offered
         self._line_of[conversation] = line
         now = self._now
-        offers = self._lines.join(conversation, line, now, arrived=arrived, priority=priority, prefers=prefers)
+        offers = self._lines.join(
+            conversation,
+            line,
+            now,
+            arrived=arrived,
+            priority=priority,
+            prefers=prefers,
+            prefer_seconds=prefer_seconds,
+        )
         if offers is None:
             self._forget(conversation)
             return "line_full"
@@ -114,6 +123,23 @@ class Floor:
             self._estimates[line].joined(conversation, place, self._lines.present(line), now)
         self._tell(offers)
         return ""
+
+    def line_of(self, conversation: str) -> str:
+        """The line in which a conversation waits; empty where it does not."""
+        return self._line_of.get(conversation, "")
+
+    def move(self, conversation: str, line: str) -> bool:
+        """Waits in another line, at the place of its arrival; False where it waits no more, or is being served."""
+        before = self._line_of.get(conversation, "")
+        if not before or line not in self._estimates:
+            return False
+        offers = self._lines.move(conversation, line, self._now)
+        if offers is None:
+            return False
+        self._estimates[before].gone(conversation)
+        self._line_of[conversation] = line
+        self._tell(offers)
+        return True
 
     def leave(self, conversation: str) -> None:
         """The caller waits no longer; nothing where they were served."""

@@ -134,9 +134,7 @@ class _Process:
             raise Problem(
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
-        owed = await self._writer.call(lambda store: store.within(ledger.open_callbacks))
-        self._switchboard.callbacks.restore(owed)
-        orphans = await aftermath.settle(self._office, self._kept.left_over)
+        orphans = await aftermath.take_over(self._office, self._switchboard.callbacks, self._kept.left_over)
         self._switchboard.callbacks.look()
         self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
         await self._writer.flush()

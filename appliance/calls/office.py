@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from appliance.calls import outbound
-from appliance.calls.answers import Answers, BoxAnswers, Desk, Servers
+from appliance.calls.answers import Answers, BoxAnswers, Servers
+from appliance.calls.desk import Desk
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
 from appliance.calls.settings import Agent, Calls, Queue
@@ -15,10 +16,11 @@ from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
 from appliance.flow import steps
 from appliance.flow.catalogue import Flows
-from appliance.hours.answer import upcoming
+from appliance.hours.answer import answer as opening_at
+from appliance.hours.answer import next_open, upcoming
 from appliance.hours.model import Hours
 from appliance.media import port as media
-from appliance.queue.callbacks import Book
+from appliance.queue.callbacks import MINUTE_MS, Book
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Signalling, Trunk
@@ -75,7 +77,7 @@ class Office:
     def __post_init__(self) -> None:
         self.book = Book()
         self.arrange(self.settings)
-        self.desk = Desk(self.records, self.clock, self.changed, self.book, self.callback_number)
+        self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
 
     def arrange(self, settings: Calls) -> None:
@@ -87,11 +89,46 @@ class Office:
         agents = tuple(agent.name for agent in settings.agents)
         self.floor = Floor(rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
 
+    # What the desk must know ------------------------------------------------------------------------------------------
+
     def callback_number(self, number: str, trunk: str) -> tuple[str, str]:
-        """answers.Screen: by the outbound policy."""
+        """By the outbound policy."""
         area_code = next((each.area_code for each in self.sip.trunks if each.name == trunk), "")
         inside = {*self.agents, *(phone.name for phone in self.sip.phones)}
         return outbound.callback_number(self.settings, number, area_code, inside)
+
+    def line_for(self, queue: str, agent: str) -> str:
+        """The line that was named, else the first one that the agent serves, else the first."""
+        queues = self.queues
+        if queue in queues:
+            return queue
+        return next((name for name, each in queues.items() if agent in each.rules.agents), next(iter(queues), ""))
+
+    def may_call_at(self, queue: str, at_ms: int) -> bool:
+        """Whether customers of a line may be called then; a calendar that is not there is never open."""
+        settings = self.queues.get(queue)
+        if settings is None or not settings.callback_calendar:
+            return True
+        hours = self.calendars.get(settings.callback_calendar)
+        if hours is None:
+            return False
+        switches = self.desk.switches.hours
+        if at_ms > self.clock.utc_ms():  # nobody knows how long a night lasts that was switched on by hand
+            switches = replace(switches, night=False)
+        return opening_at(hours, at_ms, switches, self.is_clock_sure()).is_open
+
+    def dials_missed(self, queue: str) -> bool:
+        settings = self.queues.get(queue)
+        return settings is not None and settings.missed == "callback"
+
+    def answer_by(self, queue: str) -> int:
+        """When who is missed now, or leaves a message, shall have been called (UTC ms): within open hours."""
+        now, settings = self.clock.utc_ms(), self.queues.get(queue)
+        hours = self.calendars.get(settings.callback_calendar) if settings is not None else None
+        begins = next_open(hours, now, self.desk.switches.hours) if hours is not None else now
+        return (begins or now) + self.settings.answer_within_minutes * MINUTE_MS
+
+    # Agents -----------------------------------------------------------------------------------------------------------
 
     def why_away(self, name: str) -> str:
         """Why an agent is not there; empty where they are."""

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from appliance.calls.answers import Asked, Reply
+from appliance.calls.desk import Asked, Reply
 from appliance.calls.office import Office
 from appliance.calls.parties import FRAME_BYTES, HOME, OUTSIDE, Caller, Telephone
 from appliance.calls.settings import Agent as Person

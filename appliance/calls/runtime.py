@@ -22,6 +22,20 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(LegKey | str)
 
 
+def encoded(key: LegKey) -> str:
+    """As it stands in the record of an attempt."""
+    return _encoder.encode(key).decode()
+
+
+def decoded(text: str) -> LegKey | None:
+    """The leg again; None where there is none, or this version does not understand it."""
+    try:
+        entry = _decoder.decode(text) if text else None
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        return None
+    return entry if isinstance(entry, LegKey) else None
+
+
 class KeptLegs:
     """The legs that are up now. ``left_over`` is what the process before this one left."""
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from appliance.calls.answers import Reply
+from appliance.calls.desk import Reply
 from appliance.clock import Clock
 from appliance.lookup.http import Found, Lookups, Refusal, request
 from appliance.lookup.pins import Checked, Codes, Pins

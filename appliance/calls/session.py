@@ -12,8 +12,8 @@ import logging
 from collections import deque
 
 from appliance.calls import bridge
-from appliance.calls.answers import Asked
 from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
+from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
 from appliance.calls.settings import CalledLine
 from appliance.calls.spoken import ENDS_WITH, MOST_SECONDS, Spoken
@@ -75,6 +75,8 @@ class Session(Conversation):
         self._asking: set[asyncio.Task[None]] = set()
         self._node = ""
         self._consent: steps.RecordFromNow | None = None
+        self._queue = ""  # in which they waited last
+        self._has_asked = False  # for a callback, or left a message: nothing more is owed
 
     async def run(self) -> None:
         """Takes the call, follows the flow, and leaves a record whatever happens."""
@@ -188,6 +190,7 @@ class Session(Conversation):
 
     async def _rung(self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo) -> Party | str:
         if isinstance(asked, steps.Enqueue):
+            self._queue = asked.queue
             await self._answer()
         if self.customer.is_answered:
             self.enter(State.WAITING)
@@ -223,11 +226,22 @@ class Session(Conversation):
 
     def _got_through(self) -> None:
         """Who has spoken with somebody need not be called back."""
-        if self.offered.caller.is_withheld:
+        if not self.offered.caller.is_withheld:
+            self.office.desk.spoke_with(self.number)
+
+    def _owe(self) -> None:
+        """Whom nobody has spoken with, and who has left nothing, is owed a call; whom the box cut off, one at once."""
+        if self.flow.is_internal or self.office.world is not None:
             return
-        for wanted in self.office.book.of_customer(self.number):
-            if self.office.book.close(wanted.request):
-                self.put(events.RequestMoved(wanted.request, "done", "box", "got_through"))
+        customer = "" if self.offered.caller.is_withheld else self.number
+        asked = asked_by(self.id, customer, self._walk.language, self.trunk.name, self._node, self.offset_ms())
+        queue = self.office.line_for(self._queue, "")
+        if self.is_stopping and self.customer.is_answered and customer:
+            self.office.desk.call_back(asked, customer, queue, 0, self.opened_utc_ms, is_wish=False)
+            return
+        is_missed = self.outcome in (Outcome.ABANDONED, Outcome.FAILED, Outcome.REFUSED)
+        if not self._has_asked and (is_missed or (self.outcome is Outcome.FINISHED and self._queue)):
+            self.office.desk.missed(asked, queue, self.office.answer_by(queue), self.opened_utc_ms)
 
     async def _known_agent(self, queue: str) -> str:
         """The agent who spoke with this customer last, where the line waits for them."""
@@ -273,6 +287,7 @@ class Session(Conversation):
 
         async def answer() -> None:
             reply = await self.office.answers.answer(asked)
+            self._has_asked |= reply.is_ok and isinstance(question, steps.OpenRequest)
             self.inbox.put(steps.Answer(number, reply.is_ok, reply.values, reply.reason))
 
         task = asyncio.create_task(answer(), name=f"question of {self.id}")
@@ -319,7 +334,9 @@ class Session(Conversation):
         if question.what == "comment":
             self.put(events.SurveyAnswered(self.id, "comment", seconds, self._node, ends))
         else:
-            request, code = self.office.desk.open(question.what, self._asked(question), "", "", 0, "")
+            due = self.office.answer_by(self._queue)
+            request, code = self.office.desk.open(question.what, self._asked(question), "", "", due, "")
+            self._has_asked = True
         self.put(events.MessageTaken(self.id, question.what, request, began, ends))
         return seconds, code
 
@@ -413,7 +430,8 @@ class Session(Conversation):
     def _left(self) -> None:
         """The customer has hung up, or somebody ended the conversation."""
         if self.outcome is not Outcome.SERVED:
-            self.outcome = Outcome.ABANDONED if self.customer.has_ended else Outcome.FINISHED
+            is_lost = self.customer.has_ended and not self.flow.is_internal  # the owner's own call is never a lost one
+            self.outcome = Outcome.ABANDONED if is_lost else Outcome.FINISHED
         if not self.customer.has_ended:
             self.detail = "stopped" if self.is_stopping else "ended by the office"
         self._refuse(503 if self.is_stopping else 480)
@@ -431,8 +449,12 @@ class Session(Conversation):
         """Nothing is asked any more, a callback that was held may begin, and the record closes."""
         for task in list(self._asking):
             task.cancel()
-        self.office.book.release_all(self.id)
-        await self.close(self.outcome, self.detail)
+        try:
+            self._owe()
+            if self.office.book.release_all(self.id):
+                self.office.desk.on_callback()
+        finally:
+            await self.close(self.outcome, self.detail)
 
     async def _look_at_figures(self) -> None:
         """What the owner's own flows tell: as the records know it now."""

@@ -48,6 +48,8 @@ class Queue:
     callback_spacing_minutes: float = 15.0
     callback_expires_hours: float = 48.0
     callback_calendar: str = ""  # customers are called only while it is open; empty: at any hour
+    callback_quarantine_hours: float = 24.0  # who was tried in vain is left in peace by what nobody asked for
+    missed: Literal["list", "callback"] = "list"  # whether who was missed is called back without anybody saying so
 
     @property
     def policy(self) -> Policy:
@@ -55,6 +57,7 @@ class Queue:
             attempts=self.callback_attempts,
             spacing_ms=round(self.callback_spacing_minutes * MINUTE_MS),
             expires_ms=round(self.callback_expires_hours * 60 * MINUTE_MS),
+            quarantine_ms=round(self.callback_quarantine_hours * 60 * MINUTE_MS),
         )
 
     @property
@@ -79,6 +82,7 @@ class Calls:
     seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
     may_dial: tuple[str, ...] = ("mobile", "landline", "short")  # kinds of numbers; emergency numbers always
     most_callbacks: int = 2  # at once
+    answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
     kept_for_callers: int = 1  # of each trunk's lines: callbacks never take them
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())

@@ -14,6 +14,7 @@ from appliance.calls import recording as recording_of
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.control import HangUp, Order
 from appliance.calls.conversation import Conversation
+from appliance.calls.desk import asked_by
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
@@ -79,6 +80,8 @@ class Switchboard:
             case signalling.LegKept(key):
                 if self._kept is not None:
                     self._kept.keep(key)
+                if key.is_ours and not key.is_confirmed:  # whoever dials may want to write it down first
+                    self._pass(key.leg, event)
             case signalling.HungUp(leg) | signalling.Refused(leg):
                 self._forget(leg, is_ours=isinstance(event, signalling.HungUp) and event.cause in ENDED_BY_US)
                 self._pass(leg, event)
@@ -237,6 +240,12 @@ class Switchboard:
         put(events.LegEnded(conversation, offered.leg, "refused", code, 0))
         put(events.ConversationClosed(conversation, Outcome.REFUSED, why, "", 0))
         put(events.RecordClosed(conversation))
+        if code in (486, 503):
+            number = numbers.normalise(caller.number, self.office.trunk(trunk).area_code).e164 or caller.number
+            customer = "" if caller.is_withheld else number
+            queue = self.office.line_for("", "")
+            asked = asked_by(conversation, customer, self._language, trunk)
+            self.office.desk.missed(asked, queue, self.office.answer_by(queue), self.office.clock.utc_ms())
 
     def _busy(self, trunk: str) -> int:
         """How many conversations a trunk carries."""

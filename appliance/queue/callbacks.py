@@ -2,16 +2,28 @@
 
 A machine in UTC milliseconds, because it outlives the box's restarts: the driver writes every change down before it
 acts on it and gives the book back at a start. One request is in one hand at a time: it waits here, or stands in a line
-and is being dialled (``taken``), or is held while its customer is on the telephone anyway. Only a person ends a request
-well: ``REACHED`` comes from a key that somebody pressed, never from an answer, a sound or a length.
+and is being dialled (``taken``), or is held while its customer is on the telephone anyway. Of several requests of one
+customer one is dialled at a time. Only a person ends a request well: ``REACHED`` comes from a key that somebody
+pressed, never from an answer, a sound or a length.
+
+Three kinds stand here. A callback was asked for, and begins as soon as it may. A promise was made for a moment, and
+begins then. A missed call is a person whom nobody has spoken with: it begins when somebody says so, or by itself where
+the line's owner wants that. A number that was tried in vain as often as the policy allows is left in peace for a while
+by everything that nobody has asked for: its own wish, or a promise, ends that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 MINUTE_MS = 60_000
+REMIND_MS = 10 * MINUTE_MS  # so long before a promise is due the office is told
+ON_TIME_MS = 15 * MINUTE_MS  # a promise is kept within so much of its moment, before and after
+
+What = Literal["callback", "promise", "missed"]
 
 
 class Outcome(StrEnum):
@@ -50,11 +62,16 @@ class Policy:
     uncounted_ms: int = 90_000  # after one that is not counted: 64*T1 and the time it may still ring (DECISIONS 9)
     most_uncounted: int = 20
     expires_ms: int = 48 * 60 * MINUTE_MS
+    quarantine_ms: int = 24 * 60 * MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A request. ``opened`` is its place in the line; ``not_before`` 0 or the moment that was promised."""
+    """A request. ``opened`` is its place in the line; ``not_before`` 0 or the moment that was promised.
+
+    ``customer`` is the number to call, ``asker`` the one from which it was asked for: somebody who gives another
+    number has one request all the same. ``is_wish``: the customer, or a person of the office, wants it.
+    """
 
     request: str
     queue: str
@@ -64,6 +81,10 @@ class Wanted:
     opened: int
     not_before: int = 0
     code: str = ""  # that was told to the customer
+    what: What = "callback"
+    agent: str = ""  # who promised it, and is rung first
+    asker: str = ""
+    is_wish: bool = True
 
 
 @dataclass(slots=True)
@@ -73,6 +94,9 @@ class _Entry:
     uncounted: int = 0
     not_before: int = 0
     is_taken: bool = False
+    is_listed: bool = False  # begins only when somebody says so
+    is_reminded: bool = False
+    expires: int = 0  # from then on it is too old
     held_by: set[str] = field(default_factory=set)
 
 
@@ -101,6 +125,7 @@ class Book:
     def __init__(self, policies: dict[str, Policy] | None = None) -> None:
         self.policies = policies or {}
         self._entries: dict[str, _Entry] = {}
+        self._quarantine: dict[str, int] = {}  # customer: until when
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -108,35 +133,81 @@ class Book:
     def policy(self, queue: str) -> Policy:
         return self.policies.get(queue, _USUAL)
 
-    def add(self, wanted: Wanted, attempts: int = 0, not_before: int = 0) -> None:
-        """A new request, or one from before the start with the attempts that were counted."""
+    def add(
+        self,
+        wanted: Wanted,
+        attempts: int = 0,
+        not_before: int = 0,
+        *,
+        is_listed: bool = False,
+        is_reminded: bool = False,
+    ) -> None:
+        """A new request, or one from before the start with the attempts that were counted.
+
+        One that ``is_listed`` is shown and closes itself like any other, but begins only by ``hurry``.
+        """
         begins = max(wanted.not_before, not_before)
-        self._entries[wanted.request] = _Entry(wanted, attempts=attempts, not_before=begins)
+        if wanted.is_wish and not attempts:
+            self._quarantine.pop(wanted.customer, None)
+        self._entries[wanted.request] = entry = _Entry(
+            wanted, attempts=attempts, not_before=begins, is_listed=is_listed, is_reminded=is_reminded
+        )
+        entry.expires = self._expires(wanted)
+
+    def quarantine(self, customer: str, until: int) -> None:
+        """Nothing that nobody asked for is dialled at this number before ``until``."""
+        self._quarantine[customer] = max(until, self._quarantine.get(customer, 0))
+
+    def get(self, request: str) -> Wanted | None:
+        """The open request of this name."""
+        entry = self._entries.get(request)
+        return None if entry is None else entry.wanted
 
     def of(self, customer: str, queue: str) -> Wanted | None:
-        """The open request of this customer in this line: there is never a second one."""
-        for entry in self._entries.values():
-            if entry.wanted.customer == customer and entry.wanted.queue == queue and customer:
-                return entry.wanted
+        """The open callback of this customer in this line: there is never a second one."""
+        for entry in self._entries.values() if customer else ():
+            wanted = entry.wanted
+            if wanted.what == "callback" and wanted.queue == queue and customer in (wanted.customer, wanted.asker):
+                return wanted
         return None
 
     def ready(self, now: int) -> list[Wanted]:
-        """Those whose next attempt may begin, in order of their places."""
-        able = [
-            entry.wanted
-            for entry in self._entries.values()
-            if not entry.is_taken and not entry.held_by and entry.not_before <= now
+        """Those whose next attempt may begin, in order of their places; one of each customer."""
+        dialled = {entry.wanted.customer for entry in self._entries.values() if entry.is_taken}
+        able: dict[str, Wanted] = {}
+        able_now = [
+            entry.wanted for entry in self._entries.values() if not entry.is_listed and self._may_begin(entry, now)
         ]
-        return sorted(able, key=lambda wanted: (wanted.opened, wanted.request))
+        for wanted in sorted(able_now, key=lambda each: (each.opened, each.request)):
+            if wanted.customer not in dialled:
+                able.setdefault(wanted.customer, wanted)
+        return list(able.values())
+
+    def moment(self, now: int) -> int | None:
+        """When something changes here by itself: an attempt may begin, a promise is due soon, a request expires."""
+        earliest: int | None = None
+        for entry in self._entries.values():  # looked at often, so nothing is called for those that only stand here
+            at = entry.expires
+            if not entry.is_listed or entry.wanted.what == "promise":
+                at = min((at, *self._moments(entry, now)))
+            if not entry.is_taken and (earliest is None or at < earliest):
+                earliest = at
+        return earliest
+
+    def due_soon(self, now: int) -> list[Wanted]:
+        """Promises of which the office is to be told now; each once."""
+        soon = [
+            entry
+            for entry in self._entries.values()
+            if entry.wanted.what == "promise" and not entry.is_reminded and entry.wanted.not_before - REMIND_MS <= now
+        ]
+        for entry in soon:
+            entry.is_reminded = True
+        return [entry.wanted for entry in soon]
 
     def expired(self, now: int) -> list[Wanted]:
         """Those that waited longer than their line's policy allows; they are out of the book."""
-        gone = [
-            entry.wanted
-            for entry in self._entries.values()
-            if not entry.is_taken
-            and now - max(entry.wanted.opened, entry.wanted.not_before) > self._of(entry).expires_ms
-        ]
+        gone = [entry.wanted for entry in self._entries.values() if not entry.is_taken and now >= entry.expires]
         for wanted in gone:
             del self._entries[wanted.request]
         return gone
@@ -168,6 +239,7 @@ class Book:
         is_over = entry.attempts >= policy.attempts or entry.uncounted >= policy.most_uncounted
         if is_over or outcome is Outcome.NO_SUCH_NUMBER:
             del self._entries[request]
+            self.quarantine(entry.wanted.customer, now + policy.quarantine_ms)
             return Kept.FAILED
         return Kept.OPEN
 
@@ -193,18 +265,81 @@ class Book:
         if entry is not None:
             entry.held_by.discard(by)
 
-    def release_all(self, by: str) -> None:
-        """Conversation ``by`` is over."""
-        for entry in self._entries.values():
+    def release_all(self, by: str) -> bool:
+        """Conversation ``by`` is over; whether it held anything."""
+        held = [entry for entry in self._entries.values() if by in entry.held_by]
+        for entry in held:
             entry.held_by.discard(by)
+        return bool(held)
 
     def of_customer(self, customer: str) -> list[Wanted]:
-        """All open requests of a customer."""
-        return [entry.wanted for entry in self._entries.values() if customer and entry.wanted.customer == customer]
+        """All open requests of a customer, by the number to call or the one from which they asked."""
+        return [
+            entry.wanted
+            for entry in self._entries.values()
+            if customer and customer in (entry.wanted.customer, entry.wanted.asker)
+        ]
+
+    def satisfied(self, customer: str, now: int) -> list[Wanted]:
+        """Somebody has spoken with this customer: what that settles is out of the book, and returned.
+
+        A promise is settled only where its moment has come: who was told "at five" is called at five.
+        """
+        done = [
+            each for each in self.of_customer(customer) if each.what != "promise" or each.not_before - ON_TIME_MS <= now
+        ]
+        for wanted in done:
+            self.close(wanted.request)
+        return done
+
+    def change(
+        self, request: str, *, customer: str = "", not_before: int | None = None, queue: str = ""
+    ) -> Wanted | None:
+        """Another number, moment or line for an open request; None where there is none, or it is being dialled."""
+        entry = self._entries.get(request)
+        if entry is None or entry.is_taken:
+            return None
+        wanted = entry.wanted
+        entry.wanted = replace(
+            wanted,
+            customer=customer or wanted.customer,
+            not_before=wanted.not_before if not_before is None else not_before,
+            queue=queue or wanted.queue,
+        )
+        entry.expires = self._expires(entry.wanted)
+        if not_before is not None:
+            entry.not_before, entry.is_reminded = not_before, False
+        return entry.wanted
+
+    def hurry(self, request: str) -> bool:
+        """The next attempt may begin now, whatever the spacing says; False where there is none to begin."""
+        entry = self._entries.get(request)
+        if entry is None or entry.is_taken:
+            return False
+        entry.not_before, entry.is_listed = 0, False
+        self._quarantine.pop(entry.wanted.customer, None)
+        return True
 
     def close(self, request: str) -> bool:
         """The request is done otherwise (the customer got through, a person closed it); False where it was not open."""
         return self._entries.pop(request, None) is not None
+
+    def _moments(self, entry: _Entry, now: int) -> Iterator[int]:
+        wanted = entry.wanted
+        if wanted.what == "promise" and not entry.is_reminded:
+            yield wanted.not_before - REMIND_MS
+        if not entry.is_listed:
+            quarantine = 0 if wanted.is_wish else self._quarantine.get(wanted.customer, 0)
+            if (begins := max(entry.not_before, quarantine)) > now:
+                yield begins
+
+    def _may_begin(self, entry: _Entry, now: int) -> bool:
+        if entry.is_taken or entry.held_by or entry.is_listed or entry.not_before > now:
+            return False
+        return entry.wanted.is_wish or self._quarantine.get(entry.wanted.customer, 0) <= now
+
+    def _expires(self, wanted: Wanted) -> int:
+        return max(wanted.opened, wanted.not_before) + self.policy(wanted.queue).expires_ms + 1
 
     def _of(self, entry: _Entry) -> Policy:
         return self.policy(entry.wanted.queue)

@@ -78,6 +78,8 @@ class _Ticket:
     number: int  # order among those who arrived at the same moment
     priority: int
     prefers: str
+    joined: float = 0.0
+    prefer_seconds: float = 0.0
     offered: set[str] = field(default_factory=set)
     refused: dict[str, float] = field(default_factory=dict)  # agent: until when
     overtaken_seconds: float = 0.0
@@ -138,16 +140,37 @@ class Lines:
     # Callers ----------------------------------------------------------------------------------------------------------
 
     def join(
-        self, ticket: str, line: str, now: float, *, arrived: float | None = None, priority: int = 0, prefers: str = ""
+        self,
+        ticket: str,
+        line: str,
+        now: float,
+        *,
+        arrived: float | None = None,
+        priority: int = 0,
+        prefers: str = "",
+        prefer_seconds: float | None = None,
     ) -> list[Offer] | None:
-        """A caller comes, perhaps to a place from before (``arrived``). None: the line is full."""
+        """A caller comes, perhaps to a place from before (``arrived``). None: the line is full.
+
+        ``prefer_seconds`` is how long the agent ``prefers`` is waited for; None: as the line's rules say.
+        """
         rules = self._rules[line]
         if rules.most_waiting and self.waiting(line) >= rules.most_waiting and arrived is None:
             return None
         self._count += 1
         came = now if arrived is None else min(arrived, now)
         known = prefers if prefers in rules.agents else ""
-        self._tickets[ticket] = _Ticket(ticket, line, came, self._count, priority, known)
+        waits = rules.prefer_seconds if prefer_seconds is None else prefer_seconds
+        self._tickets[ticket] = _Ticket(ticket, line, came, self._count, priority, known, now, waits)
+        return self._match(now)
+
+    def move(self, ticket: str, line: str, now: float) -> list[Offer] | None:
+        """The caller waits in another line from now on, at the place of their arrival; None: they are being served."""
+        waits = self._tickets.get(ticket)
+        if waits is None or waits.offered:
+            return None
+        waits.line, waits.prefers = self._rules[line].name, ""
+        waits.refused.clear()
         return self._match(now)
 
     def leave(self, ticket: str, now: float) -> list[Offer]:
@@ -249,7 +272,7 @@ class Lines:
         rules = self._rules[ticket.line]
         waited = now - ticket.arrived
         preferred = self._agents.get(ticket.prefers)
-        if preferred is not None and preferred.is_present and waited < rules.prefer_seconds:
+        if preferred is not None and preferred.is_present and now - ticket.joined < ticket.prefer_seconds:
             names: Iterable[str] = (preferred.name,)
         else:
             names = (name for name, level in rules.agents.items() if waited >= (level - 1) * rules.level_seconds)
@@ -310,5 +333,6 @@ class Lines:
             rules = self._rules[ticket.line]
             yield from (until for until in ticket.refused.values() if until > now)
             levels = {(level - 1) * rules.level_seconds for level in rules.agents.values()}
-            prefers = {rules.prefer_seconds} if ticket.prefers else set()
-            yield from (ticket.arrived + after for after in levels | prefers if ticket.arrived + after > now)
+            yield from (ticket.arrived + after for after in levels if ticket.arrived + after > now)
+            if ticket.prefers and ticket.joined + ticket.prefer_seconds > now:
+                yield ticket.joined + ticket.prefer_seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.calls.answers import Reply
+from appliance.calls.desk import Reply
 from appliance.calls.servers import BoxServers
 from appliance.clock import SystemClock
 from appliance.lookup import pins

@@ -37,27 +37,33 @@ class Box:
         self.committed = 0  # attempts that were on the disk when an INVITE left
         submit = self.it.line.submit
 
+        waiting: dict[str, signalling.Dial] = {}
+
         def seen(command: signalling.Command) -> None:
-            if isinstance(command, signalling.Dial):
-                keys = self.agent_keys if isinstance(command.to, ToPhone) else self.customer_keys
-                behaviour = (
-                    self.it.line.phones.get(command.to.phone)
-                    if isinstance(command.to, ToPhone)
-                    else self.it.line.outside
-                )
-                if isinstance(command.to, ToTrunk):
-                    self.dialled.append((self.it.clock.monotonic(), command.to.number))
-                    with self.it.store.transaction() as db:
-                        row = db.execute("SELECT count(*) FROM attempt WHERE leg = ?", (command.leg,)).fetchone()
-                        self.committed += row[0] if row else 0
-                if behaviour is not None and behaviour.answers_after is not None:
-                    for after, key in keys:
-                        asyncio.get_running_loop().call_later(
-                            behaviour.answers_after + after, self.it.mouth.press, command.leg, key
-                        )
             submit(command)
+            if isinstance(command, signalling.Dial) and command.waits:
+                waiting[command.leg] = command
+            elif isinstance(command, signalling.Go):
+                self._leaves(waiting.pop(command.leg))
+            elif isinstance(command, signalling.Dial):
+                self._leaves(command)
 
         self.it.line.submit = seen  # type: ignore[method-assign]
+
+    def _leaves(self, command: signalling.Dial) -> None:
+        """An INVITE goes out: notes what was on the disk by then, and what will be pressed once it is answered."""
+        line = self.it.line
+        keys = self.agent_keys if isinstance(command.to, ToPhone) else self.customer_keys
+        behaviour = line.phones.get(command.to.phone) if isinstance(command.to, ToPhone) else line.outside
+        if isinstance(command.to, ToTrunk):
+            self.dialled.append((self.it.clock.monotonic(), command.to.number))
+            with self.it.store.transaction() as db:
+                row = db.execute("SELECT count(*) FROM attempt WHERE leg = ? AND dial <> ''", (command.leg,)).fetchone()
+                self.committed += row[0] if row else 0
+        if behaviour is not None and behaviour.answers_after is not None:
+            for after, key in keys:
+                at = behaviour.answers_after + after
+                asyncio.get_running_loop().call_later(at, self.it.mouth.press, command.leg, key)
 
     def run(self, scene: Callable[[], Coroutine[Any, Any, object]], seconds: float = 600.0) -> None:
         async def whole() -> None:

@@ -34,6 +34,7 @@ BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
 PROMISED_SECONDS = 300.0  # how long the agent who made a promise is waited for; then anybody keeps it
 WAITED_LEAST_SECONDS = 60  # a shorter wait is not told to the agent
 MOST_MINUTES = 48 * 60
+BRIEFS = {"callback": "callback_brief", "promise": "promise_brief", "missed": "missed_brief"}
 KEY_SECONDS = 6.0  # after each prompt
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
@@ -47,6 +48,8 @@ class Callback(Conversation):
 
     ``ended`` is told the outcome of the attempt, once, after it was put on record; None: nobody was rung.
     """
+
+    direction = "out"
 
     def __init__(
         self,
@@ -159,7 +162,7 @@ class Callback(Conversation):
         if wanted.what != "promise" and seconds >= WAITED_LEAST_SECONDS:
             minutes = min(seconds // 60, MOST_MINUTES)
             waited = ("callback_waited", *saying.say(wanted.language, "duration", minutes * 60).pieces)
-        return (f"{wanted.what}_brief", *number, *waited, "callback_press")
+        return (BRIEFS[wanted.what], *number, *waited, "callback_press")
 
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""

@@ -15,7 +15,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,18 +33,18 @@ MOST_CONNECTIONS = 32
 SERVICES = ("media", "calls", "sync", "web", "panel", "headset")
 
 ANYBODY: frozenset[Role] = frozenset({"owner", "supervisor", "agent", "technician"})
-MAY_HANG_UP: frozenset[Role] = frozenset({"owner", "supervisor"})
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """A person asks to end a call."""
-
-    conversation: str
-    by: str
-
-
-Order = HangUp
+LEADS: frozenset[Role] = frozenset({"owner", "supervisor"})
+WORKS: frozenset[Role] = LEADS | {"agent"}
+MAY: Mapping[type[wire.Order], frozenset[Role]] = {
+    wire.HangUpCall: LEADS,
+    wire.Turn: LEADS,
+    wire.MoveCaller: LEADS,
+    wire.MakePromise: WORKS,
+    wire.ChangeRequest: WORKS,
+    wire.CallNow: WORKS,
+    wire.CloseRequest: WORKS,
+}
+BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 
 
 @dataclass(slots=True)
@@ -77,17 +77,14 @@ class _Connection:
 
 
 class ControlServer:
-    """Listens on ``path``. ``snapshot`` gives the whole live picture; ``carry_out`` does what a person ordered.
-
-    ``carry_out`` returns False where there is nothing to do it to (the call has ended meanwhile).
-    """
+    """Listens on ``path``. ``snapshot`` gives the whole live picture; ``carry_out`` does what a person ordered."""
 
     def __init__(
         self,
         path: Path,
         access: Access,
         snapshot: Callable[[], Snapshot],
-        carry_out: Callable[[Order], bool],
+        carry_out: Callable[[wire.Order, str], Awaitable[Reply]],
         clock: Clock,
         *,
         users: Mapping[int, str] | None = None,
@@ -200,6 +197,10 @@ class ControlServer:
 
     async def _reply(self, connection: _Connection, ask: Ask) -> Reply:
         request = ask.request
+        if isinstance(request, wire.Turn) and not request.token and connection.may_be("panel"):
+            if request.action not in BUTTON:
+                raise Problem("control.not_for_service", service="panel")
+            return await self._carry_out(request, "button")
         if not isinstance(request, wire.Vitals) and not connection.may_be("web"):
             raise Problem("control.not_for_service", service=connection.service or "")
         match request:
@@ -220,11 +221,17 @@ class ControlServer:
             case wire.Unwatch(number):
                 connection.watchers.pop(number, None)
                 return Done()
-            case wire.HangUpCall(token, conversation):
-                session = self._access.permitted(token, MAY_HANG_UP)
-                if not self._carry_out(HangUp(conversation, session.actor)):
-                    raise Problem("control.no_such_call")
-                return Done()
+            case (
+                wire.HangUpCall(token)
+                | wire.Turn(token)
+                | wire.MakePromise(token)
+                | wire.ChangeRequest(token)
+                | wire.CallNow(token)
+                | wire.CloseRequest(token)
+                | wire.MoveCaller(token)
+            ):
+                session = self._access.permitted(token, MAY[type(request)])
+                return await self._carry_out(request, session.actor)
             case wire.Vitals(service):
                 if service not in SERVICES or not connection.may_be(service):
                     raise Problem("control.not_for_service", service=connection.service or service)

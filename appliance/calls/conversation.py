@@ -65,6 +65,7 @@ class Party:
 class Conversation(ABC):
     """With the customer of ``leg``, who says to be ``caller``. Offsets are monotonic milliseconds since it began."""
 
+    direction = "in"
     trunk_name = ""  # the trunk that the customer's leg takes
 
     def __init__(

@@ -272,10 +272,12 @@ class Desk:
 def due_of(text: str, now_ms: int) -> int | None:
     """The moment (UTC ms) that somebody wrote or keyed in; None where there is no such moment.
 
-    ``1405/09/15 16:30`` and ``2026-12-06 16:30``; by keys ``1630`` (today, or tomorrow where it has passed) and
-    ``09151630`` (month and day of the Jalali year). Persian and Arabic digits are digits.
+    ``1405/09/15 16:30`` and ``2026-12-06 16:30``; ``16:30`` or by keys ``1630`` (today, or tomorrow where it has
+    passed) and ``09151630`` (month and day of the Jalali year). Persian and Arabic digits are digits.
     """
     written = latin(text).strip()
+    if len(written) == 5 and written[2] == ":":
+        written = written[:2] + written[3:]
     if written.isascii() and written.isdigit():
         if len(written) == 4:
             return time_of(written, now_ms)

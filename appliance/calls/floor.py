@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from appliance.clock import Clock
+from appliance.control import wire
 from appliance.queue.estimate import Estimate, Range
-from appliance.queue.line import Lines, Offer, Rules
+from appliance.queue.line import Doing, Lines, Offer, Rules
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,21 @@ class Floor:
         return self._estimates[line].say(
             conversation, self._lines.place(conversation, now), self._lines.present(line), now
         )
+
+    def lines(self) -> Iterator[wire.Line]:
+        """Every line, for the page."""
+        for name in self._estimates:
+            agents = self._lines.agents_of(name)
+            free = sum(self._present[each] and self._lines.doing(each) is Doing.FREE for each in agents)
+            yield wire.Line(name, self._lines.waiting(name), self._lines.present(name), free)
+
+    def agents(self) -> Iterator[wire.AgentNow]:
+        """Every agent, for the page; since when is told in wall time."""
+        wall = self._clock.utc_ms() - self._now * 1000
+        for name in self._present:
+            away = self._away(name)
+            since = self._lines.since(name)
+            yield wire.AgentNow(name, away or self._lines.doing(name).value, round(wall + since * 1000) if since else 0)
 
     def why_not(self, agent: str) -> str:
         """Why an agent cannot be rung now; empty where they can."""

@@ -19,6 +19,7 @@ from appliance.calls import switches as switches_of
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
 from appliance.calls.office import Office
+from appliance.calls.orders import Orders
 from appliance.calls.publisher import Publisher
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.servers import BoxServers
@@ -112,10 +113,11 @@ class _Process:
         switches = switches_of.restored(self._store.within(ledger.switch_values))
         self._office.desk.restore(self._store.within(ledger.next_number), switches)
         self._switchboard = Switchboard(self._office, self._kept, language)
+        self._orders = Orders(self._office, self._switchboard.sessions, self._changed)
         self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
         self._control = ControlServer(
-            places.control_socket, self._access, self._snapshot, self._switchboard.carry_out, self._clock
+            places.control_socket, self._access, self._snapshot, self._orders.carry_out, self._clock
         )
         self._stopped = asyncio.Event()
 

@@ -12,7 +12,6 @@ import logging
 from appliance import __version__
 from appliance.calls import recording as recording_of
 from appliance.calls.callbacks import Callbacks
-from appliance.calls.control import HangUp, Order
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
 from appliance.calls.office import EndCall, Item, Office
@@ -269,16 +268,7 @@ class Switchboard:
             log.error("conversation %s could not be closed", session.id, exc_info=task.exception())
         self.office.changed()
 
-    # What people ask --------------------------------------------------------------------------------------------------
-
-    def carry_out(self, order: Order) -> bool:
-        match order:
-            case HangUp(conversation, _):
-                session = self.sessions.get(conversation)
-                if session is None:
-                    return False
-                session.inbox.put(EndCall("asked"))
-                return True
+    # Its end, and what is shown ---------------------------------------------------------------------------------------
 
     async def drain(self, seconds: float) -> None:
         """Takes no more calls and ends those under way; returns when their records are closed, or at ``seconds``."""
@@ -291,7 +281,7 @@ class Switchboard:
 
     def snapshot(self) -> wire.Snapshot:
         """Everything live, for the page."""
-        calls = [_shown(session) for session in list(self.sessions.values())[:SHOWN_CALLS]]
+        calls = [self._shown(session) for session in list(self.sessions.values())[:SHOWN_CALLS]]
         phones = tuple(
             wire.Phone(
                 phone.name, phone.name in self.office.registered, len(self.office.registered.get(phone.name, ()))
@@ -317,11 +307,29 @@ class Switchboard:
             findings=tuple(self.findings.values()),
             last_event=self.last_event,
             media=self._media,
+            lines=tuple(self.office.floor.lines()),
+            agents=tuple(self.office.floor.agents()),
+            switches=self._switches(),
         )
 
+    def _switches(self) -> wire.Switches:
+        switches = self.office.desk.switches
+        hours = switches.hours
+        return wire.Switches(
+            night=hours.night,
+            closed_until=hours.closed_until_ms,
+            open_until=hours.open_until_ms,
+            divert=switches.divert,
+            outage_until=switches.outage_until_ms,
+        )
 
-def _shown(session: Conversation) -> wire.CallNow:
-    return wire.CallNow(
+    def _shown(self, session: Conversation) -> wire.LiveCall:
+        floor = self.office.floor
+        return _shown(session, floor.line_of(session.id), floor.place(session.id) if floor.line_of(session.id) else 0)
+
+
+def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
+    return wire.LiveCall(
         conversation=session.id,
         line=session.line_name,
         customer="" if session.caller.is_withheld else session.shown_number,
@@ -330,4 +338,7 @@ def _shown(session: Conversation) -> wire.CallNow:
         since_utc_ms=session.since_utc_ms,
         recording=session.recording.state,
         opened_utc_ms=session.opened_utc_ms,
+        queue=queue,
+        place=place,
+        direction=session.direction,
     )

@@ -106,6 +106,10 @@ class ControlClient:
     async def sign_out(self, token: str) -> None:
         await self.ask(wire.SignOut(token))
 
+    async def order(self, order: wire.Order) -> Reply:
+        """What a person of the office orders; Problem where it is refused."""
+        return await self.ask(order)
+
     async def hang_up(self, token: str, conversation: str) -> None:
         await self.ask(wire.HangUpCall(token, conversation))
 

@@ -20,7 +20,8 @@ def for_role(snapshot: Snapshot, role: Role) -> Snapshot:
     if role in SEES_NUMBERS:
         return snapshot
     hidden = tuple(msgspec.structs.replace(call, customer="") for call in snapshot.calls)
-    return msgspec.structs.replace(snapshot, calls=hidden)
+    switches = msgspec.structs.replace(snapshot.switches, divert="")
+    return msgspec.structs.replace(snapshot, calls=hidden, switches=switches)
 
 
 def difference(before: Snapshot, now: Snapshot) -> Changes | None:
@@ -37,6 +38,9 @@ def difference(before: Snapshot, now: Snapshot) -> Changes | None:
         findings=now.findings if now.findings != before.findings else None,
         last_event=now.last_event if now.last_event != before.last_event else None,
         media=now.media if now.media != before.media else None,
+        lines=now.lines if now.lines != before.lines else None,
+        agents=now.agents if now.agents != before.agents else None,
+        switches=now.switches if now.switches != before.switches else None,
     )
     return None if changes == Changes(now_utc_ms=now.now_utc_ms) else changes
 
@@ -55,6 +59,9 @@ def after(before: Snapshot, changes: Changes) -> Snapshot:
         findings=before.findings if changes.findings is None else changes.findings,
         last_event=before.last_event if changes.last_event is None else changes.last_event,
         media=before.media if changes.media is None else changes.media,
+        lines=before.lines if changes.lines is None else changes.lines,
+        agents=before.agents if changes.agents is None else changes.agents,
+        switches=before.switches if changes.switches is None else changes.switches,
     )
 
 

@@ -50,7 +50,7 @@ class Phone(_Struct, frozen=True):
     contact_count: int = 0
 
 
-class CallNow(_Struct, frozen=True):
+class LiveCall(_Struct, frozen=True):
     """A call in progress. ``since_utc_ms`` is when it entered ``state``; ``customer`` is empty for whom it hides."""
 
     conversation: str
@@ -61,6 +61,36 @@ class CallNow(_Struct, frozen=True):
     since_utc_ms: int
     recording: str  # none, live, refused, stopped
     opened_utc_ms: int = 0
+    queue: str = ""  # the line in which the customer waits
+    place: int = 0  # 1 for the next; 0 for one who does not wait
+    direction: str = "in"
+
+
+class Line(_Struct, frozen=True):
+    """A waiting line. ``present`` counts its agents who are there, busy or not."""
+
+    name: str
+    waiting: int
+    present: int
+    free: int
+
+
+class AgentNow(_Struct, frozen=True):
+    """``doing`` is a word of queue.line.Doing, or why the agent is not there (not_registered, absent)."""
+
+    name: str
+    doing: str
+    since_utc_ms: int = 0
+
+
+class Switches(_Struct, frozen=True):
+    """What the owner has turned; moments are UTC ms, 0 for none."""
+
+    night: bool = False
+    closed_until: int = 0
+    open_until: int = 0
+    divert: str = ""
+    outage_until: int = 0
 
 
 class Finding(_Struct, frozen=True):
@@ -79,11 +109,14 @@ class Snapshot(_Struct, frozen=True):
     now_utc_ms: int
     trunks: tuple[Trunk, ...] = ()
     phones: tuple[Phone, ...] = ()
-    calls: tuple[CallNow, ...] = ()
+    calls: tuple[LiveCall, ...] = ()
     counters: dict[str, int] = {}
     findings: tuple[Finding, ...] = ()
     last_event: int = 0
     media: str = "unknown"  # up, lost, full, unknown
+    lines: tuple[Line, ...] = ()
+    agents: tuple[AgentNow, ...] = ()
+    switches: Switches = Switches()
 
 
 class Changes(_Struct, frozen=True):
@@ -92,12 +125,15 @@ class Changes(_Struct, frozen=True):
     now_utc_ms: int
     trunks: tuple[Trunk, ...] | None = None
     phones: tuple[Phone, ...] | None = None
-    calls: tuple[CallNow, ...] = ()
+    calls: tuple[LiveCall, ...] = ()
     ended: tuple[str, ...] = ()
     counters: dict[str, int] | None = None
     findings: tuple[Finding, ...] | None = None
     last_event: int | None = None
     media: str | None = None
+    lines: tuple[Line, ...] | None = None
+    agents: tuple[AgentNow, ...] | None = None
+    switches: Switches | None = None
 
 
 # Requests -------------------------------------------------------------------------------------------------------------
@@ -165,6 +201,85 @@ class HangUpCall(_Message, frozen=True):
         return f"HangUpCall(***, {self.conversation!r})"
 
 
+class Turn(_Message, frozen=True):
+    """Turns a switch (calls/switches.py: ``night_on``, ``closed_until``, ...); owner and supervisor, and the panel's
+    button for the night alone, without a token.
+    """
+
+    token: str
+    action: str
+    value: str = ""
+
+    def __repr__(self) -> str:
+        return f"Turn(***, {self.action!r}, {self.value!r})"
+
+
+class MakePromise(_Message, frozen=True):
+    """Promises a call at ``due``, as a person writes it: ``1405/09/15 16:30``, ``2026-12-06 16:30``, ``16:30``.
+
+    ``queue`` and ``agent`` may be empty. Answered by Promised.
+    """
+
+    token: str
+    number: str
+    due: str
+    about: str = ""
+    queue: str = ""
+    agent: str = ""
+    language: str = "fa"
+
+    def __repr__(self) -> str:
+        return f"MakePromise(***, due={self.due!r})"
+
+
+class ChangeRequest(_Message, frozen=True):
+    """Another number or moment for a call that is owed; empty: as it is."""
+
+    token: str
+    request: str
+    number: str = ""
+    due: str = ""
+
+    def __repr__(self) -> str:
+        return f"ChangeRequest(***, {self.request!r})"
+
+
+class CallNow(_Message, frozen=True):
+    """The next attempt of a call that is owed begins as soon as an agent is free."""
+
+    token: str
+    request: str
+
+    def __repr__(self) -> str:
+        return f"CallNow(***, {self.request!r})"
+
+
+class CloseRequest(_Message, frozen=True):
+    """``state`` is done or cancelled. Any open row of the ledger."""
+
+    token: str
+    request: str
+    state: str
+
+    def __repr__(self) -> str:
+        return f"CloseRequest(***, {self.request!r}, {self.state!r})"
+
+
+class MoveCaller(_Message, frozen=True):
+    """Moves who waits into another line, at the place of their arrival; ``seen`` is the line in which they were seen.
+
+    Of two who move the same caller the second is refused (``desk.moved_already``) and told where the caller is.
+    """
+
+    token: str
+    conversation: str
+    line: str
+    seen: str
+
+    def __repr__(self) -> str:
+        return f"MoveCaller(***, {self.conversation!r}, {self.line!r})"
+
+
 class Vitals(_Message, frozen=True):
     """What every service tells of itself each second; ``figures`` are whole numbers by name (``rss_kb``, ...)."""
 
@@ -174,7 +289,26 @@ class Vitals(_Message, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
-Request = SignIn | SignOut | WhoAmI | SetPassword | Watch | Unwatch | HangUpCall | Vitals
+Request = (
+    SignIn
+    | SignOut
+    | WhoAmI
+    | SetPassword
+    | Watch
+    | Unwatch
+    | HangUpCall
+    | Turn
+    | MakePromise
+    | ChangeRequest
+    | CallNow
+    | CloseRequest
+    | MoveCaller
+    | Vitals
+)
+
+
+Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller
+"""What a person of the office orders; all else only asks."""
 
 
 class Ask(_Struct, frozen=True):
@@ -214,7 +348,14 @@ class Who(_Message, frozen=True):
     must_set_password: bool
 
 
-Reply = Done | Refused | SignedIn | Who
+class Promised(_Message, frozen=True):
+    """A promise stands, under this tracking code."""
+
+    code: str
+    due: int
+
+
+Reply = Done | Refused | SignedIn | Who | Promised
 
 
 class Told(_Message, frozen=True):

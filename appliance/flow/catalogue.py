@@ -22,7 +22,16 @@ from appliance.saying import texts
 Flows = Mapping[str, Flow]
 
 PLAYED_BY_THE_BOX = frozenset(
-    {"outage_notice", "callback_brief", "callback_press", "callback_hello", "callback_ask_reached"}
+    {
+        "outage_notice",
+        "callback_brief",
+        "promise_brief",
+        "missed_brief",
+        "callback_waited",
+        "callback_press",
+        "callback_hello",
+        "callback_ask_reached",
+    }
 )
 SOUNDS = (".ulaw", ".alaw")
 LEAST_BYTES = 160  # 20 ms of G.711, one packet: anything shorter is heard by nobody

@@ -120,8 +120,16 @@ class Lines:
         """How many agents of the line are there, busy or not."""
         return sum(self._agents[name].is_present for name in self._rules[line].agents)
 
+    def agents_of(self, line: str) -> Iterable[str]:
+        """Who serves a line."""
+        return self._rules[line].agents
+
     def doing(self, agent: str) -> Doing:
         return self._agents[agent].doing
+
+    def since(self, agent: str) -> float:
+        """Since when the agent does it; 0 where nothing has happened yet."""
+        return self._agents[agent].since
 
     def engaged(self) -> Mapping[str, str]:
         """Agents that are rung or speak, and for whom."""

@@ -57,6 +57,7 @@ _REQUEST = (
     "id, number, code, conversation, what, customer, language, queue, opened, due, detail, state, moved, by, agent"
 )
 _BY_CODE = f"SELECT {_REQUEST} FROM request WHERE code = ? ORDER BY number DESC LIMIT 1"  # noqa: S608 - constants only
+_BY_ID = f"SELECT {_REQUEST} FROM request WHERE id = ?"  # noqa: S608 - constants only
 _ALL = f"SELECT {_REQUEST} FROM request ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 _BY_STATE = f"SELECT {_REQUEST} FROM request WHERE state = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
 
@@ -89,6 +90,12 @@ def next_number(connection: Connection) -> int:
 def find(connection: Connection, code: str) -> Request | None:
     """The newest request of this code."""
     row = connection.execute(_BY_CODE, (code,)).fetchone() if is_code(code) else None
+    return Request(*row) if row else None
+
+
+def of_id(connection: Connection, request: str) -> Request | None:
+    """The request of this id."""
+    row = connection.execute(_BY_ID, (request,)).fetchone()
     return Request(*row) if row else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance import messages
-from appliance.control.wire import CallNow, Finding, Role, Snapshot
+from appliance.control.wire import Finding, LiveCall, Role, Snapshot
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
@@ -102,7 +102,7 @@ def calls(snapshot: Snapshot, language: Language) -> list[CallRow]:
     return [_call(each, snapshot.now_utc_ms, language) for each in snapshot.calls]
 
 
-def _call(call: CallNow, now: int, language: Language) -> CallRow:
+def _call(call: LiveCall, now: int, language: Language) -> CallRow:
     return CallRow(
         customer=digits(call.customer, language) or messages.text("web.hidden", language),
         line=call.line,

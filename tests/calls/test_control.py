@@ -14,11 +14,11 @@ import argon2
 import pytest
 
 from appliance.calls.access import Access
-from appliance.calls.control import ControlServer, HangUp, Order
+from appliance.calls.control import ControlServer
 from appliance.clock import VirtualClock
 from appliance.control import wire
 from appliance.control.client import ControlClient
-from appliance.control.wire import CallNow, Finding, Phone, Snapshot, Trunk
+from appliance.control.wire import Finding, LiveCall, Phone, Snapshot, Trunk
 from appliance.errors import Problem
 from appliance.records.store import Store
 from appliance.records.writer import DirectWriter
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.anyio
 EMPTY = Snapshot("box", "0.1", "fa", 1)
 
 
-def call(name: str, state: str = "menu") -> CallNow:
-    return CallNow(name, "office", "0912…4567", state, "", 1_790_000_000_000, "live")
+def call(name: str, state: str = "menu") -> LiveCall:
+    return LiveCall(name, "office", "0912…4567", state, "", 1_790_000_000_000, "live")
 
 
 @pytest.fixture
@@ -52,15 +52,19 @@ class Office:
         self.store = Store(folder / "calls.db", bytes(32), self.clock)
         self.access = Access(DirectWriter(self.store), self.clock, folder / "code", hasher=QUICK)
         self.picture = EMPTY
-        self.orders: list[Order] = []
+        self.orders: list[tuple[wire.Order, str]] = []
         self.path = folder / "calls.sock"
         self.server = ControlServer(
             self.path, self.access, lambda: self.picture, self.carry_out, self.clock, users=users
         )
 
-    def carry_out(self, order: Order) -> bool:
-        self.orders.append(order)
-        return any(now.conversation == order.conversation for now in self.picture.calls)
+    async def carry_out(self, order: wire.Order, by: str) -> wire.Reply:
+        self.orders.append((order, by))
+        if isinstance(order, wire.HangUpCall) and order.conversation not in {
+            now.conversation for now in self.picture.calls
+        }:
+            raise Problem("control.no_such_call")
+        return wire.Done()
 
     def show(self, picture: Snapshot) -> None:
         self.picture = picture
@@ -167,7 +171,25 @@ async def test_the_owner_ends_a_call_and_hears_when_it_was_over_already(folder: 
         await client.hang_up(token, "c1")
         with pytest.raises(Problem, match=r"control\.no_such_call"):
             await client.hang_up(token, "c9")
-        assert it.orders == [HangUp("c1", "owner"), HangUp("c9", "owner")]
+        assert [(order.conversation, by) for order, by in it.orders if isinstance(order, wire.HangUpCall)] == [
+            ("c1", "owner"),
+            ("c9", "owner"),
+        ]
+
+
+async def test_who_orders_what_is_decided_by_role_and_the_button_turns_nothing_but_the_night(folder: Path) -> None:
+    async with office(folder) as (it, client):
+        code = await it.access.invite("sara", "agent")
+        first = await client.sign_in("sara", code, "192.0.2.2")
+        token = (await client.set_password(first.token, PASSWORD)).token
+        assert await client.order(wire.MakePromise(token, "09121234567", "16:30")) == wire.Done()
+        for order in (wire.Turn(token, "night_on"), wire.MoveCaller(token, "c1", "sales", "support")):
+            with pytest.raises(Problem, match=r"access\.not_allowed"):
+                await client.order(order)
+        assert await client.order(wire.Turn("", "night_on")) == wire.Done()
+        with pytest.raises(Problem, match=r"control\.not_for_service"):
+            await client.order(wire.Turn("", "divert_on", "09121234567"))
+        assert [by for _, by in it.orders] == ["sara", "button"]
 
 
 async def test_a_watch_ends_when_its_session_does(folder: Path) -> None:

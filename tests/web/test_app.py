@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from appliance.control.client import ControlClient
 from appliance.control.picture import for_role
-from appliance.control.wire import CallNow, Role, SignedIn, Snapshot, Who
+from appliance.control.wire import LiveCall, Role, SignedIn, Snapshot, Who
 from appliance.errors import Problem
 from appliance.records.reader import Reader
 from appliance.web.app import Page
@@ -24,7 +24,7 @@ SNAPSHOT = Snapshot(
     now_utc_ms=1_795_446_977_557,
     trunks=(),
     phones=(),
-    calls=(CallNow("c1", "office", NUMBER, "talking", "sara", 1_795_446_970_000, "live"),),
+    calls=(LiveCall("c1", "office", NUMBER, "talking", "sara", 1_795_446_970_000, "live"),),
     counters={"sip.strangers": 3},
     findings=(),
     last_event=1,

@@ -1,0 +1,119 @@
+"""What people of the office order by page and button, carried out: calls ended and moved, promises, switches.
+
+Who may is decided before (control.py); whether it can be done is said here, and a Problem says why it cannot, in words
+for who ordered it. Of two who order the same thing one is first: the other is told what is so now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from appliance.calls.conversation import Conversation
+from appliance.calls.desk import asked_by, due_of
+from appliance.calls.office import EndCall, Office
+from appliance.control import wire
+from appliance.control.wire import Done, Promised, Reply
+from appliance.errors import Problem
+from appliance.records import events, ledger
+
+CLOSED_BY_HAND = ("done", "cancelled")
+
+# Why something is not done: the words of desk.py and outbound.py, and what a person reads.
+PROBLEMS: Mapping[str, str] = {
+    "past": "desk.past",
+    "closed_hour": "desk.closed_hour",
+    "being_dialled": "desk.being_dialled",
+    "no_such_request": "desk.no_such_request",
+    "no_number": "desk.no_number",
+    "not_callable": "desk.not_callable",
+    "not_a_number": "desk.not_callable",
+    "too_long": "desk.not_callable",
+    "short": "desk.not_callable",
+    "emergency": "desk.not_callable",
+    "internal": "desk.internal",
+    "own_number": "desk.own_number",
+    "forbidden": "desk.forbidden",
+    "denied": "desk.forbidden",
+    "premium": "desk.forbidden",
+    "satellite": "desk.forbidden",
+    "foreign": "desk.forbidden",
+}
+
+
+class Orders:
+    """``sessions`` are the conversations under way, by id; ``changed`` is told when the picture is different."""
+
+    def __init__(self, office: Office, sessions: Mapping[str, Conversation], changed: Callable[[], None]) -> None:
+        self._office = office
+        self._sessions = sessions
+        self._changed = changed
+
+    async def carry_out(self, order: wire.Order, by: str) -> Reply:
+        """Does what ``by`` has ordered. Problem where it cannot be done."""
+        match order:
+            case wire.HangUpCall(_, conversation):
+                self._hang_up(conversation)
+            case wire.Turn(_, action, value):
+                if not self._office.desk.turn(action, value, by):
+                    raise Problem("desk.no_sense", value=value or action)
+            case wire.MakePromise():
+                return self._promise(order)
+            case wire.ChangeRequest(_, request, number, due):
+                moment = self._moment(due) if due else None
+                _raise(self._office.desk.change(request, by, number=number, due=moment), number)
+            case wire.CallNow(_, request):
+                _raise(self._office.desk.call_now(request, by), "")
+            case wire.CloseRequest(_, request, state):
+                await self._close(request, state, by)
+            case wire.MoveCaller(_, conversation, line, seen):
+                self._move(conversation, line, seen)
+        self._changed()
+        return Done()
+
+    def _hang_up(self, conversation: str) -> None:
+        session = self._sessions.get(conversation)
+        if session is None:
+            raise Problem("control.no_such_call")
+        session.inbox.put(EndCall("asked"))
+
+    def _promise(self, order: wire.MakePromise) -> Promised:
+        asked = asked_by("", "", order.language, "")
+        reply = self._office.desk.promise(
+            asked, order.number, order.queue, self._moment(order.due), order.about, order.agent
+        )
+        _raise(reply.reason, order.number)
+        return Promised(str(reply.values["code"]), int(reply.values["due"]))
+
+    def _moment(self, written: str) -> int:
+        due = due_of(written, self._office.clock.utc_ms())
+        if due is None:
+            raise Problem("desk.no_such_moment", value=written[:40])
+        return due
+
+    async def _close(self, request: str, state: str, by: str) -> None:
+        if state not in CLOSED_BY_HAND:
+            raise Problem("desk.no_sense", value=state[:40])
+        if self._office.desk.close(request, state, by):
+            return
+        found = await self._office.records.call(lambda store: store.within(lambda db: ledger.of_id(db, request)))
+        if found is None or found.state not in ("open", "doing"):
+            raise Problem("desk.no_such_request")
+        self._office.records.put(events.RequestMoved(request, state, by, "by hand"))
+
+    def _move(self, conversation: str, line: str, seen: str) -> None:
+        if line not in self._office.queues:
+            raise Problem("desk.no_line", line=line[:40], known=", ".join(sorted(self._office.queues)) or "-")
+        now = self._office.floor.line_of(conversation)
+        if not now:
+            raise Problem("desk.waits_no_more")
+        if now != seen:
+            raise Problem("desk.moved_already", line=now)
+        if not self._office.floor.move(conversation, line):
+            raise Problem("desk.waits_no_more")
+
+
+def _raise(reason: str, number: str) -> None:
+    if reason:
+        key = PROBLEMS.get(reason, "desk.not_callable")
+        fields = {"number": number[:40]} if key in ("desk.not_callable", "desk.forbidden") else {}
+        raise Problem(key, **fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from appliance.clock import VirtualClock
@@ -118,6 +118,14 @@ class Box:
                 return found
             self.tick()
         raise AssertionError(f"no {kind.__name__} in {PATIENCE_SECONDS} s: {self.events}")
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Ticks (in virtual time) until the threads have come so far."""
+        for _ in patience():
+            self.run(0.02)
+            if is_so():
+                return
+        raise AssertionError(f"not so in {PATIENCE_SECONDS} s: {self.events}")
 
     def sealed(self, number: int) -> Path:
         """Stops one recording, waits until it is kept, and returns its base."""

@@ -256,7 +256,7 @@ def test_a_file_that_cannot_be_synced_keeps_its_journal_and_refuses_new_recordin
     voice = box.start(1)
     box.run(2)
     box.stop(1)
-    box.run(3)
+    box.wait_until(lambda: box.recorder.refusal == "recorder.write_failed")
     assert refusal(box.recorder) == "recorder.write_failed"
     box.close()
     assert len(recovery.dirty_folders(tmp_path / "journal")) == 1

@@ -8,9 +8,10 @@ in floor.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from appliance.calls import outbound
+from appliance.calls.agent_keys import AgentKeys, PassOn, Said
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item
@@ -25,6 +26,8 @@ from appliance.signalling.port import Cause, Identity, ToPhone, ToTrunk
 
 LEFT_LINE = "left_line"
 RINGING = "ringing"
+PRESS_MS = 100
+ASIDE_SECONDS = 30.0
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 
 
@@ -243,34 +246,94 @@ def _early(conversation: Conversation, party: Party, offer: sdp.Description, rem
         conversation.office.mouth.submit(media.Bridge(conversation.customer.leg, party.leg))
 
 
-async def talk(conversation: Conversation, agent: Party) -> None:
-    """Both hear each other until the agent leaves. Raises Left when the customer does."""
+async def talk(
+    conversation: Conversation,
+    agent: Party,
+    said: Callable[[Said], Awaitable[tuple[str, ...]]] | None = None,
+    *,
+    is_kept: bool = False,
+) -> None:
+    """Both hear each other until the agent leaves. Raises Left when the customer does.
+
+    ``said`` is told the codes that the agent keys in, and returns what to tell the agent alone; None: all keys of the
+    other side are for the customer. With ``is_kept`` the agent's leg stays when the customer leaves: the agent is asked
+    something afterwards.
+    """
     conversation.agent = agent.name
     conversation.enter(State.TALKING)
-    _join(conversation, agent)
+    keys = AgentKeys() if said is not None else None
+    _join(conversation, agent, holds=keys is not None)
     try:
         while not agent.has_ended:
-            match await conversation.next(None):
+            item = await conversation.next(None if keys is None else keys.deadline)
+            if keys is not None and said is not None:
+                for each in heard_of(keys, agent, item, conversation.office.clock.monotonic()):
+                    if isinstance(each, PassOn):
+                        press(conversation, conversation.customer, each.digits)
+                    elif prompts := await said(each):
+                        await _aside(conversation, agent, prompts)
+            match item:
                 case signalling.Held(leg):
                     _hold(conversation, agent, leg)
                 case signalling.Resumed(leg):
-                    _resume(conversation, agent, leg)
-                case signalling.DigitPressed(leg, digit, milliseconds):
+                    _resume(conversation, agent, leg, holds=keys is not None)
+                case signalling.DigitPressed(leg, digit, milliseconds) if keys is None or leg != agent.leg:
                     other = agent if leg == conversation.customer.leg else conversation.customer
                     conversation.office.mouth.submit(media.SendDigits(other.leg, digit, milliseconds))
                 case _:
                     continue
     except Left:
-        conversation.hang_up(agent, Cause.ENDED_HERE)
+        if not is_kept:
+            conversation.hang_up(agent, Cause.ENDED_HERE)
         raise
     finally:
         conversation.digits.clear()  # they went to the agent
-        conversation.office.floor.ended(agent.name)
+        if not is_kept or agent.has_ended:
+            conversation.office.floor.ended(agent.name)
 
 
-def _join(conversation: Conversation, agent: Party) -> None:
-    conversation.office.mouth.submit(media.Bridge(conversation.customer.leg, agent.leg))
+def heard_of(keys: AgentKeys, agent: Party, item: Item | None, now: float) -> list[Said]:
+    """What the agent has said by keys, however they came; ``item`` None: time has passed."""
+    match item:
+        case media.DigitHeard(stream, digit) if stream == agent.leg:
+            return keys.press(digit, now)
+        case signalling.DigitPressed(leg, digit, _) if leg == agent.leg:
+            return keys.press(digit, now)
+        case None:
+            return keys.due(now)
+        case _:
+            return []
+
+
+def press(conversation: Conversation, party: Party, digits: str) -> None:
+    """Keys that go to a party."""
+    for digit in digits:
+        conversation.office.mouth.submit(media.SendDigits(party.leg, digit, PRESS_MS))
+
+
+async def _aside(conversation: Conversation, agent: Party, prompts: tuple[str, ...]) -> None:
+    """Tells the agent something; the customer hears music meanwhile. Raises Left when the customer leaves."""
+    _hold(conversation, agent, agent.leg)
+    play = conversation.say_to(agent, prompts, conversation.language)
+    until = conversation.office.clock.monotonic() + ASIDE_SECONDS
+    while not agent.has_ended:
+        match await conversation.next(until):
+            case media.PlayEnded(stream, number, _) if stream == agent.leg and number == play:
+                break
+            case None:
+                break
+            case _:
+                continue
+    _resume(conversation, agent, agent.leg, holds=True)
+
+
+def _join(conversation: Conversation, agent: Party, holds: bool) -> None:
+    conversation.office.mouth.submit(_bridged(conversation, agent, holds))
     conversation.recording.mark("joined", agent.name)
+
+
+def _bridged(conversation: Conversation, agent: Party, holds: bool) -> media.Bridge:
+    return media.Bridge(conversation.customer.leg, agent.leg, holds=agent.leg if holds else "")
 
 
 def _hold(conversation: Conversation, agent: Party, leg: str) -> None:
@@ -281,9 +344,9 @@ def _hold(conversation: Conversation, agent: Party, leg: str) -> None:
     conversation.music(conversation.customer if leg == agent.leg else agent)
 
 
-def _resume(conversation: Conversation, agent: Party, leg: str) -> None:
+def _resume(conversation: Conversation, agent: Party, leg: str, holds: bool) -> None:
     if agent.is_held or conversation.customer.is_held:
         return  # the other one still holds
     conversation.recording.mark("resumed", "agent" if leg == agent.leg else "customer")
     conversation.enter(State.TALKING)
-    conversation.office.mouth.submit(media.Bridge(conversation.customer.leg, agent.leg))
+    conversation.office.mouth.submit(_bridged(conversation, agent, holds))

@@ -14,7 +14,8 @@ import logging
 from collections.abc import Callable, Iterator
 
 from appliance import saying
-from appliance.calls import bridge, runtime
+from appliance.calls import bridge, promises, runtime
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, Said
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
@@ -39,7 +40,6 @@ KEY_SECONDS = 6.0  # after each prompt
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
 COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
-FEATURE = "*"
 YES, NO = "1", "2"
 
 
@@ -65,6 +65,7 @@ class Callback(Conversation):
         leg = uuid7(office.clock.utc_ms())
         super().__init__(office, leg, caller, trunk.address or office.sip.address, trunk.law, trunk.media_from)
         self.line_name = wanted.queue
+        self.language = wanted.language
         self._wanted = wanted
         self._number = number
         self._trunk = trunk
@@ -166,15 +167,8 @@ class Callback(Conversation):
 
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
-        self.enter(State.TALKING)
-        self.office.mouth.submit(media.Bridge(self.customer.leg, agent.leg))
-        starred = False
         try:
-            while not agent.has_ended:
-                for key in _keys_of(agent, await self.next(None)):
-                    if starred and key in (YES, NO):
-                        self._outcome = Outcome.REACHED if key == YES else Outcome.NOT_REACHED
-                    starred = key == FEATURE
+            await bridge.talk(self, agent, self._said, is_kept=True)
         except Left:
             if self.is_stopping or agent.has_ended:
                 raise
@@ -182,6 +176,17 @@ class Callback(Conversation):
             key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, YES + NO)
             if key:
                 self._outcome = Outcome.REACHED if key == YES else Outcome.NOT_REACHED
+
+    async def _said(self, said: Said) -> tuple[str, ...]:
+        """A code of the agent."""
+        match said:
+            case Reached(is_so):
+                self._outcome = Outcome.REACHED if is_so else Outcome.NOT_REACHED
+                return ()
+            case PromiseAt(digits):
+                return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
+            case PassOn():
+                return ()
 
     # Customer first ---------------------------------------------------------------------------------------------------
 
@@ -205,11 +210,12 @@ class Callback(Conversation):
             return True
         self.agent = found.name
         self._outcome = Outcome.REACHED
-        self.enter(State.TALKING)
-        self.office.mouth.submit(media.Bridge(self.customer.leg, found.leg))
-        while not found.has_ended:
-            await self.next(None)
+        await bridge.talk(self, found, self._said_first)
         return False
+
+    async def _said_first(self, said: Said) -> tuple[str, ...]:
+        """A code of the agent, where the customer has said already that a person is there."""
+        return () if isinstance(said, Reached) else await self._said(said)
 
     # What both share --------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,7 @@ class Conversation(ABC):
         self.parties: dict[str, Party] = {}
         self.agent = ""
         self.line_name = ""
+        self.language = "fa"  # in which the box speaks to its parties
         self.shown_number = caller.number  # how an agent's phone shows the customer
         self.recording = ConversationRecording(self)
         self.digits: list[str] = []

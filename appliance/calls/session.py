@@ -11,7 +11,8 @@ import asyncio
 import logging
 from collections import deque
 
-from appliance.calls import bridge
+from appliance.calls import answering, bridge, promises
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, Said
 from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
@@ -27,7 +28,7 @@ from appliance.media import port as media
 from appliance.records import events, ledger
 from appliance.records.database import Connection
 from appliance.records.events import Outcome, State
-from appliance.signalling import numbers, sdp
+from appliance.signalling import numbers
 from appliance.signalling import port as signalling
 from appliance.signalling.port import Cause
 
@@ -41,7 +42,6 @@ SPOKEN = ("outage_record", "prompt_record")
 DAY_MS = 86_400_000
 TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
 LEAST_MESSAGE_MS = 1000  # anything shorter is no message
-CONFIRM_SECONDS = 33.0  # signalling ends a leg whose ACK never comes after 32 s
 
 
 class Session(Conversation):
@@ -57,6 +57,7 @@ class Session(Conversation):
         self.line = line
         self.line_name = line.name
         self.flow = flow
+        self.language = line.language
         self.outcome = Outcome.FAILED
         self.detail = ""
         number = numbers.normalise(offered.caller.number, trunk.area_code)
@@ -83,7 +84,7 @@ class Session(Conversation):
         self._open_record()
         self._hold_callbacks()
         try:
-            self._check_codecs()
+            answering.check_codecs(self, self.offered)
             await self.open(self.customer)
             if self.flow.is_internal and self.office.world is None:
                 await self._look_at_figures()
@@ -150,6 +151,7 @@ class Session(Conversation):
             case steps.StopSaying(play):
                 self.office.mouth.submit(media.Stop(self.customer.leg, play))
             case steps.SetLanguage(language):
+                self.language = language
                 self.put(events.LanguageChosen(self.id, language, self.offset_ms()))
             case steps.RecordFromNow():
                 self._consent = command
@@ -265,7 +267,16 @@ class Session(Conversation):
             raise
         self.outcome = Outcome.SERVED
         self._got_through()
-        await bridge.talk(self, found)
+        await bridge.talk(self, found, self._said if found.role == "agent" else None)
+
+    async def _said(self, said: Said) -> tuple[str, ...]:
+        """A code that the agent has keyed in while talking; what to tell them."""
+        match said:
+            case PromiseAt(digits):
+                customer = "" if self.offered.caller.is_withheld else self.number
+                return promises.by_keys(self, digits, customer, self.trunk)
+            case Reached() | PassOn():
+                return ()  # who calls in is there
 
     async def _divert(self) -> bool:
         """Where the owner has diverted the box: True when somebody there has spoken with the customer."""
@@ -372,46 +383,10 @@ class Session(Conversation):
 
     # The customer's leg -----------------------------------------------------------------------------------------------
 
-    def _check_codecs(self) -> None:
-        """488 before anything else where there is no common codec (RFC 3264, 6)."""
-        if self.offered.sdp is not None and sdp.answer(self.offered.sdp, "", 9, self.law) is None:
-            raise Trouble(488, "no common codec")
-
     async def _answer(self) -> None:
         """Answers the customer, once."""
-        customer = self.customer
-        if customer.is_answered:
-            return
-        number = int(customer.leg[:12], 16)
-        if self.offered.sdp is None:
-            local = sdp.offer("", customer.port, self.law, number)
-            self.office.line.submit(signalling.Answer(customer.leg, local))
-            remote = await self._late_answer()
-        else:
-            remote = self.offered.sdp
-            chosen = sdp.answer(remote, "", customer.port, self.law, session_id=number)
-            if chosen is None:
-                raise Trouble(488, "no common codec")
-            local = chosen
-            self.office.line.submit(signalling.Answer(customer.leg, local))
-        if not self.agree(customer, local, remote):
-            raise Trouble(488, "no common codec")
-        assert customer.agreed is not None
-        self.law = customer.agreed.law
-        self.answered(customer)
-        self._record()
-
-    async def _late_answer(self) -> sdp.Description:
-        """The description in the ACK, where ours was the offer."""
-        deadline = self._now + CONFIRM_SECONDS
-        while True:
-            match await self.next(deadline):
-                case signalling.Confirmed(_, description) if description is not None:
-                    return description
-                case signalling.Confirmed() | None:
-                    raise Trouble(488, "no answer to our offer")
-                case _:
-                    continue
+        if await answering.answer(self, self.offered):
+            self._record()
 
     def _record(self) -> None:
         """Recording begins when there is consent and a voice, on lines that are recorded."""

@@ -10,10 +10,12 @@ import asyncio
 import logging
 
 from appliance import __version__
+from appliance.calls import features
 from appliance.calls import recording as recording_of
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
+from appliance.calls.feature_call import FeatureCall
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
@@ -188,7 +190,7 @@ class Switchboard:
 
     def _offered(self, offered: signalling.Offered) -> None:
         if isinstance(offered.source, FromPhone):
-            self.office.line.submit(Refuse(offered.leg, 403, "Not From Phones"))
+            self._offered_by_phone(offered, offered.source.phone)
             return
         trunk = self.office.trunk(offered.source.trunk)
         line = self._line_for(trunk.name, offered.called, trunk.area_code)
@@ -204,6 +206,15 @@ class Switchboard:
             self._turn_away(offered, trunk.name, 503, "box full", self.office.settings.retry_after_seconds)
         else:
             self._begin(Session(self.office, offered, line, self.office.flows[line.flow]))
+
+    def _offered_by_phone(self, offered: signalling.Offered, phone: str) -> None:
+        """Desk phones dial codes of the office; they do not yet call each other, nor out."""
+        if not features.is_code(offered.called):
+            self.office.line.submit(Refuse(offered.leg, 403, "Not From Phones"))
+        elif self._is_draining or not self.office.mouth.accepts():
+            self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))
+        else:
+            self._begin(FeatureCall(self.office, offered, phone, self._language))
 
     def _line_for(self, trunk: str, called: str, area_code: str) -> CalledLine | None:
         """The line of this very number, else the trunk's line without a number."""

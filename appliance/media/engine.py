@@ -83,8 +83,8 @@ class Engine:
                 known = self._recordings.get(recording)
                 if known is not None:
                     known[0].mark(kind, detail, now)
-            case port.Bridge(left, right, relays_digits):
-                self._bridge(left, right, relays_digits, now)
+            case port.Bridge(left, right, relays_digits, holds):
+                self._bridge(left, right, relays_digits, holds, now)
             case (
                 port.SetRemote(stream)
                 | port.Play(stream)
@@ -122,14 +122,14 @@ class Engine:
             case port.Listen(_, is_on, most_seconds):
                 stream.listen(most_seconds if is_on else 0)
 
-    def _bridge(self, left: str, right: str, relays_digits: bool, now: float) -> None:
+    def _bridge(self, left: str, right: str, relays_digits: bool, holds: str, now: float) -> None:
         one, other = self.streams.get(left), self.streams.get(right)
         if one is None or other is None or one is other or one.other is other:
             return
         self._separate(one, now)
         self._separate(other, now)
-        one.bridge(other, relays_digits)
-        other.bridge(one, relays_digits)
+        one.bridge(other, relays_digits and holds != left)
+        other.bridge(one, relays_digits and holds != right)
 
     @staticmethod
     def _separate(stream: Stream, now: float) -> None:

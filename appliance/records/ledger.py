@@ -207,6 +207,14 @@ def last_agent(connection: Connection, customer: str) -> str:
     return str(row[0]) if row else ""
 
 
+def last_customer(connection: Connection, agent: str) -> str:
+    """The customer with whom this agent spoke last; empty where there was none, or the number was withheld."""
+    row = connection.execute(
+        "SELECT customer FROM conversation WHERE agent = ? AND talking_ms > 0 ORDER BY opened_n DESC LIMIT 1", (agent,)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
 def last_moment(connection: Connection) -> int:
     """UTC ms of the newest event; 0 where there is none."""
     row = connection.execute("SELECT at FROM event ORDER BY n DESC LIMIT 1").fetchone()

@@ -70,15 +70,24 @@ class Loopback:
 
     # What the others do -----------------------------------------------------------------------------------------------
 
+    def call_from(self, phone: str, called: str) -> port.Leg:
+        """A desk phone dials; the leg's name is returned, Offered follows."""
+        return self._come(port.FromPhone(phone), called, phone, is_late_offer=False)
+
     def call_in(self, trunk: str, called: str, caller: str, *, is_late_offer: bool = False) -> port.Leg:
         """Somebody rings; the leg's name is returned, Offered follows."""
+        return self._come(port.FromTrunk(trunk), called, caller, is_late_offer=is_late_offer)
+
+    def _come(
+        self, source: port.FromTrunk | port.FromPhone, called: str, caller: str, *, is_late_offer: bool
+    ) -> port.Leg:
         leg = _Leg(uuid7(self._clock.utc_ms()), is_ours=False)
         self._legs[leg.name] = leg
         described = sdp.offer(ADDRESS, REMOTE_PORT, "PCMA", 1)
         leg.remote = None if is_late_offer else described
         offered = port.Offered(
             leg=leg.name,
-            source=port.FromTrunk(trunk),
+            source=source,
             called=called,
             caller=Identity(caller, "", is_withheld=not caller),
             sdp=None if is_late_offer else described,

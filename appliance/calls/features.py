@@ -1,0 +1,72 @@
+"""Codes that a desk phone of the office dials: the night switch, and promises. Pure: what a code means.
+
+``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
+``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
+customer with whom this phone's agent spoke last; the time as in desk.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SWITCH, PROMISE = "*28", "*35"
+CODES = (SWITCH, PROMISE)
+
+
+@dataclass(frozen=True, slots=True)
+class TellSwitches:
+    """How does the box answer now?"""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSwitches:
+    """An action of switches.py, and its value."""
+
+    actions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseCall:
+    """``number`` empty: the customer with whom the agent spoke last."""
+
+    number: str
+    due: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No code of ours."""
+
+
+Feature = TellSwitches | TurnSwitches | PromiseCall | Unknown
+
+
+def is_code(dialled: str) -> bool:
+    """Whether a phone dials a code, and not a number."""
+    return dialled.startswith("*")
+
+
+def meant(dialled: str) -> Feature:
+    """What a dialled code asks for."""
+    if dialled.startswith(SWITCH):
+        return _switches(dialled.removeprefix(SWITCH).rstrip("#"))
+    if dialled.startswith(PROMISE):
+        number, star, due = dialled.removeprefix(PROMISE).rstrip("#").rpartition("*")
+        return PromiseCall(number, due) if star else Unknown()
+    return Unknown()
+
+
+def _switches(rest: str) -> Feature:
+    match rest[:1]:
+        case "":
+            return TellSwitches()
+        case "0" if rest == "0":
+            return TurnSwitches((("night_off", ""), ("closed_until", "0"), ("open_until", "0")))
+        case "1" if rest == "1":
+            return TurnSwitches((("night_on", ""),))
+        case "2":
+            return TurnSwitches((("night_off", ""), ("open_until", rest[1:])))
+        case "3":
+            return TurnSwitches((("closed_until", rest[1:]),))
+        case _:
+            return Unknown()

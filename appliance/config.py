@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from appliance.calls.settings import Agent, CalledLine, Calls, Queue
+from appliance.calls.settings import MOST_LEVELS, Agent, CalledLine, Calls, Queue, skill_of
 from appliance.errors import Problem
 from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms
 from appliance.media.settings import Media
@@ -253,6 +253,13 @@ def _check(config: Config) -> None:
         _refers(file, f"line {line.name}", "trunk", line.trunk, trunks)
     for agent in config.calls.agents:
         _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
+        for written in agent.skills:
+            skill = skill_of(written)
+            if skill is None:
+                raise Problem(
+                    "config.not_a_skill", file=file, where=f"agent {agent.name}", found=written, most=MOST_LEVELS
+                )
+            _refers(file, f"agent {agent.name}", "skills", skill[0], {queue.name for queue in config.calls.queues})
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})

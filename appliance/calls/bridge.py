@@ -15,6 +15,7 @@ from appliance.calls.agent_keys import AgentKeys, PassOn, Said
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item
+from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -28,6 +29,7 @@ LEFT_LINE = "left_line"
 RINGING = "ringing"
 PRESS_MS = 100
 ASIDE_SECONDS = 30.0
+ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where the flow has another way
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 
 
@@ -76,14 +78,18 @@ async def wait_in_line(
     )
     if refusal:
         return refusal
-    ring_seconds = office.queues[asked.queue].ring_seconds
     ends = office.clock.monotonic() + asked.whole_seconds
     office.changed()
     try:
         conversation.music(conversation.customer)
         announces_at = office.clock.monotonic() + (FIRST_ANNOUNCED_SECONDS if asked.every_seconds else math.inf)
         while True:
-            item = await conversation.next(min(ends, announces_at))
+            now = office.clock.monotonic()
+            line = floor.line_of(conversation.id)  # a supervisor may have moved the caller
+            if asked.leaves_when_absent and not floor.is_attended(line):
+                return steps.ABSENT
+            looks_at = now + ATTENDED_SECONDS if asked.leaves_when_absent else math.inf
+            item = await conversation.next(min(ends, announces_at, looks_at))
             now = office.clock.monotonic()
             if item is None and now >= ends:
                 return "no_answer"
@@ -91,7 +97,7 @@ async def wait_in_line(
                 announces_at = now + asked.every_seconds
                 announce()
             if isinstance(item, AgentsOffered):
-                until = min(office.clock.monotonic() + ring_seconds, ends)
+                until = min(now + office.queues[floor.line_of(conversation.id)].ring_seconds, ends)
                 found = await ring_offered(conversation, item.agents, until, asked.leave_key)
                 if isinstance(found, Party) or found == LEFT_LINE:
                     return found

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from appliance.clock import Clock
 from appliance.control import wire
+from appliance.flow import steps
 from appliance.queue.estimate import Estimate, Range
 from appliance.queue.line import Doing, Lines, Offer, Rules
 
@@ -58,6 +59,10 @@ class Floor:
         self._timer: asyncio.TimerHandle | None = None
 
     # What is so -------------------------------------------------------------------------------------------------------
+
+    def is_attended(self, line: str) -> bool:
+        """Whether any agent of the line is there, busy or not."""
+        return self._lines.present(line) > 0
 
     def waiting(self, line: str = "") -> int:
         """How many wait, in one line or in all."""
@@ -133,7 +138,7 @@ class Floor:
         )
         if offers is None:
             self._forget(conversation)
-            return "line_full"
+            return steps.FULL
         if not self._lines.is_offered(conversation):
             place = self._lines.place(conversation, now)
             self._estimates[line].joined(conversation, place, self._lines.present(line), now)

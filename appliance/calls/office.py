@@ -85,9 +85,8 @@ class Office:
         self.settings = settings
         self.agents = {agent.name: agent for agent in settings.agents}
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
-        rules = tuple(queue.rules for queue in settings.queues)
         agents = tuple(agent.name for agent in settings.agents)
-        self.floor = Floor(rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
+        self.floor = Floor(settings.rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
 
     # What the desk must know ------------------------------------------------------------------------------------------
 
@@ -99,10 +98,10 @@ class Office:
 
     def line_for(self, queue: str, agent: str) -> str:
         """The line that was named, else the first one that the agent serves, else the first."""
-        queues = self.queues
-        if queue in queues:
+        lines = {each.name: each.agents for each in self.settings.rules}
+        if queue in lines:
             return queue
-        return next((name for name, each in queues.items() if agent in each.rules.agents), next(iter(queues), ""))
+        return next((name for name, agents in lines.items() if agent in agents), next(iter(lines), ""))
 
     def may_call_at(self, queue: str, at_ms: int) -> bool:
         """Whether customers of a line may be called then; a calendar that is not there is never open."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
+
+MOST_LEVELS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Agent:
     name: str
     phone: str
     display: str = ""
+    skills: tuple[str, ...] = ()  # "sales:1", "support:3": lines that the agent serves too, and at which level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,3 +90,24 @@ class Calls:
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())
     queues: tuple[Queue, ...] = field(default=())
+
+    @property
+    def rules(self) -> tuple[Rules, ...]:
+        """Of every line, with the agents who serve it by their skills."""
+        return tuple(
+            replace(queue.rules, agents={**_skilled(self.agents, queue.name), **queue.rules.agents})
+            for queue in self.queues
+        )
+
+
+def skill_of(written: str) -> tuple[str, int] | None:
+    """Line and level of ``"sales:2"``; a line alone is level 1. None where it is neither."""
+    queue, colon, level = written.partition(":")
+    if not queue or (colon and not (level.isdigit() and level.isascii() and 1 <= int(level) <= MOST_LEVELS)):
+        return None
+    return queue, int(level) if colon else 1
+
+
+def _skilled(agents: tuple[Agent, ...], queue: str) -> dict[str, int]:
+    found = ((agent.name, skill_of(each)) for agent in agents for each in agent.skills)
+    return {name: skill[1] for name, skill in found if skill is not None and skill[0] == queue}

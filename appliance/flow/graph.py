@@ -57,8 +57,10 @@ def unhelped(node: Node) -> tuple[str, ...]:
             return (no,)
         case model.Tracking(on_unknown=unknown):
             return (unknown,)
-        case model.Call(on_nobody=nobody) | model.Enqueue(on_nobody=nobody):
+        case model.Call(on_nobody=nobody):
             return (nobody,)
+        case model.Enqueue(on_nobody=nobody, on_full=full, on_absent=absent):
+            return tuple(dict.fromkeys(filter(None, (nobody, full, absent))))
         case model.Transfer(on_failure=failure):
             return (failure,)
         case _:

@@ -193,7 +193,9 @@ class Enqueue:
 
     Who has a higher ``priority`` may overtake, but lets nobody wait more than twice as long as in order of arrival.
     ``announce`` is said at the beginning and every so often: ``place``, ``wait_least`` and ``wait_most`` (minutes) are
-    known then; a prompt whose value is not known is left out.
+    known then; a prompt whose value is not known is left out. ``offer`` is added once the caller has waited so long:
+    another way is offered there, which ``leave_key`` takes at any moment. ``on_full`` is taken where the line is full,
+    ``on_absent`` where none of its agents is there (without it they are waited for); without them, ``on_nobody``.
     """
 
     kind: ClassVar[str] = "enqueue"
@@ -203,7 +205,11 @@ class Enqueue:
     priority: int = field(default=0, metadata=_is("count", 0, 9))
     announce: tuple[str, ...] = _maybe_prompts()
     every_seconds: float = field(default=45, metadata=_is("seconds", 10, 600))
+    offer: tuple[str, ...] = _maybe_prompts()
+    offer_after_seconds: float = field(default=60, metadata=_is("seconds", 0, 3600))
     on_leave: str = _way()
+    on_full: str = _way()
+    on_absent: str = _way()
     on_nobody: str = _node()
     next: str = _way()
 

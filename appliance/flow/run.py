@@ -67,6 +67,7 @@ class Walk:
         self._is_secret = False
         self._may_record = False
         self._music = ""
+        self._waits_since = 0.0  # in a line
         self._then = ""  # where a node that says something first goes after it
         self._ends_at = 0.0
         self._is_over = False
@@ -111,10 +112,10 @@ class Walk:
                 if following is None:
                     return []
                 return self._enter(following, now) if following else self._finish("served")
-            case steps.NobodyAnswered():
-                return self._nobody(now)
+            case steps.NobodyAnswered(reason):
+                return self._nobody(reason, now)
             case steps.StillWaiting():
-                return self._announced()
+                return self._announced(now)
             case steps.LeftLine():
                 node = self._node
                 return self._enter(node.on_leave, now) if isinstance(node, model.Enqueue) and node.on_leave else []
@@ -213,8 +214,9 @@ class Walk:
                 return [steps.RingAgents(agents, ring, whole)]
             case model.Enqueue(queue=queue, whole_seconds=whole, leave_key=key, priority=priority):
                 self._ahead.clear()
-                every = node.every_seconds if node.announce else 0.0
-                return [steps.Enqueue(queue, whole, key, priority, every)]
+                every = node.every_seconds if node.announce or node.offer else 0.0
+                self._waits_since = now
+                return [steps.Enqueue(queue, whole, key, priority, every, bool(node.on_absent))]
             case model.Transfer(to=to, ring_seconds=ring):
                 self._ahead.clear()
                 return [steps.TransferTo(self._filled(to), ring)]
@@ -309,17 +311,24 @@ class Walk:
             case _:
                 return []
 
-    def _announced(self) -> list[Command]:
+    def _announced(self, now: float) -> list[Command]:
         """What is said to who waits in a line: nothing where nothing is known."""
-        prompts = self._node.announce if isinstance(self._node, model.Enqueue) else ()
+        node = self._node
+        if not isinstance(node, model.Enqueue):
+            return []
+        prompts = node.announce + (node.offer if now - self._waits_since >= node.offer_after_seconds else ())
         sounds = spoken(self._flow, prompts, self.language, self._value)
         if not sounds:
             return []
         self._plays += 1
         return [steps.Say(self._plays, sounds, self.language)]
 
-    def _nobody(self, now: float) -> list[Command]:
+    def _nobody(self, reason: str, now: float) -> list[Command]:
         match self._node:
+            case model.Enqueue(on_full=following) if following and reason == steps.FULL:
+                return self._enter(following, now)
+            case model.Enqueue(on_absent=following) if following and reason == steps.ABSENT:
+                return self._enter(following, now)
             case model.Call(on_nobody=following) | model.Enqueue(on_nobody=following):
                 return self._enter(following, now)
             case model.Transfer(on_failure=following):

@@ -16,6 +16,7 @@ from appliance.hours.answer import Answer as Opening
 Value = str | int | bool
 
 LISTENING = "tone:listening"
+FULL, ABSENT = "line_full", "no_agents"  # why nobody of a line has answered
 """A short soft sound that is played where the box would be silent for more than two seconds."""
 
 # Questions: what a walk cannot know by itself -------------------------------------------------------------------------
@@ -145,6 +146,7 @@ class Enqueue:
     leave_key: str
     priority: int = 0
     every_seconds: float = 0.0  # how often ``StillWaiting`` is told; 0: never
+    leaves_when_absent: bool = False  # nobody is waited for who is not there: ``NobodyAnswered`` with ``ABSENT``
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ class AgentLeft:
 class NobodyAnswered:
     """Every agent was rung, was busy or is not there."""
 
-    reason: str
+    reason: str  # FULL and ABSENT of a line; all others only go on record
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,10 +17,12 @@ from appliance.messages import text
 from appliance.messages.numbers import digits
 from appliance.places import shipped_flows
 from appliance.prompts import recordings, voices
-from appliance.prompts.level import measured
+from appliance.prompts.level import RATE, measured
 from appliance.service import write_whole
 
 EXIT_FOUND = 2
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -33,6 +36,11 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         ("list", "every sound, its words, and whether a person spoke it", _list),
         ("check", "measure every sound: missing, synthetic, level, clipping", _check),
         ("add", "take in a recording (WAV, FLAC, OGG, MP3): measured, mended, or refused with the reason", _add),
+        (
+            "music",
+            "what who waits hears: the owner's own files, one after the other, instead of the shipped tune",
+            _tune,
+        ),
         ("script", "print the reading list of what no person has recorded yet", _script),
         ("cut", "cut one long recording of the reading list into its sounds, counted and levelled", _cut),
     ):
@@ -49,6 +57,9 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         if name == "cut":
             command.add_argument("file", type=Path, metavar="FILE", help="the long recording")
             command.add_argument("--from", dest="first", type=int, default=1, metavar="N", help="first number read (1)")
+        if name == "music":
+            command.add_argument("files", type=Path, nargs="+", metavar="FILE", help="WAV, FLAC, OGG or MP3")
+            command.add_argument("--name", default="music", metavar="NAME", help="as calendars call it (music)")
         if name == "script":
             command.add_argument("--html", action="store_true", help="a page to print, right to left in Persian")
         if name in ("add", "script", "cut"):
@@ -119,6 +130,17 @@ def _add(chosen: argparse.Namespace) -> int:
         raise Problem("prompts.no_such", prompt=chosen.name, language=chosen.language)
     _keep(folder, chosen.language, chosen.name, recordings.read(chosen.file))
     voices.build(folder, chosen.name)
+    return 0
+
+
+def _tune(chosen: argparse.Namespace) -> int:
+    """Joins the files, each at the level of the prompts; what cannot be played changes nothing."""
+    if not NAME.fullmatch(chosen.name):
+        raise Problem("prompts.bad_name", prompt=chosen.name[:40])
+    sounds = [recordings.mended(recordings.read(file), file.name).linear for file in chosen.files]
+    voices.write(_folder(chosen) / chosen.name, b"".join(sounds))
+    seconds = round(sum(map(len, sounds)) / 2 / RATE)
+    print(text("prompts.music_is", messages.chosen_language(), name=chosen.name, files=len(sounds), seconds=seconds))
     return 0
 
 

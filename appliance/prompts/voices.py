@@ -100,7 +100,7 @@ def _one(folder: Path, language: str, name: str, text: str, before: str, only: s
     sound = levelled(trimmed(linear))
     if not sound:
         raise Problem("prompts.silent", prompt=name)
-    _write(folder / name, sound)
+    write(folder / name, sound)
     return mark, True
 
 
@@ -182,7 +182,8 @@ def levelled(linear: bytes) -> bytes:
     return audioop.mul(linear, 2, factor)
 
 
-def _write(base: Path, linear: bytes) -> None:
+def write(base: Path, linear: bytes) -> None:
+    """The sound in both laws; ``base`` is without ending."""
     write_whole(base.with_name(base.name + ".ulaw"), audioop.lin2ulaw(linear, 2), 0o644)
     write_whole(base.with_name(base.name + ".alaw"), audioop.lin2alaw(linear, 2), 0o644)
 
@@ -191,7 +192,7 @@ def _music(prompts: Path) -> bool:
     if all((prompts / f"music{ending}").is_file() for ending in (".ulaw", ".alaw")):
         return False
     samples = list(_tune())
-    _write(prompts / "music", struct.pack(f"<{len(samples)}h", *samples))
+    write(prompts / "music", struct.pack(f"<{len(samples)}h", *samples))
     return True
 
 

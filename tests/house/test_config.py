@@ -63,6 +63,21 @@ def test_a_queue_of_the_file_has_its_agents(tmp_path: Path) -> None:
     assert loaded.agents == ("sara",) and loaded.rules.strategy == "ring_all"
 
 
+def test_an_agent_serves_lines_by_skill_at_a_level(tmp_path: Path) -> None:
+    skilled = WHOLE.replace('phone = "desk1"', 'phone = "desk1"\nskills = ["sales:3", "support"]')
+    queues = "".join(f'[[queue]]\nname = "{name}"\nagents = []\n' for name in ("sales", "support"))
+    rules = config.load(written(tmp_path, skilled + queues)).calls.rules
+    assert [list(each.agents.values()) for each in rules] == [[3], [1]]
+    for wrong, key in (
+        ("sales:0", "not_a_skill"),
+        ("sales:x", "not_a_skill"),
+        ("", "not_a_skill"),
+        ("nowhere", "no_such"),
+    ):
+        with pytest.raises(Problem, match=rf"config\.{key}"):
+            config.load(written(tmp_path, skilled.replace("sales:3", wrong) + queues))
+
+
 BROKEN = [
     ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
     ("[box]\nname = 5", "config.needs_text", "name"),

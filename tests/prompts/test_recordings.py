@@ -112,6 +112,34 @@ def test_a_recording_that_is_added_wins_over_the_synthetic_voice(
     assert "no prompt 'nobody'" in capsys.readouterr().err
 
 
+def test_the_owner_s_own_files_become_the_music(
+    prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.wav").write_bytes(recordings.as_wav(packed(tone(2.0, 300.0 * number))))
+    files = [str(tmp_path / f"{number}.wav") for number in (1, 2)]
+    assert cli.run(["prompts", "music", *files, "--folder", str(prompts), "--name", "mourning"]) == 0
+    assert "2" in capsys.readouterr().out
+    assert len((prompts / "mourning.alaw").read_bytes()) == len((prompts / "mourning.ulaw").read_bytes()) > 30_000
+    before = (prompts / "mourning.alaw").read_bytes()
+    (tmp_path / "bad.wav").write_bytes(b"no sound")
+    for wrong in ([files[0], str(tmp_path / "bad.wav")], [files[0], "--name", "../music"]):
+        assert (
+            cli.run(
+                [
+                    "prompts",
+                    "music",
+                    "--folder",
+                    str(prompts),
+                    *wrong,
+                    *([] if "--name" in wrong else ["--name", "mourning"]),
+                ]
+            )
+            == 2
+        )
+    assert (prompts / "mourning.alaw").read_bytes() == before
+
+
 def test_list_and_check_tell_synthetic_from_recorded_and_name_what_is_missing(
     prompts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from appliance.calls.settings import Queue
+from appliance.flow import model
 from appliance.media import port as media
 from appliance.queue.estimate import LEAST_SERVED
+from appliance.records import ledger
 from appliance.records.reader import Conversation
 from appliance.signalling.loopback import Behaviour
 from tests.simulation.test_menus import call, office
@@ -161,6 +163,43 @@ def test_the_agent_whom_the_customer_knows_is_waited_for(tmp_path: Path) -> None
             await it.until_quiet()
 
     assert [each.agent for each in after(it, scene)] == ["first"] * 3
+
+
+def test_a_line_without_anybody_lets_its_callers_go_another_way_at_once(tmp_path: Path) -> None:
+    it = box(tmp_path)
+    flow = it.office.flows["clinic"]
+    line = flow.nodes["reception"]
+    assert isinstance(line, model.Enqueue)
+    absent = dataclasses.replace(line, on_absent="callback")
+    flows = {**it.office.flows, "clinic": dataclasses.replace(flow, nodes={**flow.nodes, "reception": absent})}
+    it.office.flows = flows
+
+    async def scene() -> None:
+        await call(it, "1")
+        await asyncio.sleep(30.0)
+        it.line.register("desk1", Behaviour(answers_after=None))
+        await call(it, "1")
+        await asyncio.sleep(20.0)
+        it.line.unregister("desk1")
+
+    first, second = sorted(after(it, scene), key=lambda each: each.opened)
+    assert first.waiting_ms < 1_000 and 20_000 < second.waiting_ms < 30_000
+    assert {each.what for each in it.store.within(ledger.requests)} == {"callback"}
+
+
+def test_who_has_waited_a_while_is_offered_another_way(tmp_path: Path) -> None:
+    it = box(tmp_path)
+    heard = plays(it)
+
+    async def scene() -> None:
+        leg = await call(it, "1")
+        await asyncio.sleep(30.0)
+        assert not any("queue_offer" in each for each in heard)
+        await asyncio.sleep(60.0)
+        it.line.hang_up(leg)
+
+    after(it, scene)
+    assert any("queue_offer" in each for each in heard)
 
 
 def test_a_full_line_sends_callers_on(tmp_path: Path) -> None:

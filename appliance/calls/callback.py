@@ -35,7 +35,12 @@ BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
 PROMISED_SECONDS = 300.0  # how long the agent who made a promise is waited for; then anybody keeps it
 WAITED_LEAST_SECONDS = 60  # a shorter wait is not told to the agent
 MOST_MINUTES = 48 * 60
-BRIEFS = {"callback": "callback_brief", "promise": "promise_brief", "missed": "missed_brief"}
+BRIEFS = {
+    "callback": "callback_brief",
+    "promise": "promise_brief",
+    "missed": "missed_brief",
+    "message": "message_brief",
+}
 KEY_SECONDS = 6.0  # after each prompt
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings

@@ -55,15 +55,15 @@ class Callbacks:
                 language=each.language,
                 trunk=each.trunk,
                 opened=each.place,
-                not_before=each.due if each.what != "missed" else 0,
+                not_before=each.due if each.what in ("callback", "promise") else 0,
                 what=kind_of(each.what),
                 agent=each.agent,
                 asker=each.asker,
-                is_wish=each.what != "missed" and each.detail != CUT_OFF,
+                is_wish=each.what in ("callback", "promise") and each.detail != CUT_OFF,
             )
             policy = book.policy(each.queue)
             later = now + policy.uncounted_ms if each.dialling else each.moved + policy.spacing_ms * (each.attempts > 0)
-            is_listed = each.what == "missed" and each.state == "open" and not self._dials(each)
+            is_listed = each.what in ("missed", "message") and each.state == "open" and not self._dials(each)
             book.add(wanted, each.attempts, later, is_listed=is_listed, is_reminded=bool(each.reminded))
             if each.dialling:
                 self._office.records.put(
@@ -151,13 +151,13 @@ class Callbacks:
 
     def _dials(self, found: ledger.OpenCallback) -> bool:
         """Whether a missed call is dialled by itself: where the line says so, and the number may be dialled."""
-        return self._office.dials_missed(found.queue) and not found.detail
+        return found.what == "missed" and self._office.dials_missed(found.queue) and not found.detail
 
 
 def kind_of(what: str) -> What:
     """A word of the ledger as one of the book; what the book does not hold raises."""
     match what:
-        case "callback" | "promise" | "missed":
+        case "callback" | "promise" | "missed" | "message":
             return what
         case _:
             raise ValueError(what)

@@ -182,6 +182,22 @@ class Desk:
         self._book.add(wanted, is_listed=bool(refusal) or not self._house.dials_missed(line))
         self.on_callback()
 
+    def message(self, what: ledger.What, asked: Asked, queue: str, due: int) -> tuple[str, str]:
+        """Somebody has left a message or a complaint, and is to be called by ``due``: its id and tracking code.
+
+        A message is settled when its caller was spoken with; a complaint by hand only.
+        """
+        line = self._house.line_for(queue, "")
+        request, code = self.open(what, asked, "", line, due, "")
+        if what == "message":
+            self._settle_missed(asked.customer)
+            wanted = Wanted(
+                request=request, queue=line, customer=asked.customer, language=asked.language, trunk=asked.trunk,
+                opened=self._clock.utc_ms(), code=code, what="message", asker=asked.customer, is_wish=False,
+            )  # fmt: skip
+            self._book.add(wanted, is_listed=True)
+        return request, code
+
     def spoke_with(self, customer: str) -> None:
         """Somebody of the office has spoken with this customer: what that settles is done."""
         for wanted in self._book.satisfied(customer, self._clock.utc_ms()):
@@ -263,10 +279,10 @@ class Desk:
         self._changed()
 
     def _settle_missed(self, customer: str) -> None:
-        """Who asks for a callback is one person: the row of their missed call gives way to it."""
+        """Who leaves word is one person: the row of their missed call gives way to it."""
         for wanted in self._book.of_customer(customer):
             if wanted.what == "missed" and self._book.close(wanted.request):
-                self._records.put(events.RequestMoved(wanted.request, "done", "box", "asked for a callback"))
+                self._records.put(events.RequestMoved(wanted.request, "done", "box", "left word"))
 
 
 def due_of(text: str, now_ms: int) -> int | None:

@@ -346,7 +346,7 @@ class Session(Conversation):
             self.put(events.SurveyAnswered(self.id, "comment", seconds, self._node, ends))
         else:
             due = self.office.answer_by(self._queue)
-            request, code = self.office.desk.open(question.what, self._asked(question), "", "", due, "")
+            request, code = self.office.desk.message(question.what, self._asked(question), self._queue, due)
             self._has_asked = True
         self.put(events.MessageTaken(self.id, question.what, request, began, ends))
         return seconds, code

@@ -27,6 +27,7 @@ PLAYED_BY_THE_BOX = frozenset(
         "callback_brief",
         "promise_brief",
         "missed_brief",
+        "message_brief",
         "callback_waited",
         "feature_unknown",
         "feature_no_sense",

@@ -6,10 +6,11 @@ and is being dialled (``taken``), or is held while its customer is on the teleph
 customer one is dialled at a time. Only a person ends a request well: ``REACHED`` comes from a key that somebody
 pressed, never from an answer, a sound or a length.
 
-Three kinds stand here. A callback was asked for, and begins as soon as it may. A promise was made for a moment, and
-begins then. A missed call is a person whom nobody has spoken with: it begins when somebody says so, or by itself where
-the line's owner wants that. A number that was tried in vain as often as the policy allows is left in peace for a while
-by everything that nobody has asked for: its own wish, or a promise, ends that.
+Four kinds stand here. A callback was asked for, and begins as soon as it may. A promise was made for a moment, and
+begins then. A missed call is a person whom nobody has spoken with, a message one who has left word: they begin when
+somebody says so, missed calls also by themselves where the line's owner wants that. A number that was tried in vain as
+often as the policy allows is left in peace for a while by everything that nobody has asked for: its own wish, or a
+promise, ends that.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ MINUTE_MS = 60_000
 REMIND_MS = 10 * MINUTE_MS  # so long before a promise is due the office is told
 ON_TIME_MS = 15 * MINUTE_MS  # a promise is kept within so much of its moment, before and after
 
-What = Literal["callback", "promise", "missed"]
+What = Literal["callback", "promise", "missed", "message"]
 
 
 class Outcome(StrEnum):

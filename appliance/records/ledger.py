@@ -145,11 +145,11 @@ coalesce(a.conversation, ''), coalesce(a.began_ms, 0), coalesce(a.began, 0), coa
 FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation
 LEFT JOIN attempt AS a ON a.rowid =
  (SELECT rowid FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1)
-WHERE r.what IN ('callback', 'promise', 'missed') AND r.state IN ('open', 'doing') ORDER BY r.number"""
+WHERE r.what IN ('callback', 'promise', 'missed', 'message') AND r.state IN ('open', 'doing') ORDER BY r.number"""
 
 # Numbers that were tried in vain, and when the last attempt ended.
 _IN_VAIN = """SELECT customer, queue, max(moved) FROM request
-WHERE what IN ('callback', 'promise', 'missed') AND state = 'expired' AND by = 'box' AND moved >= ?
+WHERE what IN ('callback', 'promise', 'missed', 'message') AND state = 'expired' AND by = 'box' AND moved >= ?
 AND EXISTS (SELECT 1 FROM attempt WHERE attempt.request = request.id) GROUP BY customer, queue"""
 
 

@@ -239,10 +239,28 @@ def test_a_message_is_closed_by_hand_too(tmp_path: Path) -> None:
     box = Box(tmp_path)
 
     async def scene() -> None:
-        request, _ = box.desk.open("message", asked_by("c1", ALI, "fa", "provider"), "", "", 0, "")
+        message, _ = box.desk.message("message", asked_by("c1", ALI, "fa", "provider"), "", 0)
+        complaint, _ = box.desk.message("complaint", asked_by("c2", MINA, "fa", "provider"), "", 0)
         await box.it.records.flush()
-        await box.order(wire.CloseRequest("", request, "done"))
-        assert box.requests()[0].state == "done"
+        for request in (message, complaint):
+            await box.order(wire.CloseRequest("", request, "done"))
+        assert [each.state for each in box.requests()] == ["done", "done"]
+
+
+def test_a_message_is_settled_by_a_talk_and_a_complaint_is_not(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+
+    async def scene() -> None:
+        box.desk.missed(asked_by("c0", ALI, "fa", "provider"), "reception", box.now, box.now)
+        box.desk.message("message", asked_by("c1", ALI, "fa", "provider"), "", 0)
+        box.desk.message("complaint", asked_by("c2", ALI, "fa", "provider"), "", 0)
+        box.desk.spoke_with(ALI)
+        await box.it.records.flush()
+        assert [(each.what, each.state) for each in box.requests()] == [
+            ("missed", "done"),
+            ("message", "done"),
+            ("complaint", "open"),
+        ]
 
     box.run(scene)
 

@@ -1,0 +1,32 @@
+"""docs/TELEPHONE.md says what the keys do: every code of the code stands there, and every code there is one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from appliance.calls import agent_keys, features
+from appliance.calls.agent_keys import AgentKeys, PassOn
+
+PAGE = Path("docs/TELEPHONE.md").read_text(encoding="utf-8")
+TALKING, DIALLED = PAGE.split("## From a desk phone")
+
+
+def test_codes_while_talking_are_the_ones_of_the_list() -> None:
+    listed = set(re.findall(r"^\| `\*([0-9*])`? ?", TALKING, re.MULTILINE))
+    assert listed == {agent_keys.REACHED, agent_keys.NOT_REACHED, agent_keys.PROMISE, "*"}
+    for digit in "0356789#":
+        machine = AgentKeys()
+        machine.press("*", 0.0)
+        assert machine.press(digit, 0.1) == [PassOn("*" + digit)]
+
+
+def test_dialled_codes_are_the_ones_of_the_list() -> None:
+    examples = re.findall(r"`(\*\d[\d*]*)`", DIALLED)
+    assert len(examples) > 6
+    for example in examples:
+        known = features.meant(
+            example if not example.startswith("*35") or example.count("*") > 1 else example + "*1630"
+        )
+        assert not isinstance(known, features.Unknown), example
+    assert all(f"`{code}" in DIALLED for code in features.CODES)

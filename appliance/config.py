@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 from appliance.calls.settings import MOST_LEVELS, Agent, CalledLine, Calls, Queue, skill_of
 from appliance.errors import Problem
 from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms
+from appliance.media import cadence
 from appliance.media.settings import Media
 from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
@@ -275,6 +276,8 @@ def _check(config: Config) -> None:
         _networks(file, where, "media_from", trunk.media_from)
         if trunk.address:
             _address(file, where, "address", trunk.address)
+        for tone in trunk.tones:
+            _tone(file, where, tone)
     _address(file, "signalling", "address", config.signalling.address)
     _address(file, "web", "address", config.web.address)
     if config.media.first_port >= config.media.last_port:
@@ -308,6 +311,13 @@ def _address(file: str, where: str, setting: str, value: str) -> None:
         ipaddress.IPv4Address(value)
     except ValueError as error:
         raise Problem("config.not_an_address", file=file, where=where, setting=setting, value=value) from error
+
+
+def _tone(file: str, where: str, value: str) -> None:
+    try:
+        cadence.tone_of(value)
+    except ValueError as error:
+        raise Problem("config.not_a_tone", file=file, where=where, value=value) from error
 
 
 def _named(names: Iterable[object]) -> str:

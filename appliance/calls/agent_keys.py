@@ -1,9 +1,9 @@
 """What an agent presses while talking: codes for the box, and keys that are meant for the other side (DECISIONS 28).
 
 A code begins with a star, and nothing of it is passed on: ``*1`` the customer was reached, ``*2`` somebody or something
-else was, ``*4`` and a time with a hash at its end is a promise to call at that time (``1630``, or ``09151630`` with
-month and day of the Jalali year). Two stars are one star for the other side. What begins like a code and is none is
-passed on as it was pressed; so is a star that nothing follows for a while.
+else was, ``*3`` a recorded voice, ``*4`` and a time with a hash at its end is a promise to call at that time (``1630``,
+or ``09151630`` with month and day of the Jalali year). Two stars are one star for the other side. What begins like a
+code and is none is passed on as it was pressed; so is a star that nothing follows for a while.
 """
 
 from __future__ import annotations
@@ -31,13 +31,18 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedVoice:
+    """The agent says that nobody was there but an announcement or a machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class PromiseAt:
     """The agent promises a call at this time, as it was keyed in."""
 
     digits: str
 
 
-Said = PassOn | Reached | PromiseAt
+Said = PassOn | Reached | RecordedVoice | PromiseAt
 
 
 class AgentKeys:
@@ -77,6 +82,8 @@ class AgentKeys:
                 return [PassOn(STAR)]
             case "1" | "2" as key:
                 return [Reached(key == REACHED)]
+            case "3":
+                return [RecordedVoice()]
             case _:
                 return [PassOn(keys)]
 

@@ -173,7 +173,7 @@ async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_
         return "forbidden"
     number = numbers.normalise(asked.number, area_code)
     to = ToTrunk(trunk, numbers.dial_form(number, office.trunk(trunk).dial_as))
-    party = Party(uuid7(office.clock.utc_ms()), "outside", number.e164 or number.national)
+    party = Party(uuid7(office.clock.utc_ms()), "outside", number.e164 or number.national, trunk)
     return await _ring_one(conversation, party, to, trunk, until)
 
 

@@ -4,7 +4,8 @@ It stands in its line at the place that was kept. Agent-first: the agent answers
 which number, and presses 1; then the customer is dialled. Customer-first: when an agent is free the customer is dialled
 and hears who calls, twice; 1 is a person, anything else is not. Before an INVITE leaves for a customer the attempt is
 on the disk (DECISIONS 9). "Reached" comes from a key alone: the agent's ``*1`` while they speak or 1 when asked
-afterwards, or the customer's 1. Callbacks are not recorded: no notice was given.
+afterwards, or the customer's 1; 2 is nobody, 3 a recorded voice. What the line plays instead of an answer (busy tone
+behind a 200) is no answer. Callbacks are not recorded: no notice was given.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from appliance import saying
 from appliance.calls import bridge, promises, runtime
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, Said
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
@@ -45,7 +46,9 @@ KEY_SECONDS = 6.0  # after each prompt
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
 COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
-YES, NO = "1", "2"
+YES = "1"
+SAID = {YES: Outcome.REACHED, "2": Outcome.NOT_REACHED, "3": Outcome.ANNOUNCEMENT}  # what the agent's key says
+TONES = {"busy": Outcome.BUSY, "congestion": Outcome.NETWORK}  # what the exchange plays instead of an answer
 
 
 class Callback(Conversation):
@@ -80,6 +83,7 @@ class Callback(Conversation):
         self._is_dialled = False
         self._is_on_record = False
         self._is_reached = False
+        self._had_early_sound = False
         self._outcome = Outcome.NO_AGENT
 
     async def run(self) -> None:
@@ -89,6 +93,8 @@ class Callback(Conversation):
         except Left:
             if not self.customer.is_answered and self.customer.has_ended:
                 self._outcome = Outcome.NETWORK
+            elif not self._is_agent_first and self._outcome is Outcome.NOT_REACHED:
+                self._outcome = TONES.get(self.customer.heard, self._outcome)
         except Trouble as trouble:
             log.warning("callback %s: %s", self._wanted.request, trouble.detail)
             self._outcome = Outcome.NETWORK if self._is_dialled else Outcome.NO_AGENT
@@ -99,7 +105,12 @@ class Callback(Conversation):
         finally:
             self.office.floor.leave(self.id)
         if self._is_dialled:
-            self.put(events.CallbackEnded(self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms()))
+            heard = self.customer.heard or ("early" if self._had_early_sound else "")
+            self.put(
+                events.CallbackEnded(
+                    self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
+                )
+            )
         self._when_ended(self._outcome if self._is_on_record else None)
         for party in self.parties.values():
             self.office.floor.ended(party.name)
@@ -175,18 +186,22 @@ class Callback(Conversation):
         try:
             await bridge.talk(self, agent, self._said, is_kept=True)
         except Left:
+            if self._outcome is Outcome.NOT_GIVEN:
+                self._outcome = TONES.get(self.customer.heard, self._outcome)
             if self.is_stopping or agent.has_ended:
                 raise
         if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
-            key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, YES + NO)
-            if key:
-                self._outcome = Outcome.REACHED if key == YES else Outcome.NOT_REACHED
+            key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
+            self._outcome = SAID.get(key, self._outcome)
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code of the agent."""
         match said:
             case Reached(is_so):
                 self._outcome = Outcome.REACHED if is_so else Outcome.NOT_REACHED
+                return ()
+            case RecordedVoice():
+                self._outcome = Outcome.ANNOUNCEMENT
                 return ()
             case PromiseAt(digits):
                 return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
@@ -220,7 +235,7 @@ class Callback(Conversation):
 
     async def _said_first(self, said: Said) -> tuple[str, ...]:
         """A code of the agent, where the customer has said already that a person is there."""
-        return () if isinstance(said, Reached) else await self._said(said)
+        return () if isinstance(said, Reached | RecordedVoice) else await self._said(said)
 
     # What both share --------------------------------------------------------------------------------------------------
 
@@ -280,8 +295,10 @@ class Callback(Conversation):
                     if not self.agree(self.customer, offer, remote):
                         raise Trouble(488, "no common codec")
                     self.answered(self.customer)
+                    self.attend(self.customer)  # a tone behind the answer is none
                     return Outcome.NOT_GIVEN
                 case signalling.Progressed(leg, _, remote) if leg == self.customer.leg and remote is not None:
+                    self._had_early_sound = True
                     if agent is not None and self.agree(self.customer, offer, remote):
                         self.office.mouth.submit(media.Bridge(self.customer.leg, agent.leg))  # operators speak here
                 case signalling.Refused(leg, code, _, _) if leg == self.customer.leg:

@@ -22,6 +22,7 @@ from appliance.records.events import Happened, State
 from appliance.signalling import port as signalling
 from appliance.signalling import sdp
 from appliance.signalling.port import Cause, Identity
+from appliance.signalling.settings import Trunk
 
 MEDIA_SECONDS = 3.0  # how long media may take to open a port: longer than it takes to start again
 LAST_WORDS_SECONDS = 1.0  # how long a leg's last figures are waited for
@@ -29,6 +30,7 @@ VANISHED_SECONDS = 20  # silence after which a leg is asked whether it lives (DE
 OWN_PLAYS = 1_000_000  # numbers of what the conversation plays itself; those below are the flow's
 RING_BACK = media.Piece("tone:ring-back")
 BEEP = media.Piece("tone:beep")
+TONES = {"busy": Cause.BUSY_TONE, "congestion": Cause.CONGESTION_TONE}
 MUSIC = "music"
 
 
@@ -47,11 +49,17 @@ class Trouble(Exception):  # noqa: N818 - ends the conversation with a record th
 
 @dataclass(slots=True)
 class Party:
-    """One leg of the conversation, and the stream of the same name."""
+    """One leg of the conversation, and the stream of the same name.
+
+    ``trunk`` carries it (empty: a phone of ours). ``heard`` is what came first since it is attended: silence, sound,
+    busy, congestion; empty where nobody attends.
+    """
 
     leg: str
     role: str  # customer, agent
     name: str
+    trunk: str = ""
+    heard: str = ""
     port: int = 0
     local: sdp.Description | None = None
     agreed: sdp.Agreement | None = None
@@ -157,6 +165,10 @@ class Conversation(ABC):
             case media.PlayEnded(stream, play, _):
                 if stream == self.customer.leg and play == self._announced and self.state is State.WAITING:
                     self.music(self.customer)
+            case media.ToneHeard(stream, tone):
+                self._toned(self.parties.get(stream), tone)
+            case media.SoundHeard(stream):
+                self._sounded(self.parties.get(stream))
             case media.Statistics(stream):
                 party = self.parties.get(stream)
                 if party is not None:
@@ -247,6 +259,40 @@ class Conversation(ABC):
         if not party.is_answered and party.agreed is not None:
             party.is_answered = True
             self.put(events.LegAnswered(self.id, party.leg, party.agreed.law, self.offset_ms()))
+            trunk = self._trunk_of(party)
+            if trunk is not None and trunk.kind == "analog":
+                self.attend(party)
+
+    # Lines that say nothing when they end -------------------------------------------------------------------------
+
+    def attend(self, party: Party) -> None:
+        """From now on the tones of the party's trunk end its leg."""
+        trunk = self._trunk_of(party)
+        if trunk is not None and trunk.tones and not party.heard:
+            party.heard = "silence"
+            self.office.mouth.submit(media.Attend(party.leg, trunk.tones))
+
+    def _trunk_of(self, party: Party) -> Trunk | None:
+        name = self.trunk_name if party is self.customer else party.trunk
+        return next((trunk for trunk in self.office.sip.trunks if trunk.name == name), None)
+
+    def _sounded(self, party: Party | None) -> None:
+        """Somebody or something is there. A provider tells us itself when it is gone; an analog line never does."""
+        if party is None or party.has_ended:
+            return
+        party.heard = "sound" if party.heard == "silence" else party.heard
+        trunk = self._trunk_of(party)
+        if trunk is not None and trunk.kind != "analog":
+            self.office.mouth.submit(media.Attend(party.leg, ()))
+
+    def _toned(self, party: Party | None, tone: str) -> None:
+        """Nobody is there, or not any more: the leg ends."""
+        if party is None or party.has_ended:
+            return
+        party.heard = tone if party.heard == "silence" else party.heard
+        self.hang_up(party, TONES[tone])
+        if party is self.customer:
+            raise Left
 
     def hang_up(self, party: Party, cause: Cause, code: int = 480) -> None:
         """Ends a leg from our side."""

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 
 from appliance.calls import answering, bridge, promises
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, Said
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said
 from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
@@ -275,7 +275,7 @@ class Session(Conversation):
             case PromiseAt(digits):
                 customer = "" if self.offered.caller.is_withheld else self.number
                 return promises.by_keys(self, digits, customer, self.trunk)
-            case Reached() | PassOn():
+            case Reached() | RecordedVoice() | PassOn():
                 return ()  # who calls in is there
 
     async def _divert(self) -> bool:

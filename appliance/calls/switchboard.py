@@ -33,7 +33,9 @@ from appliance.signalling.port import Cause, FromPhone, Refuse
 log = logging.getLogger(__name__)
 
 BYE_SECONDS = 33.0  # 64*T1 (RFC 3261, 17.1.2.2), and a little
-ENDED_BY_US = frozenset({Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT})
+ENDED_BY_US = frozenset(
+    {Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT, Cause.BUSY_TONE, Cause.CONGESTION_TONE}
+)
 SHOWN_CALLS = 400  # at most so many calls in one picture
 
 
@@ -137,6 +139,8 @@ class Switchboard:
                 | media.PlayEnded(stream)
                 | media.DigitHeard(stream)
                 | media.Heard(stream)
+                | media.ToneHeard(stream)
+                | media.SoundHeard(stream)
                 | media.MediaStarted(stream)
                 | media.MediaSilent(stream)
                 | media.SpeechStarted(stream)

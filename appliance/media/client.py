@@ -47,6 +47,7 @@ class _Wanted:
     recording: port.StartRecording | None = None
     is_recording: bool = False
     mask: port.Mask | None = None
+    attend: port.Attend | None = None
 
 
 @dataclass(slots=True)
@@ -76,7 +77,14 @@ class MediaState:
                 for wanted in self.streams.values():
                     if wanted.recording is not None and wanted.recording.recording == recording:
                         wanted.recording, wanted.is_recording = None, False
-            case port.SetRemote(name) | port.Play(name) | port.Stop(name) | port.StartRecording(name) | port.Mask(name):
+            case (
+                port.SetRemote(name)
+                | port.Play(name)
+                | port.Stop(name)
+                | port.StartRecording(name)
+                | port.Mask(name)
+                | port.Attend(name)
+            ):
                 wanted = self.streams.get(name)
                 if wanted is not None:
                     self._change(wanted, command, now)
@@ -88,7 +96,7 @@ class MediaState:
     def _change(
         self,
         wanted: _Wanted,
-        command: port.SetRemote | port.Play | port.Stop | port.StartRecording | port.Mask,
+        command: port.SetRemote | port.Play | port.Stop | port.StartRecording | port.Mask | port.Attend,
         now: float,
     ) -> None:
         match command:
@@ -106,6 +114,8 @@ class MediaState:
                 wanted.recording = command
             case port.Mask(is_on=is_on):
                 wanted.mask = command if is_on else None
+            case port.Attend(_, tones):
+                wanted.attend = command if tones else None
 
     def happened(self, event: port.Event) -> None:
         """Takes an event into account."""
@@ -129,10 +139,14 @@ class MediaState:
             case port.RecordingRefused(_, name):
                 if name in self.streams:
                     self.streams[name].recording = None
+            case port.ToneHeard(name):
+                if name in self.streams:
+                    self.streams[name].attend = None
             case (
                 port.Hello()
                 | port.DigitHeard()
                 | port.Heard()
+                | port.SoundHeard()
                 | port.MediaSilent()
                 | port.SpeechStarted()
                 | port.SpeechEnded()
@@ -156,6 +170,8 @@ class MediaState:
                 commands.append(msgspec.structs.replace(wanted.remote, learned=wanted.learned))
             if wanted.mask is not None:
                 commands.append(wanted.mask)  # before anything is recorded
+            if wanted.attend is not None:
+                commands.append(wanted.attend)
             if wanted.play is not None:
                 commands.append(_resumed(wanted.play, now - wanted.played_at))
             if wanted.bridge is not None:

@@ -93,6 +93,7 @@ class Engine:
                 | port.Unbridge(stream)
                 | port.Mask(stream)
                 | port.Listen(stream)
+                | port.Attend(stream)
             ):
                 found = self.streams.get(stream)
                 if found is not None:
@@ -101,7 +102,14 @@ class Engine:
     def _tell_stream(
         self,
         stream: Stream,
-        command: port.SetRemote | port.Play | port.Stop | port.SendDigits | port.Unbridge | port.Mask | port.Listen,
+        command: port.SetRemote
+        | port.Play
+        | port.Stop
+        | port.SendDigits
+        | port.Unbridge
+        | port.Mask
+        | port.Listen
+        | port.Attend,
         now: float,
     ) -> None:
         match command:
@@ -121,6 +129,8 @@ class Engine:
                 stream.mask(is_on)
             case port.Listen(_, is_on, most_seconds):
                 stream.listen(most_seconds if is_on else 0)
+            case port.Attend(_, tones):
+                stream.attend(tones)
 
     def _bridge(self, left: str, right: str, relays_digits: bool, holds: str, now: float) -> None:
         one, other = self.streams.get(left), self.streams.get(right)

@@ -25,6 +25,8 @@ class _Stream:
     play: int = 0
     recording: str = ""
     recorded_since: float = 0.0
+    tones: frozenset[str] = frozenset()
+    is_heard: bool = False  # whether a sound was told
 
 
 class LoopbackMedia:
@@ -62,6 +64,19 @@ class LoopbackMedia:
             now = self._clock.monotonic()
             self._tell(port.DigitHeard(stream, digit, 100, int(now * 1000)))
 
+    def sound(self, stream: port.Stream, tone: str = "") -> None:
+        """The party of this stream speaks, or the exchange plays ``tone``; told where it is attended."""
+        known = self._streams.get(stream)
+        if known is None or not known.tones:
+            return
+        at_ms = int(self._clock.monotonic() * 1000)
+        if tone in known.tones:
+            known.tones = frozenset()
+            self._tell(port.ToneHeard(stream, tone, at_ms))
+        elif not tone and not known.is_heard:
+            known.is_heard = True
+            self._tell(port.SoundHeard(stream, at_ms))
+
     def submit(self, command: port.Command) -> None:
         match command:
             case port.Open(name):
@@ -93,6 +108,11 @@ class LoopbackMedia:
                     self._close(name, "orphan")
             case port.SetRemote() | port.SendDigits() | port.Unbridge() | port.MarkRecording() | port.Mask():
                 pass
+            case port.Attend(name, tones):
+                attended = self._streams.get(name)
+                if attended is not None:
+                    attended.tones = frozenset(each.split()[0] for each in tones)
+                    attended.is_heard = False
             case port.Listen(name, is_on, _):
                 if not is_on and name in self._streams:
                     self._tell(port.Heard(name, "PCMA", self.says, True))

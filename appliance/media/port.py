@@ -158,6 +158,16 @@ class Listen(_Message, frozen=True):
     most_seconds: int = 120
 
 
+class Attend(_Message, frozen=True):
+    """What comes from this stream is searched for these tones (``cadence.tone_of``); none ends it.
+
+    Each command begins anew. Found are told as ToneHeard, the first other sound as SoundHeard.
+    """
+
+    stream: Stream
+    tones: tuple[str, ...]
+
+
 class Close(_Message, frozen=True):
     """Ends a stream, its recordings and its bridge; the last Statistics and Closed follow."""
 
@@ -183,6 +193,7 @@ Command = (
     | MarkRecording
     | Mask
     | Listen
+    | Attend
     | Close
     | Keep
 )
@@ -237,6 +248,21 @@ class Heard(_Message, frozen=True):
     law: str
     sound: bytes
     is_last: bool
+
+
+class ToneHeard(_Message, frozen=True):
+    """The exchange plays a tone on a stream that is attended: ``busy`` or ``congestion``; once per Attend."""
+
+    stream: Stream
+    tone: str
+    at_ms: int
+
+
+class SoundHeard(_Message, frozen=True):
+    """A sound that is none of the tones came on a stream that is attended; the first one only."""
+
+    stream: Stream
+    at_ms: int
 
 
 class MediaStarted(_Message, frozen=True):
@@ -348,6 +374,8 @@ Event = (
     | PlayEnded
     | DigitHeard
     | Heard
+    | ToneHeard
+    | SoundHeard
     | MediaStarted
     | MediaSilent
     | SpeechStarted

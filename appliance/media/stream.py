@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
-from appliance.media import dtmf, port, quality, rtp
+from appliance.media import cadence, dtmf, port, quality, rtp
 from appliance.media.prompts import CONVERT, SILENCE, Player
 from appliance.media.rtp import Reception
 from appliance.media.sources import Address, SourceRule
@@ -51,6 +51,7 @@ class Stream:
     """``send`` and ``send_report`` are the sockets' own sendto. ``chance`` gives 32 random bits."""
 
     __slots__ = (
+        "_attended",
         "_audio_type",
         "_bridged",
         "_checks",
@@ -90,6 +91,7 @@ class Stream:
         "_silent_told",
         "_source",
         "_ssrc",
+        "_tap",
         "_tell",
         "_timestamp",
         "_timestamp_offset",
@@ -155,6 +157,8 @@ class Stream:
         self._remote_share = self._remote_lost = 0.0
         self._record_table: bytes | None = None
         self._heard_table: bytes | None = None
+        self._tap: Callable[[int, bytes, float], None] | None = None  # who else wants what comes
+        self._attended: cadence.Cadence | None = None
         self._listened: bytearray | None = None  # what calls will be handed of what comes
         self._listens = 0  # frames until listening ends by itself
         self._mask_checks = 0  # 0: not masked; 1 or 2: seconds until it ends; 3: until told
@@ -236,8 +240,36 @@ class Stream:
             self._listened = None
         elif most_seconds:
             self._listened, self._listens = bytearray(), most_seconds * FRAMES_A_SECOND
+        self._set_tap()
 
-    def _hand_over(self, payload: bytes) -> None:
+    def attend(self, tones: tuple[str, ...]) -> None:
+        """What comes is searched for these tones from now on; none: for nothing."""
+        self._attended = cadence.Cadence([cadence.tone_of(each) for each in tones]) if tones else None
+        self._set_tap()
+
+    def _set_tap(self) -> None:
+        """One question a packet is all that a leg pays which is neither listened to nor attended."""
+        taps = [
+            *([self._hand_over] if self._listened is not None else []),
+            *([self._search] if self._attended is not None else []),
+        ]
+        self._tap = self._tap_both if len(taps) == 2 else taps[0] if taps else None
+
+    def _tap_both(self, timestamp: int, payload: bytes, now: float) -> None:
+        self._search(timestamp, payload, now)
+        self._hand_over(timestamp, payload, now)
+
+    def _search(self, timestamp: int, payload: bytes, now: float) -> None:
+        assert self._attended is not None
+        for found in self._attended.receive(self._law, timestamp, payload):
+            if found == cadence.SOUND:
+                self._tell(port.SoundHeard(self.name, int(now * 1000)))
+            else:
+                self._tell(port.ToneHeard(self.name, found, int(now * 1000)))
+                self.attend(())
+                return
+
+    def _hand_over(self, _timestamp: int, payload: bytes, _now: float) -> None:
         assert self._listened is not None
         self._listened += payload
         self._listens -= 1
@@ -287,8 +319,8 @@ class Stream:
             if self.recording is not None:
                 table = self._heard_table
                 self.recording.heard(timestamp, payload if table is None else payload.translate(table), now)
-            if self._listened is not None:
-                self._hand_over(payload)
+            if self._tap is not None:
+                self._tap(timestamp, payload, now)
             other = self._bridged
             if other is not None:
                 other.relay(ssrc, sequence, timestamp, payload, self._law, second & 0x80, now)
@@ -521,6 +553,7 @@ class Stream:
         """The last words: BYE outward, the whole stream's figures inward."""
         self.stop_playing()
         self.listen(0)
+        self.attend(())
         if self._sends and self.sent:
             self._report(now, now_ntp, True)
         self._tell(self.statistics(True))

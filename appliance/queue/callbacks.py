@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     NO_ANSWER = "no_answer"
     DECLINED = "declined"
     OFF = "off"  # switched off, out of reach
+    ANNOUNCEMENT = "announcement"  # answered, and a person of ours said that a recorded voice spoke
     NO_SUCH_NUMBER = "no_such_number"
     NETWORK = "network"  # the trunk's doing: not the customer's, and not counted
     NO_AGENT = "no_agent"  # nobody of ours took it: not dialled, not counted

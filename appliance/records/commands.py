@@ -22,7 +22,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.messages import Language
 from appliance.places import DATABASE_KEY
-from appliance.records import cdr, chain, database, survey
+from appliance.records import cdr, chain, database, ledger, survey
 from appliance.records.reader import Conversation, Reader
 
 DEFAULT_DATA = Path("/var/lib/pasokh")
@@ -111,19 +111,32 @@ def _requests(chosen: argparse.Namespace) -> int:
     language = messages.chosen_language()
     with reader_of(chosen) as reader:
         found = reader.requests("open" if chosen.open else "", chosen.last)
+        tried = reader.within(lambda db: ledger.attempts(db, [each.request for each in found]))
     if chosen.json:
         for request in found[::-1]:
-            print(json.dumps(dataclasses.asdict(request), ensure_ascii=False))
+            attempts = [dataclasses.asdict(each) for each in tried.get(request.request, ())]
+            print(json.dumps({**dataclasses.asdict(request), "attempts": attempts}, ensure_ascii=False))
         return 0
     rows = [[messages.text(key, language) for key in _HEADINGS]]
     for one in found:
         due = _when(one.due, language) if one.due else ""
         about = one.detail or one.queue
         what, state = (messages.text(_REQUESTS[word], language) for word in (one.what, one.state))
-        rows.append([one.code, what, state, one.customer, _when(one.opened, language), due, about])
+        last = _tried(tried.get(one.request, ()), language)
+        rows.append([one.code, what, state, one.customer, _when(one.opened, language), due, about, last])
     for line in _aligned(rows):
         print(line)
     return 0
+
+
+def _tried(attempts: Sequence[ledger.Attempt], language: Language) -> str:
+    """How often a customer was called back, and what came of the last time."""
+    if not attempts:
+        return ""
+    last = attempts[-1]
+    outcome = messages.text(_ATTEMPTS.get(last.outcome, "records.attempt_unknown"), language)
+    heard = messages.text(_HEARD[last.heard], language) if last.heard in _HEARD else ""
+    return f"{len(attempts)}: {outcome}" + (f" ({heard})" if heard else "")
 
 
 def _survey(chosen: argparse.Namespace) -> int:
@@ -172,7 +185,30 @@ _HEADINGS = (
     "records.request_opened",
     "records.request_due",
     "records.request_about",
+    "records.request_tried",
 )
+_ATTEMPTS: dict[str, str] = {
+    "": "records.attempt_goes_on",
+    "reached": "records.attempt_reached",
+    "not_reached": "records.attempt_not_reached",
+    "not_given": "records.attempt_not_given",
+    "announcement": "records.attempt_announcement",
+    "busy": "records.attempt_busy",
+    "no_answer": "records.attempt_no_answer",
+    "declined": "records.attempt_declined",
+    "off": "records.attempt_off",
+    "no_such_number": "records.attempt_no_such_number",
+    "network": "records.attempt_network",
+    "no_agent": "records.attempt_no_agent",
+    "interrupted": "records.attempt_interrupted",
+}
+_HEARD: dict[str, str] = {
+    "early": "records.heard_early",
+    "silence": "records.heard_silence",
+    "sound": "records.heard_sound",
+    "busy": "records.heard_busy",
+    "congestion": "records.heard_congestion",
+}
 _SURVEYS: dict[str, str] = {
     "csat": "records.survey_csat",
     "nps": "records.survey_nps",

@@ -374,7 +374,11 @@ class CallbackDialled:
 
 @dataclass(frozen=True, slots=True)
 class CallbackEnded:
-    """What became of the attempt that this conversation was: a word of queue.callbacks.Outcome."""
+    """What became of the attempt that this conversation was: a word of queue.callbacks.Outcome.
+
+    ``heard`` is what came of the customer's side first: ``early`` (sound before an answer that never came), behind an
+    answer ``silence``, ``sound``, or the tone ``busy`` or ``congestion``; empty where nothing could be heard.
+    """
 
     kind: ClassVar[str] = "callback.ended"
     conversation: str
@@ -382,6 +386,7 @@ class CallbackEnded:
     outcome: str
     agent: str
     offset_ms: int
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ request of a code is meant.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,6 +104,32 @@ def requests(connection: Connection, state: str = "", count: int = 100) -> list[
     """The newest ``count`` requests, of all states or of one."""
     rows = connection.execute(_BY_STATE, (state, count)) if state else connection.execute(_ALL, (count,))
     return [Request(*row) for row in rows.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One time that a customer was called back; ``began`` and ``ended`` are UTC ms, 0: it goes on."""
+
+    request: str
+    began: int
+    ended: int
+    outcome: str
+    heard: str
+    agent: str
+
+
+def attempts(connection: Connection, requests: Collection[str]) -> dict[str, list[Attempt]]:
+    """All attempts of these requests, oldest first; a request without one is not in it."""
+    found: dict[str, list[Attempt]] = {}
+    for request in requests:
+        rows = connection.execute(
+            "SELECT request, began, coalesce(ended, 0), outcome, heard, agent FROM attempt WHERE request = ?"
+            " ORDER BY began",
+            (request,),
+        ).fetchall()
+        if rows:
+            found[request] = [Attempt(*row) for row in rows]
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ _REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
 _DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms, dial)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
-_ATTEMPTED = "UPDATE attempt SET ended = ?, outcome = ?, agent = ? WHERE conversation = ? AND ended IS NULL"
+_ATTEMPTED = "UPDATE attempt SET ended = ?, outcome = ?, agent = ?, heard = ? WHERE conversation = ? AND ended IS NULL"
 _SURVEY = """INSERT INTO survey (conversation, question, value, at) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (conversation, question) DO UPDATE SET value = ?3, at = ?4"""
 _IDENTIFIED = """INSERT INTO identified (conversation, method, is_proven, identity) VALUES (?1, ?2, ?3, ?4)
@@ -214,8 +214,8 @@ def _of_ledger(
             return ((_REQUEST_MOVED, (state, by, at, request)),)
         case events.CallbackDialled(conversation, request, leg, trunk, _, offset_ms, dial):
             return ((_DIALLED, (conversation, request, leg, trunk, at, offset_ms, dial)),)
-        case events.CallbackEnded(conversation, _, outcome, agent, _):
-            return ((_ATTEMPTED, (at, outcome, agent, conversation)),)
+        case events.CallbackEnded(conversation, _, outcome, agent, _, heard):
+            return ((_ATTEMPTED, (at, outcome, agent, heard, conversation)),)
         case events.SurveyAnswered(conversation, question, value):
             return (_SURVEY, (conversation, question, value, at)), (_REVISED, (n, conversation))
         case events.Identified(conversation, method, is_proven, identity):

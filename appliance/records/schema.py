@@ -222,6 +222,12 @@ def promises(database: Database) -> None:
     _run(database, _PROMISES)
 
 
+@migrations()
+def attempts_heard(database: Database) -> None:
+    """What an attempt's line let be heard."""
+    database.execute("ALTER TABLE attempt ADD COLUMN heard TEXT NOT NULL DEFAULT ''")
+
+
 def _run(database: Database, script: str) -> None:
     """Statement by statement: executescript would commit the transaction that the migration runs in."""
     statement = ""

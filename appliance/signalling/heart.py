@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from appliance.signalling import headers as h
-from appliance.signalling import sdp, timers, wire
+from appliance.signalling import numbers, sdp, timers, wire
 from appliance.signalling.admission import Admission, Verdict
 from appliance.signalling.dialogs import Dialog, next_hop
 from appliance.signalling.digest import Authorizer, Guard
@@ -603,10 +603,18 @@ def identity(request: wire.Request, trunk: Trunk | None) -> Identity:
         return Identity("", "", True)
     privacy = (headers.get("privacy") or "").lower()
     user = name.uri.user.partition(";")[0]
-    hidden = user.lower() in ("anonymous", "unknown", "unavailable", "restricted", "") or any(
-        word.strip() in ("id", "user", "header") for word in privacy.split(";")
+    hidden = (
+        user.lower() in ("anonymous", "unknown", "unavailable", "restricted", "")
+        or any(word.strip() in ("id", "user", "header") for word in privacy.split(";"))
+        or (trunk is not None and _is_the_gateway(user, trunk))
     )
     return Identity("" if hidden else user, "" if hidden else name.display, hidden)
+
+
+def _is_the_gateway(user: str, trunk: Trunk) -> bool:
+    """Whether an analog gateway names itself for want of a caller; in any written form."""
+    shown = numbers.normalise(user, trunk.area_code).national
+    return any(numbers.normalise(own, trunk.area_code).national == shown for own in trunk.gateway_numbers)
 
 
 def _user_of(header: str | None) -> str:

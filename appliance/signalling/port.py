@@ -29,6 +29,8 @@ class Cause(StrEnum):
     REFUSED = "refused"  # a final answer of 300 or more; the code stands beside it
     NO_ANSWER = "no_answer"  # we stopped ringing it
     ENDED_HERE = "ended_here"  # our side, in the ordinary course
+    BUSY_TONE = "busy_tone"  # our side: the exchange plays busy tone, nobody is there any more
+    CONGESTION_TONE = "congestion_tone"  # the same, with congestion tone
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # our side, another phone took the call
     VANISHED = "vanished"  # no answer from the peer: 408, 481, session timer, 32 s of silence
     LOST_ACK = "lost_ack"  # our 200 was never acknowledged (RFC 3261, 13.3.1.4)

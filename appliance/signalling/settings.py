@@ -25,7 +25,9 @@ class Trunk:
     address: str = ""  # our address towards this trunk; empty: what the system would use
     sources: tuple[str, ...] = ()  # networks an IP trunk may call from, beside its proxy
     media_from: tuple[str, ...] = ()  # networks its audio may come from, beside the address in its SDP
-    kind: Literal["provider", "analog"] = "provider"
+    kind: Literal["provider", "analog"] = "provider"  # analog: a busy tone on the line ends the call
+    tones: tuple[str, ...] = ("busy 425 500/500", "congestion 425 250/250")  # name, hertz (a+b), ms on/off
+    gateway_numbers: tuple[str, ...] = ()  # what the gateway shows when it knows no caller: its own extension or user
     law: Literal["PCMA", "PCMU"] = "PCMA"  # offered first
     called_in: Literal["request", "to", "diversion"] = "request"  # where the called number stands
     identity_in: Literal["from", "asserted", "diversion"] = "asserted"  # whom to believe about the caller

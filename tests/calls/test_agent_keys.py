@@ -6,7 +6,16 @@ import random
 
 import pytest
 
-from appliance.calls.agent_keys import MOST_DIGITS, WAIT_SECONDS, AgentKeys, PassOn, PromiseAt, Reached, Said
+from appliance.calls.agent_keys import (
+    MOST_DIGITS,
+    WAIT_SECONDS,
+    AgentKeys,
+    PassOn,
+    PromiseAt,
+    Reached,
+    RecordedVoice,
+    Said,
+)
 from appliance.calls.features import PromiseCall, TellSwitches, TurnSwitches, Unknown, is_code, meant
 
 
@@ -23,6 +32,7 @@ def pressed(keys: str) -> list[Said]:
         ("#", [PassOn("#")]),
         ("*1", [Reached(True)]),
         ("*2", [Reached(False)]),
+        ("*3", [RecordedVoice()]),
         ("*41630#", [PromiseAt("1630")]),
         ("*409151630#", [PromiseAt("09151630")]),
         ("**", [PassOn("*")]),

@@ -7,7 +7,7 @@ have the same pitch or the same rhythm; a busy tone has both, with the same leve
 Policy: sound is judged in blocks of 20 ms, each *on* (nearly all of its energy stands in the tone's frequencies), *off*
 (silent, or far below the beeps before) or neither. A beep counts when its level stands still within 4 dB and its pitch,
 measured by the phase from block to block, within 2.2 % of the table; another sound of more than 40 ms forgets what was
-counted. A tone is found when so many beeps and pauses in a row fit its table (+-15 % and one block) that they make up
+counted. A tone is found when so many beeps and pauses in a row fit its table (+-15 % and 30 ms) that they make up
 2.2 s. A block that was lost is what the blocks around it are; packets that were never sent (silence suppression) are
 silence. Beside that, the first sound of some 160 ms that is no such tone is told once: somebody or something is there.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import audioop
 import math
+import re
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,7 +25,6 @@ from itertools import cycle, islice
 
 BLOCK = 160  # samples; 20 ms
 BLOCK_MS = 20
-NAMES = ("busy", "congestion")
 SOUND = "sound"
 
 SILENT_RMS = 128.0  # -42 dBm0 (0 dBm0 is 16,140 in 16 bits, G.711 table 5)
@@ -37,6 +37,7 @@ PITCH_SPREAD = 0.3  # of that, from block to block around their mean; a voice gl
 MOST_TURN = 2.0  # radians a block: a pitch that is further off cannot be told from one on the other side
 LEVEL_RATIO = 1.6  # 4 dB within a beep and from beep to beep
 TIME_SHARE = 0.15
+EDGE_MS = 30.0  # what blocks, and a lost one at the edge, add
 STEADY_MS = 45.0  # between two beeps of one tone
 EVIDENCE_MS = 2200.0
 LEAST_PARTS = 3
@@ -46,6 +47,7 @@ HELD_SAMPLES = 3 * BLOCK  # a gap up to here was lost, beyond it was not sent
 LONGEST_GAP = 3 * 8000
 LONGEST_BLOCKS = 250  # a part that is longer fits no table
 REFERENCE = 16_000
+_WRITTEN = re.compile(r"(busy|congestion) (\d{3,4}(?:\+\d{3,4})?) (\d{2,4}(?:/\d{2,4}){1,5})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,15 @@ class Tone:
 
 def tone_of(text: str) -> Tone:
     """``busy 425 500/500``: a name, hertz joined by ``+``, milliseconds on and off by ``/``. Raises ValueError."""
-    name, hertz, cadence = text.split()
-    tone = Tone(name, tuple(map(float, hertz.split("+"))), tuple(map(int, cadence.split("/"))))
-    is_known = name in NAMES and len(tone.hertz) <= 2 and len(tone.cadence_ms) in (2, 4, 6)
-    if not is_known or not all(200.0 <= each <= 3400.0 for each in tone.hertz):
-        raise ValueError(text)
-    if not all(80 <= each <= 2000 for each in tone.cadence_ms):
-        raise ValueError(text)
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        raise ValueError(f"no tone: {text}")
+    tone = Tone(found[1], tuple(map(float, found[2].split("+"))), tuple(map(int, found[3].split("/"))))
+    is_heard = all(200.0 <= each <= 3400.0 for each in tone.hertz) and all(
+        80 <= each <= 2000 for each in tone.cadence_ms
+    )
+    if not is_heard or len(tone.cadence_ms) % 2:
+        raise ValueError(f"no tone: {text}")
     return tone
 
 
@@ -282,7 +286,7 @@ def _fits_from(table: tuple[int, ...], first: int, parts: list[_Part]) -> bool:
     seen: dict[int, float] = {}
     for number, part in enumerate(parts):
         place = (first + number) % len(table)
-        if abs(part.milliseconds - table[place]) > TIME_SHARE * table[place] + BLOCK_MS:
+        if abs(part.milliseconds - table[place]) > TIME_SHARE * table[place] + EDGE_MS:
             return False
         if abs(part.milliseconds - seen.setdefault(place, part.milliseconds)) > STEADY_MS:
             return False

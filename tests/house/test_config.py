@@ -93,6 +93,7 @@ BROKEN = [
     ("[[trunk]]\nname = 'a'\nproxy = 'x'\nsever = 'y'", "config.unknown_setting", "sever"),
     ("[[trunk]]\nname = 'a'\nproxy = 'x'", "config.missing_setting", "user"),
     ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = ['10.0.0.999']", "config.not_a_network", "10.0.0.999"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\ntones = ['busy 425 9/9']", "config.not_a_tone", "busy 425 9/9"),
     ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nsources = 'all'", "config.needs_list", "sources"),
     ("[[phone]]\nname = 'a'\n[[phone]]\nname = 'a'", "config.twice", "phone a"),
     ("[[agent]]\nname = 'a'\nphone = 'nowhere'", "config.no_such", "nowhere"),

@@ -85,3 +85,16 @@ def test_a_secret_stays_one_when_media_comes_back_before_anything_is_recorded() 
     assert kinds.index(port.Mask) < kinds.index(port.StartRecording)
     made.commanded(port.Mask(CUSTOMER, False), 3.0)
     assert not any(isinstance(command, port.Mask) for command in made.replay(4.0)[0])
+
+
+def test_a_leg_that_is_attended_is_so_again_unless_its_tone_was_heard_or_it_was_told_to_end() -> None:
+    made = state()
+    attend = port.Attend(CUSTOMER, ("busy 425 500/500",))
+    made.commanded(attend, 1.0)
+    commands, _ = made.replay(2.0)
+    assert commands.index(attend) > next(n for n, each in enumerate(commands) if isinstance(each, port.SetRemote))
+    made.commanded(port.Attend(CUSTOMER, ()), 3.0)
+    assert not any(isinstance(command, port.Attend) for command in made.replay(4.0)[0])
+    made.commanded(attend, 5.0)
+    made.happened(port.ToneHeard(CUSTOMER, "busy", 5))
+    assert not any(isinstance(command, port.Attend) for command in made.replay(6.0)[0])

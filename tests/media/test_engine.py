@@ -13,6 +13,7 @@ from appliance.media import port, rtp
 from appliance.media.engine import SLOTS, Engine
 from appliance.media.settings import Media
 from tests.recorder.given import Box, named
+from tests.support import sounds
 from tests.support.box import rtp_range
 
 CUSTOMER, AGENT = "c" * 32, "a" * 32
@@ -241,3 +242,15 @@ def test_frames_of_all_streams_are_spread_over_the_slots(room: Room) -> None:
     for number in range(8):
         room.opens(f"{number:032x}")
     assert [len(group) for group in room.engine._groups] == [2, 2, 2, 2]
+
+
+def test_a_tone_is_told_of_the_stream_that_is_attended_and_of_no_other(room: Room) -> None:
+    numbers = {name: room.opens(name) for name in (CUSTOMER, AGENT)}
+    parties = {name: room.party(name) for name in numbers}
+    room.does(port.Attend(CUSTOMER, ("busy 425 500/500",)), port.Attend("0" * 32, ("busy 425 500/500",)))
+    for frame in sounds.frames(sounds.encode(sounds.beeps((425,), (500, 500), 4.0, -15.0), "PCMA")):
+        for name, party in parties.items():
+            party.says(numbers[name], frame)
+        room.turn()
+    (told,) = room.all_told(port.ToneHeard)
+    assert isinstance(told, port.ToneHeard) and (told.stream, told.tone) == (CUSTOMER, "busy")

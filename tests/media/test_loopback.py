@@ -124,3 +124,19 @@ def test_streams_that_calls_does_not_know_end_as_orphans() -> None:
     room.until(1.0)
     assert [event for _, event in room.heard(port.Closed)] == [port.Closed(CUSTOMER, "orphan")]
     assert room.media.streams == 1
+
+
+def test_a_tone_and_a_sound_are_told_once_where_a_stream_is_attended() -> None:
+    room = opened()
+    room.media.sound(CUSTOMER, "busy")
+    room.does(port.Attend(CUSTOMER, ("busy 425 500/500",)))
+    room.media.sound(AGENT, "busy")
+    for tone in ("", "", "congestion", "busy", "busy"):
+        room.media.sound(CUSTOMER, tone)
+    room.until(1.0)
+    assert [event for _, event in room.said[2:]] == [port.SoundHeard(CUSTOMER, 0), port.ToneHeard(CUSTOMER, "busy", 0)]
+    room.does(port.Attend(CUSTOMER, ()))
+    room.media.sound(CUSTOMER, "busy")
+    room.media.sound(CUSTOMER)
+    room.until(2.0)
+    assert len(room.said) == 4

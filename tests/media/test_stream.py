@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from appliance.media import port, rtp
 from appliance.media.prompts import TO_ALAW, TO_ULAW, Player, Sounds, tone
 from appliance.media.stream import Stream
+from tests.support import sounds as sounds_of
 
 HOME = ("192.0.2.1", 4000)
 AWAY = ("192.0.2.2", 5000)
@@ -342,3 +343,70 @@ def test_no_packet_makes_a_stream_raise_and_what_is_not_taken_is_counted(arrivin
         customer.tick(0.02 * number)
     final = customer.stream.statistics(True)
     assert final.received + final.duplicated + final.refused <= 2 * len(arriving) + 60 and final.lost >= 0
+
+
+def attended(law: str = "PCMA") -> Leg:
+    leg = Leg(HOME, law)
+    leg.stream.attend(("busy 425 500/500", "congestion 425 250/250"))
+    return leg
+
+
+def busy(law: str = "PCMA", seconds: float = 6.0) -> list[bytes]:
+    return sounds_of.frames(sounds_of.encode(sounds_of.beeps((425,), (500, 500), seconds, -15.0), law))
+
+
+@pytest.mark.parametrize("law", ["PCMA", "PCMU"])
+def test_a_tone_on_a_leg_that_is_attended_is_told_once_and_its_sound_goes_its_way(law: str) -> None:
+    leg = attended(law)
+    other = Leg(AWAY, law)
+    other.stream.bridge(leg.stream, True)
+    leg.stream.bridge(other.stream, True)
+    for number, frame in enumerate(busy(law, 12.0)):
+        leg.hears(frame, 0.02 * number)
+    (told,) = [event for event in leg.told if isinstance(event, port.ToneHeard)]
+    assert told.tone == "busy" and told.at_ms <= 5000
+    assert len(other.packets) == 600 and not any(isinstance(event, port.SoundHeard) for event in leg.told)
+
+
+def test_a_voice_is_told_as_sound_once() -> None:
+    leg = attended()
+    voice = sounds_of.frames(sounds_of.encode(sounds_of.sine((180, 550, 1300), 1.0, -18.0), "PCMA"))
+    for number, frame in enumerate(voice * 3):
+        leg.hears(frame, 0.02 * number)
+    assert [type(event) for event in leg.told].count(port.SoundHeard) == 1
+
+
+def has_tap(leg: Leg) -> bool:
+    return leg.stream._tap is not None
+
+
+def test_a_leg_that_is_neither_listened_to_nor_attended_hands_its_sound_to_nobody_else() -> None:
+    leg = Leg(HOME)
+    assert not has_tap(leg)
+    leg.stream.attend(("busy 425 500/500",))
+    leg.stream.listen(5)
+    assert has_tap(leg)
+    leg.stream.attend(())
+    leg.stream.listen(0)
+    assert not has_tap(leg)
+    for number, frame in enumerate(busy()):
+        leg.hears(frame, 0.02 * number)
+    assert not any(isinstance(event, port.ToneHeard | port.SoundHeard) for event in leg.told)
+
+
+def test_a_leg_can_be_listened_to_and_attended_at_once() -> None:
+    leg = attended()
+    leg.stream.listen(60)
+    for number, frame in enumerate(busy()):
+        leg.hears(frame, 0.02 * number)
+    leg.stream.listen(0)
+    handed = b"".join(event.sound for event in leg.told if isinstance(event, port.Heard))
+    assert handed == b"".join(busy()) and any(isinstance(event, port.ToneHeard) for event in leg.told)
+
+
+def test_a_stream_that_is_closed_keeps_nothing_that_points_back_at_it() -> None:
+    """The media process collects no cycles of old objects."""
+    leg = attended()
+    leg.stream.listen(60)
+    leg.stream.close(1.0, 0)
+    assert not has_tap(leg) and leg.stream._attended is None

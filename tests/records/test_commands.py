@@ -12,7 +12,8 @@ import pytest
 
 from appliance.clock import VirtualClock
 from appliance.errors import Problem
-from appliance.records import commands
+from appliance.queue.callbacks import Outcome
+from appliance.records import commands, events
 from appliance.records.store import Store
 from tests.records.given import KEY, a_call, whole_call
 
@@ -115,3 +116,46 @@ def test_a_key_that_is_none_and_settings_that_are_no_folders_are_problems(box: l
 def test_arguments_that_make_no_sense_end_at_the_command_line(box: list[str], arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         run("cdr", *box, *arguments)
+
+
+def test_requests_say_how_often_a_customer_was_called_back_and_what_came_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "calls.db", KEY, VirtualClock())
+    put: list[events.Happened] = []
+    for number, (outcome, heard) in enumerate((("off", "early"), ("busy", "busy"), ("reached", "sound")), 1):
+        request = f"r{number}"
+        put.append(
+            events.RequestOpened(
+                "c0", request, number, f"00000{number}", "callback", "+989121234567", "fa", "q", 0, "", 0
+            )
+        )
+        for attempt in range(2):
+            conversation = f"c{number}{attempt}"
+            put.append(events.CallbackDialled(conversation, request, "l", "main", "+989121234567", 0))
+            word, what = (outcome, heard) if attempt else ("no_answer", "")
+            put.append(events.CallbackEnded(conversation, request, word, "first", 9000, heard=what))
+    put.append(events.CallbackDialled("c9", "r1", "l", "main", "+989121234567", 0))
+    store.apply(put)
+    store.close_hard()
+    (tmp_path / "key").write_text(KEY.hex())
+    box = ["--database", str(tmp_path / "calls.db"), "--key", str(tmp_path / "key")]
+    monkeypatch.setenv("PASOKH_LANG", "en")
+    run("requests", *box)
+    heading, reached, busy, off = capsys.readouterr().out.splitlines()
+    assert heading.rstrip().endswith("CALLED BACK") and reached.rstrip().endswith("2: reached (something was heard)")
+    assert "2: busy (busy tone was heard)" in busy and "3: is being called" in off
+    monkeypatch.setenv("PASOKH_LANG", "fa")
+    run("requests", *box)
+    assert "مشغول (بوق اشغال شنیده شد)" in capsys.readouterr().out
+    run("requests", *box, "--json")
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert [(each["outcome"], each["heard"]) for each in first["attempts"]] == [
+        ("no_answer", ""),
+        ("off", "early"),
+        ("", ""),
+    ]
+
+
+def test_every_outcome_of_an_attempt_has_its_words() -> None:
+    assert set(commands._ATTEMPTS) == {"", *(each.value for each in Outcome)}

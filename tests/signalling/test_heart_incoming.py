@@ -17,6 +17,7 @@ from appliance.signalling.port import (
     HangUp,
     Held,
     HungUp,
+    Identity,
     LegKept,
     MediaChanged,
     Offered,
@@ -560,3 +561,10 @@ def test_an_ack_that_is_lost_at_a_moment_that_rounds_badly_still_ends_the_call()
     bench.submit(Answer(leg, LOCAL))
     bench.wait(LIFE + 1)
     assert bench.last() == HungUp(leg, Cause.LOST_ACK)
+
+
+@pytest.mark.parametrize("shown", ["0912 123 4567", "+989121234567", "100"])
+def test_a_gateway_that_shows_its_own_number_for_want_of_a_caller_is_no_caller(shown: str) -> None:
+    bench = Bench(with_trunk(replace(SETTINGS.trunks[0], kind="analog", gateway_numbers=(shown, "200"))))
+    event = bench.offered(Caller())
+    assert event.caller == (Identity("09121234567", "Ali") if shown == "100" else Identity("", "", True))

@@ -11,6 +11,7 @@ import itertools
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -41,6 +42,7 @@ class Talk:
     sequence: int = 1
     timestamp: int = 1000
     digits: list[str] = field(default_factory=list)
+    says: deque[bytes] = field(default_factory=deque)  # frames that are said first, once
 
     def longest_silence(self, since: float, until: float) -> float:
         """The longest time between two packets from ``since`` to ``until``."""
@@ -194,7 +196,13 @@ class Softphone:
                     event = struct.pack("!BBH", digit, end | 10, duration)
                     talk.sound.sendto(_HEADER.pack(0x80, 101, talk.sequence, talk.timestamp, 7) + event, talk.remote)
             talk.sequence = talk.sequence + 1 & 0xFFFF
-            voice = self._says[talk.timestamp // 160 % len(self._says)] if self._says else talk.voice
+            voice = (
+                talk.says.popleft()
+                if talk.says
+                else self._says[talk.timestamp // 160 % len(self._says)]
+                if self._says
+                else talk.voice
+            )
             talk.sound.sendto(_HEADER.pack(0x80, 8, talk.sequence, talk.timestamp, 7) + voice, talk.remote)
             if self._keeps_frames:
                 talk.sent.append((time.monotonic(), voice))

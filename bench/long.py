@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import wait
+from bench import cadence, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -31,6 +31,7 @@ TESTS = {
     "lines": "tests/queue/test_line.py",
     "callback-book": "tests/queue/test_callbacks.py",
     "callbacks": "tests/system/test_callbacks.py",
+    "answers": "tests/system/test_answers.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 
@@ -81,9 +82,16 @@ def run_wait() -> int:
     return 0
 
 
+def run_cadence() -> int:
+    result = {"commit": commit(), **cadence.measure()}
+    (RESULTS / "long-cadence.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    print(json.dumps(result, ensure_ascii=False), flush=True)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait}
+    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence}
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names

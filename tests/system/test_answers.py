@@ -220,11 +220,12 @@ def test_every_answer_is_told_as_what_it_was_and_only_a_person_s_key_is_reached(
     ]
     people = [number for number, kind in scene.asked.items() if kind.outcome == "reached"]
     reached = {number for number, (outcome, _) in found.items() if outcome == "reached"}
-    print(f"answers: {len(found)} of {len({kind.name for kind in scene.asked.values()})} kinds")
+    of_kinds = collections.Counter(kind.name for kind in scene.asked.values())
+    print("kinds: " + "; ".join(f"{name} {count}" for name, count in sorted(of_kinds.items())))
+    print(f"outcomes: {dict(collections.Counter(outcome for outcome, _ in found.values()))}")
+    print(f"answers: {len(found)} of {len(of_kinds)} kinds")
     print(f"seconds: {time.monotonic() - began:.0f}, at once: {AT_ONCE}")
     print(f"false reached: {len(reached - set(people))}, people reached: {len(reached & set(people))} of {len(people)}")
     print(f"told otherwise than they were: {len(wrong)}")
-    for name, count in sorted(collections.Counter(kind.name for kind in scene.asked.values()).items()):
-        print(f"kind: {name}: {count}")
     assert not reached - set(people) and not wrong, "\n".join(wrong)
     assert set(codes.values()) == {0}, codes

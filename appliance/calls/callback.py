@@ -33,6 +33,7 @@ from appliance.signalling.settings import Trunk
 log = logging.getLogger(__name__)
 
 BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
+ANALOG_TRIES = 4  # an analog gateway answers at once, while it still rings
 PROMISED_SECONDS = 300.0  # how long the agent who made a promise is waited for; then anybody keeps it
 WAITED_LEAST_SECONDS = 60  # a shorter wait is not told to the agent
 MOST_MINUTES = 48 * 60
@@ -48,7 +49,7 @@ RING_SECONDS = 45.0  # how long the customer's telephone rings
 COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
 YES = "1"
 SAID = {YES: Outcome.REACHED, "2": Outcome.NOT_REACHED, "3": Outcome.ANNOUNCEMENT}  # what the agent's key says
-TONES = {"busy": Outcome.BUSY, "congestion": Outcome.NETWORK}  # what the exchange plays instead of an answer
+TONES = {"busy": Outcome.BUSY, "congestion": Outcome.NETWORK, "ringing": Outcome.NO_ANSWER}  # behind what is no answer
 
 
 class Callback(Conversation):
@@ -94,7 +95,7 @@ class Callback(Conversation):
             if not self.customer.is_answered and self.customer.has_ended:
                 self._outcome = Outcome.NETWORK
             elif not self._is_agent_first and self._outcome is Outcome.NOT_REACHED:
-                self._outcome = TONES.get(self.customer.heard, self._outcome)
+                self._outcome = self._unsaid(self._outcome)
         except Trouble as trouble:
             log.warning("callback %s: %s", self._wanted.request, trouble.detail)
             self._outcome = Outcome.NETWORK if self._is_dialled else Outcome.NO_AGENT
@@ -187,12 +188,14 @@ class Callback(Conversation):
             await bridge.talk(self, agent, self._said, is_kept=True)
         except Left:
             if self._outcome is Outcome.NOT_GIVEN:
-                self._outcome = TONES.get(self.customer.heard, self._outcome)
+                self._outcome = self._unsaid(self._outcome)
             if self.is_stopping or agent.has_ended:
                 raise
         if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
             key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
             self._outcome = SAID.get(key, self._outcome)
+        if self._outcome is Outcome.NOT_GIVEN:
+            self._outcome = self._unsaid(self._outcome)
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code of the agent."""
@@ -219,7 +222,9 @@ class Callback(Conversation):
             if not self.customer.is_answered:
                 return False
             self._outcome = Outcome.NOT_REACHED
-            if await self._asked(self.customer, ("callback_hello",), CUSTOMER_TRIES, YES) != YES:
+            tries = ANALOG_TRIES if self._trunk.kind == "analog" else CUSTOMER_TRIES
+            if await self._asked(self.customer, ("callback_hello",), tries, YES) != YES:
+                self._outcome = self._unsaid(self._outcome)
                 return False
             self._is_reached = True
             self._outcome = Outcome.NO_AGENT  # a person is there; it is kept until they have spoken with one of us
@@ -236,6 +241,10 @@ class Callback(Conversation):
     async def _said_first(self, said: Said) -> tuple[str, ...]:
         """A code of the agent, where the customer has said already that a person is there."""
         return () if isinstance(said, Reached | RecordedVoice) else await self._said(said)
+
+    def _unsaid(self, outcome: Outcome) -> Outcome:
+        """What an attempt came to where nobody said anything: what the line played, or ``outcome``."""
+        return TONES.get(self.customer.heard, outcome)
 
     # What both share --------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ VANISHED_SECONDS = 20  # silence after which a leg is asked whether it lives (DE
 OWN_PLAYS = 1_000_000  # numbers of what the conversation plays itself; those below are the flow's
 RING_BACK = media.Piece("tone:ring-back")
 BEEP = media.Piece("tone:beep")
+QUIET = frozenset({"silence", "ringing"})  # nobody and nothing was there so far
 TONES = {"busy": Cause.BUSY_TONE, "congestion": Cause.CONGESTION_TONE}
 MUSIC = "music"
 
@@ -51,8 +52,8 @@ class Trouble(Exception):  # noqa: N818 - ends the conversation with a record th
 class Party:
     """One leg of the conversation, and the stream of the same name.
 
-    ``trunk`` carries it (empty: a phone of ours). ``heard`` is what came first since it is attended: silence, sound,
-    busy, congestion; empty where nobody attends.
+    ``trunk`` carries it (empty: a phone of ours). ``heard`` is what came since it is attended: silence, ringing, and
+    then the first of sound, busy, congestion; empty where nobody attends.
     """
 
     leg: str
@@ -280,19 +281,20 @@ class Conversation(ABC):
         """Somebody or something is there. A provider tells us itself when it is gone; an analog line never does."""
         if party is None or party.has_ended:
             return
-        party.heard = "sound" if party.heard == "silence" else party.heard
+        party.heard = "sound" if party.heard in QUIET else party.heard
         trunk = self._trunk_of(party)
         if trunk is not None and trunk.kind != "analog":
             self.office.mouth.submit(media.Attend(party.leg, ()))
 
     def _toned(self, party: Party | None, tone: str) -> None:
-        """Nobody is there, or not any more: the leg ends."""
+        """Nobody is there, or not any more: the leg ends. While it rings nobody is there yet."""
         if party is None or party.has_ended:
             return
-        party.heard = tone if party.heard == "silence" else party.heard
-        self.hang_up(party, TONES[tone])
-        if party is self.customer:
-            raise Left
+        party.heard = tone if party.heard in QUIET else party.heard
+        if tone in TONES:
+            self.hang_up(party, TONES[tone])
+            if party is self.customer:
+                raise Left
 
     def hang_up(self, party: Party, cause: Cause, code: int = 480) -> None:
         """Ends a leg from our side."""

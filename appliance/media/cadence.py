@@ -9,7 +9,8 @@ Policy: sound is judged in blocks of 20 ms, each *on* (nearly all of its energy 
 measured by the phase from block to block, within 2.2 % of the table; another sound of more than 40 ms forgets what was
 counted. A tone is found when so many beeps and pauses in a row fit its table (+-15 % and 30 ms) that they make up
 2.2 s. A block that was lost is what the blocks around it are; packets that were never sent (silence suppression) are
-silence. Beside that, the first sound of some 160 ms that is no such tone is told once: somebody or something is there.
+silence. Beside that two things are told once: the first sound of some 160 ms that is no such tone (somebody or
+something is there), and ring-back, two beeps of a second or so with seconds between (a gateway "answers" at once).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from itertools import cycle, islice
 
 BLOCK = 160  # samples; 20 ms
 BLOCK_MS = 20
-SOUND = "sound"
+SOUND, RINGING = "sound", "ringing"
+RING_MS, RING_PAUSE_MS = (600.0, 2200.0), (1900.0, 4900.0)  # ITU-T E.180, 3.3: 0.67 to 1.5 s, and 3 to 5 s between
 
 SILENT_RMS = 128.0  # -42 dBm0 (0 dBm0 is 16,140 in 16 bits, G.711 table 5)
 TONE_RMS = 203.0  # -38 dBm0: below the weakest tone that must be found (-35)
@@ -89,13 +91,14 @@ def tone_of(text: str) -> Tone:
 class Cadence:
     """What is found in the sound of one leg; fed with every packet, in the order of arrival."""
 
-    __slots__ = ("_expected", "_left", "_sounds", "_watches")
+    __slots__ = ("_expected", "_has_rung", "_left", "_sounds", "_watches")
 
     def __init__(self, tones: Sequence[Tone]) -> None:
         pitches = dict.fromkeys(tone.hertz for tone in tones)
         self._watches = [_Watch(hertz, [tone for tone in tones if tone.hertz == hertz]) for hertz in pitches]
         self._expected = -1  # the timestamp of the next packet
         self._left = b""  # linear samples that are not a whole block yet
+        self._has_rung = False  # and it was told
         self._sounds = 0  # blocks of other sound, less those of silence and tone; -1 once it was told
 
     def receive(self, law: str, timestamp: int, payload: bytes) -> list[str]:
@@ -134,6 +137,9 @@ class Cadence:
         is_tone = False
         for watch in self._watches:
             is_tone |= watch.block(linear, rms, found)
+            if watch.has_rung and not self._has_rung:
+                self._has_rung = True
+                found.append(RINGING)
         if self._sounds >= 0:
             is_other = rms >= SILENT_RMS and not is_tone
             self._sounds = self._sounds + 1 if is_other else max(0, self._sounds - 1)
@@ -156,7 +162,7 @@ class _Watch:
 
     __slots__ = (
         "_amplitudes", "_doubtful", "_is_on", "_is_partial", "_length", "_level", "_parts", "_phases", "_projections",
-        "_tones", "_turns",
+        "_tones", "_turns", "has_rung",
     )  # fmt: skip
 
     def __init__(self, hertz: tuple[float, ...], tones: list[Tone]) -> None:
@@ -164,6 +170,7 @@ class _Watch:
         self._projections = [_projection(each) for each in hertz]
         self._parts: deque[_Part] = deque(maxlen=max(parts for _, parts in self._tones))
         self._is_on: bool | None = None  # None: another sound, or nothing yet
+        self.has_rung = False
         self.forget()
 
     def forget(self) -> None:
@@ -249,6 +256,7 @@ class _Watch:
             return
         level = self._level if self._is_on else 0.0
         self._parts.append(_Part(self._is_on, self._length * BLOCK_MS, level))
+        self.has_rung = self.has_rung or _rings(list(self._parts)[-3:])
         for tone, parts in self._tones:
             if len(self._parts) >= parts and _fits(tone, list(self._parts)[-parts:]):
                 found.append(tone.name)
@@ -271,6 +279,16 @@ def _projection(hertz: float) -> tuple[bytes, bytes, float, float]:
     cosine = struct.pack(f"<{BLOCK}h", *(round(REFERENCE * math.cos(turn * at)) for at in range(BLOCK)))
     sine = struct.pack(f"<{BLOCK}h", *(round(-REFERENCE * math.sin(turn * at)) for at in range(BLOCK)))
     return cosine, sine, turn * BLOCK, min(MOST_TURN, PITCH_SHARE * turn * BLOCK)
+
+
+def _rings(parts: list[_Part]) -> bool:
+    """Whether this is a beep, a long pause, and the same beep again."""
+    if len(parts) < 3 or not parts[0].is_on:
+        return False
+    first, pause, second = (part.milliseconds for part in parts)
+    levels = parts[0].level, parts[2].level
+    is_steady = abs(first - second) <= STEADY_MS and max(levels) <= LEVEL_RATIO * min(levels)
+    return is_steady and RING_MS[0] <= first <= RING_MS[1] and RING_PAUSE_MS[0] <= pause <= RING_PAUSE_MS[1]
 
 
 def _fits(tone: Tone, parts: list[_Part]) -> bool:

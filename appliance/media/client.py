@@ -19,7 +19,7 @@ import msgspec
 
 from appliance.clock import Clock
 from appliance.ids import uuid7
-from appliance.media import port
+from appliance.media import cadence, port
 from appliance.media.outbox import Outbox
 
 RECONNECT_SECONDS = 0.02
@@ -139,8 +139,8 @@ class MediaState:
             case port.RecordingRefused(_, name):
                 if name in self.streams:
                     self.streams[name].recording = None
-            case port.ToneHeard(name):
-                if name in self.streams:
+            case port.ToneHeard(name, tone):
+                if name in self.streams and tone != cadence.RINGING:
                     self.streams[name].attend = None
             case (
                 port.Hello()

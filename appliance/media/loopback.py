@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from appliance.clock import Clock, Timers
-from appliance.media import port
+from appliance.media import cadence, port
 
 FIRST_PORT = 20_000
 SEAL_SECONDS = 0.6  # the next commit and its checkpoint
@@ -72,6 +72,8 @@ class LoopbackMedia:
         at_ms = int(self._clock.monotonic() * 1000)
         if tone in known.tones:
             known.tones = frozenset()
+            self._tell(port.ToneHeard(stream, tone, at_ms))
+        elif tone == cadence.RINGING:
             self._tell(port.ToneHeard(stream, tone, at_ms))
         elif not tone and not known.is_heard:
             known.is_heard = True

@@ -251,7 +251,10 @@ class Heard(_Message, frozen=True):
 
 
 class ToneHeard(_Message, frozen=True):
-    """The exchange plays a tone on a stream that is attended: ``busy`` or ``congestion``; once per Attend."""
+    """The exchange plays a tone on a stream that is attended: ``busy`` or ``congestion``, which ends the Attend.
+
+    ``ringing`` (ring-back behind an answer) is told once and ends nothing.
+    """
 
     stream: Stream
     tone: str

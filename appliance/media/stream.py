@@ -266,8 +266,9 @@ class Stream:
                 self._tell(port.SoundHeard(self.name, int(now * 1000)))
             else:
                 self._tell(port.ToneHeard(self.name, found, int(now * 1000)))
-                self.attend(())
-                return
+                if found != cadence.RINGING:
+                    self.attend(())
+                    return
 
     def _hand_over(self, _timestamp: int, payload: bytes, _now: float) -> None:
         assert self._listened is not None

@@ -205,6 +205,7 @@ _ATTEMPTS: dict[str, str] = {
 _HEARD: dict[str, str] = {
     "early": "records.heard_early",
     "silence": "records.heard_silence",
+    "ringing": "records.heard_ringing",
     "sound": "records.heard_sound",
     "busy": "records.heard_busy",
     "congestion": "records.heard_congestion",

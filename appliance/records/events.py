@@ -377,7 +377,8 @@ class CallbackEnded:
     """What became of the attempt that this conversation was: a word of queue.callbacks.Outcome.
 
     ``heard`` is what came of the customer's side first: ``early`` (sound before an answer that never came), behind an
-    answer ``silence``, ``sound``, or the tone ``busy`` or ``congestion``; empty where nothing could be heard.
+    answer ``silence``, ``ringing`` that never ended, ``sound``, or the tone ``busy`` or ``congestion``; empty where
+    nothing could be heard.
     """
 
     kind: ClassVar[str] = "callback.ended"

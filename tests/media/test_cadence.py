@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from appliance.media.cadence import SOUND, Cadence, tone_of
+from appliance.media.cadence import RINGING, SOUND, Cadence, tone_of
 from appliance.signalling.settings import Trunk
 from tests.support import sounds
 
@@ -132,6 +132,25 @@ def test_tones_and_silence_are_no_sound_and_sound_is_told_once() -> None:
     assert [name for name, _ in found_in(sounds.encode(voice, "PCMA"))].count(SOUND) == 1
 
 
+@pytest.mark.parametrize("cadence_ms", [(1000, 4000), (850, 3400), (1150, 4600), (1000, 3000)])
+def test_ring_back_is_told_once_and_is_no_sound(cadence_ms: tuple[int, int]) -> None:
+    rings = np.concatenate([np.zeros(4000), sounds.beeps((425,), cadence_ms, 22.0, -18.0)])
+    found = found_in(sounds.encode(rings, "PCMA"), loss=LOSS)
+    assert [name for name, _ in found] == [RINGING] and found[0][1] <= 8.0
+    voice = sounds.speech("hello. who is it?", "en-us")
+    assert [name for name, _ in found_in(sounds.encode(np.concatenate([rings, voice]), "PCMU"), law="PCMU")] == [
+        RINGING,
+        SOUND,
+    ]
+
+
+def test_a_dial_tone_and_a_lone_beep_are_no_ringing() -> None:
+    sound = np.concatenate(
+        [sounds.sine((425,), 1.0, -15), np.zeros(24_000), sounds.sine((425,), 2.0, -15), np.zeros(24_000)]
+    )
+    assert found_in(sounds.encode(sound, "PCMA")) == []
+
+
 @pytest.mark.parametrize("text", [*NONE, "busy 425+480+620 500/500", "busy nan 500/500", "busy 425 500/500/500"])
 def test_what_is_no_tone_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no tone"):
@@ -143,7 +162,8 @@ def test_nothing_else_on_a_line_is_taken_for_a_tone() -> None:
     false: list[str] = []
     for number in SCENES:
         kind, law, sound = sounds.scene(number)
-        found = [(name, at) for name, at in found_in(sound, law=law, loss=LOSS, seed=number) if name != SOUND]
+        others = {SOUND, RINGING} if kind == "other tones" else {SOUND}  # those ring
+        found = [(name, at) for name, at in found_in(sound, law=law, loss=LOSS, seed=number) if name not in others]
         false += [f"minute {number} ({kind}): {name} at {at:.1f} s" for name, at in found]
     print(f"false tones: {len(false)} in {len(SCENES) / 60:.2f} hours")
     assert not false

@@ -96,5 +96,7 @@ def test_a_leg_that_is_attended_is_so_again_unless_its_tone_was_heard_or_it_was_
     made.commanded(port.Attend(CUSTOMER, ()), 3.0)
     assert not any(isinstance(command, port.Attend) for command in made.replay(4.0)[0])
     made.commanded(attend, 5.0)
+    made.happened(port.ToneHeard(CUSTOMER, "ringing", 5))
+    assert attend in made.replay(5.5)[0]
     made.happened(port.ToneHeard(CUSTOMER, "busy", 5))
     assert not any(isinstance(command, port.Attend) for command in made.replay(6.0)[0])

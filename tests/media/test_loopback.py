@@ -131,12 +131,16 @@ def test_a_tone_and_a_sound_are_told_once_where_a_stream_is_attended() -> None:
     room.media.sound(CUSTOMER, "busy")
     room.does(port.Attend(CUSTOMER, ("busy 425 500/500",)))
     room.media.sound(AGENT, "busy")
-    for tone in ("", "", "congestion", "busy", "busy"):
+    for tone in ("", "", "congestion", "ringing", "busy", "busy"):
         room.media.sound(CUSTOMER, tone)
     room.until(1.0)
-    assert [event for _, event in room.said[2:]] == [port.SoundHeard(CUSTOMER, 0), port.ToneHeard(CUSTOMER, "busy", 0)]
+    assert [event for _, event in room.said[2:]] == [
+        port.SoundHeard(CUSTOMER, 0),
+        port.ToneHeard(CUSTOMER, "ringing", 0),
+        port.ToneHeard(CUSTOMER, "busy", 0),
+    ]
     room.does(port.Attend(CUSTOMER, ()))
     room.media.sound(CUSTOMER, "busy")
     room.media.sound(CUSTOMER)
     room.until(2.0)
-    assert len(room.said) == 4
+    assert len(room.said) == 5

@@ -156,6 +156,9 @@ def hears(box: Box, *sounds: tuple[float, str]) -> None:
     [
         (((3.0, "busy"),), "busy", "busy"),
         (((3.0, "congestion"),), "network", "congestion"),
+        (((3.0, "ringing"),), "no_answer", "ringing"),
+        (((3.0, "ringing"), (9.0, "busy")), "busy", "busy"),
+        (((3.0, "ringing"), (9.0, "")), "", "sound"),
         (((1.0, ""),), "", "sound"),
         (((1.0, ""), (6.0, "busy")), "", "sound"),
         ((), "", "silence"),
@@ -192,6 +195,24 @@ def test_a_tone_after_the_agent_s_word_does_not_take_it_back(tmp_path: Path) -> 
     assert attempts(box) == [("reached", "sound")]
     called = box.it.all()[-1]
     assert ("customer", "busy_tone") in [(leg.role, leg.cause) for leg in called.legs]
+
+
+def test_a_customer_of_an_analog_line_who_takes_the_call_after_thirty_seconds_of_ringing_is_reached(
+    tmp_path: Path,
+) -> None:
+    """The gateway answers at once; the customer later."""
+    box = Box(tmp_path, callback_first="customer", callback_attempts=1)
+    analog(box.it)
+    box.customer_keys = [(33.0, "1")]
+    box.it.line.outside = Behaviour(answers_after=0.5)
+    hears(box, (6.0, "ringing"), (31.0, ""))
+
+    async def scene() -> None:
+        agents(box, Behaviour(answers_after=1.0, talks_seconds=20.0))
+        await box.asks()
+
+    box.run(scene, 150.0)
+    assert attempts(box) == [("reached", "sound")]
 
 
 def test_the_agent_can_say_that_a_recorded_voice_spoke(tmp_path: Path) -> None:

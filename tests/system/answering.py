@@ -46,7 +46,11 @@ def sound(name: str) -> bytes:
             notes = [sounds.sine((hertz, 2 * hertz), 0.4, -14.0) for hertz in (392, 440, 523, 494, 440, 392, 330, 349)]
             made = np.concatenate([*notes, sounds.keys("1", -14.0, 200), *notes])
         case "ring-back":
-            made = sounds.beeps((425,), (1000, 4000), 10.0, -15.0)
+            made = sounds.beeps((425,), (1000, 4000), 40.0, -15.0)
+        case "two rings and a person":
+            made = np.concatenate(
+                [sounds.beeps((425,), (1000, 4000), 9.0, -15.0), sounds.speech("بله، بفرمایید", "fa")]
+            )
         case "busy":
             made = sounds.beeps((425,), (500, 500), 30.0, -15.0)
         case "congestion":
@@ -92,6 +96,9 @@ def kinds() -> tuple[Kind, ...]:
               Script(sound=sung, hangs_up=9.0)),
         first("busy tone behind 200", "busy", "busy", Script(sound=sound("busy"))),
         first("congestion tone behind 200", "network", "congestion", Script(sound=sound("congestion"))),
+        first("ring-back behind 200 and nobody", "no_answer", "ringing", Script(sound=sound("ring-back"))),
+        first("ring-back behind 200, then a person with the right key", "reached", "sound",
+              Script(sound=sound("two rings and a person"), keys=((13.0, "1"),))),
         first("silence behind 200", "not_reached", "silence", Script()),
         first("wrong key", "not_reached", "sound", Script(sound=hello, keys=((3.0, "7"), (4.0, "*")), hangs_up=9.0)),
         first("right key, late but in time", "reached", "sound", Script(sound=hello, keys=((14.0, "1"),))),

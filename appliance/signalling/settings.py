@@ -12,7 +12,9 @@ Transport = Literal["udp", "tcp"]
 class Trunk:
     """Our account at a provider, an IP trunk, or an analog gateway of the office.
 
-    The password is the secret ``trunk-NAME``, never a setting.
+    The password is the secret ``trunk-NAME``, never a setting. A gateway of analog lines is ``kind = "analog"``: such a
+    line says nothing when its far side hangs up, so the exchange's busy or congestion tone ends the call; where the
+    exchange plays others than Iran's, name them: ``tones = ["busy 480+620 500/500", "busy 425 480/480"]``.
     """
 
     name: str

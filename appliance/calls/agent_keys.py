@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STAR, ENDS = "*", "#"
-REACHED, NOT_REACHED, PROMISE = "1", "2", "4"
+REACHED, NOT_REACHED, RECORDED, PROMISE = "1", "2", "3", "4"
 WAIT_SECONDS = 4.0  # after each key of a code
 MOST_DIGITS = 8
 
@@ -77,15 +77,12 @@ class AgentKeys:
                 self._taken()
             return []
         self._taken()
-        match keys[1]:
-            case "*":
-                return [PassOn(STAR)]
-            case "1" | "2" as key:
-                return [Reached(key == REACHED)]
-            case "3":
-                return [RecordedVoice()]
-            case _:
-                return [PassOn(keys)]
+        key = keys[1]
+        if key in (REACHED, NOT_REACHED):
+            return [Reached(key == REACHED)]
+        if key == RECORDED:
+            return [RecordedVoice()]
+        return [PassOn(STAR if key == STAR else keys)]
 
     def _taken(self) -> str:
         keys, self._keys, self.deadline = self._keys, "", None

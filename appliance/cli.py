@@ -20,6 +20,7 @@ from appliance import __version__, messages
 from appliance.errors import Problem
 
 if TYPE_CHECKING:  # rooms are imported by the command that needs them: `pasokh web` loads no SIP
+    from appliance.config import Config
     from appliance.flow.catalogue import House
     from appliance.flow.model import Flow
     from appliance.flow.replay import Walked
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _parser() -> _Parser:
+    from appliance.calls import commands as calls
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
@@ -109,8 +111,15 @@ def _parser() -> _Parser:
     hours.register(commands)
     lookup.register(commands)
     prompts.register(commands)
+    calls.register(commands, _load, DEFAULT_CONFIG)
     _add_demo(commands)
     return top
+
+
+def _load(file: Path) -> Config:
+    from appliance import config
+
+    return config.load(file)
 
 
 def _rehearse(flow: Flow, house: House, cases: Sequence[Case]) -> list[Trail]:
@@ -210,5 +219,11 @@ def _check(chosen: argparse.Namespace) -> int:
     flows, _ = lines.checked_flows(
         settings.places, settings.signalling, settings.calls, settings.elsewhere, settings.file.name
     )
-    print(json.dumps({"settings": settings.file.name, "flows": sorted(flows), "lines": len(settings.calls.lines)}))
+    language = messages.chosen_language()
+    warnings = config.warnings(settings)
+    for warning in warnings:
+        for line in messages.problem_lines(warning, language):
+            print(line, file=sys.stderr)
+    told = {"settings": settings.file.name, "flows": sorted(flows), "lines": len(settings.calls.lines)}
+    print(json.dumps({**told, "warnings": [warning.key for warning in warnings]}))
     return 0

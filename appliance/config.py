@@ -17,19 +17,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from appliance.calls.settings import MOST_LEVELS, Agent, CalledLine, Calls, Queue, skill_of
+from appliance.calls.settings import (
+    MOST_LEVELS,
+    Agent,
+    CalledLine,
+    Calls,
+    DialHours,
+    Queue,
+    Tariff,
+    skill_of,
+)
 from appliance.errors import Problem
 from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms
 from appliance.media import cadence
 from appliance.media.settings import Media
+from appliance.messages.numbers import latin
 from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
+from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.web.settings import Web
 
 T = TypeVar("T")
 
-KINDS_OF_NUMBERS = frozenset({"mobile", "landline", "short", "premium", "foreign"})
+KINDS_OF_NUMBERS = frozenset({"mobile", "landline", "short", "premium", "satellite", "foreign"})
+MOST_SHORT_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +101,13 @@ _LISTS: dict[str, type] = {
     "line": CalledLine,
     "agent": Agent,
     "queue": Queue,
+    "tariff": Tariff,
+    "dial_hours": DialHours,
     "lookup": Lookup,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
-    *((Calls, name) for name in ("lines", "agents", "queues")),
+    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours")),
 }
 
 # Bounds of numbers by setting; what is not listed must not be negative.
@@ -118,6 +132,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "callback_expires_hours": (1, 1_000),
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
+    "increment_seconds": (1, 3600),
 }
 
 
@@ -139,7 +154,12 @@ def load(file: Path) -> Config:
         media=tables["media"],
         recorder=tables["recorder"],
         calls=dataclasses.replace(
-            tables["calls"], lines=tuple(lists["line"]), agents=tuple(lists["agent"]), queues=tuple(lists["queue"])
+            tables["calls"],
+            lines=tuple(lists["line"]),
+            agents=tuple(lists["agent"]),
+            queues=tuple(lists["queue"]),
+            tariffs=tuple(lists["tariff"]),
+            dial_hours=tuple(lists["dial_hours"]),
         ),
         web=tables["web"],
         elsewhere=Elsewhere(lookups=tuple(lists["lookup"]), sms=tables["sms"], identity=tables["identity"]),
@@ -264,14 +284,18 @@ def _check(config: Config) -> None:
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
-    for kind in config.calls.may_dial:
-        _refers(file, "calls", "may_dial", kind, KINDS_OF_NUMBERS)
+    _check_dialling(file, config.calls)
+    for what, name in _dialled_inside(config):
+        for number in sorted(config.calls.plan.emergency):
+            if number.startswith(name):
+                raise Problem("config.hides_emergency", file=file, where=what, found=name, number=number)
     for trunk in config.signalling.trunks:
         where = f"trunk {trunk.name}"
         if not trunk.proxy:
             raise Problem("config.missing_setting", file=file, where=where, setting="proxy")
         if trunk.registers and not trunk.user:
             raise Problem("config.missing_setting", file=file, where=where, setting="user")
+        _check_lines(file, where, trunk)
         _networks(file, where, "sources", trunk.sources)
         _networks(file, where, "media_from", trunk.media_from)
         if trunk.address:
@@ -290,6 +314,81 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_dialling(file: str, calls: Calls) -> None:
+    for kind in calls.may_dial:
+        _refers(file, "calls", "may_dial", kind, KINDS_OF_NUMBERS)
+    for hours in calls.dial_hours:
+        for kind in hours.kinds:
+            _refers(file, f"dial_hours {hours.name}", "kinds", kind, KINDS_OF_NUMBERS)
+    for setting, prefixes in (("allow", calls.allow), ("deny", calls.deny)):
+        for prefix in prefixes:
+            _prefix(file, "calls", setting, prefix)
+    for number in calls.emergency:
+        if not number.isascii() or not number.isdigit() or not 2 < len(number) <= MOST_SHORT_DIGITS:
+            raise Problem("config.not_emergency", file=file, where="calls", setting="emergency", found=number)
+    prefix = calls.outside_prefix
+    if prefix and not (prefix.isascii() and prefix.isdigit()):
+        raise Problem("config.not_a_prefix", file=file, where="calls", setting="outside_prefix", found=prefix)
+    for tariff in calls.tariffs:
+        where = f"tariff {tariff.name}"
+        if not tariff.prefix and not tariff.kind:
+            raise Problem("config.missing_setting", file=file, where=where, setting="kind")
+        if tariff.prefix:
+            _prefix(file, where, "prefix", tariff.prefix)
+    priced = {tariff.kind for tariff in calls.tariffs if not tariff.prefix}
+    for kind in calls.may_dial:
+        if calls.daily_cap_rial and kind not in priced:
+            raise Problem("config.no_tariff", file=file, where="calls", setting="daily_cap_rial", number_kind=kind)
+
+
+def _prefix(file: str, where: str, setting: str, found: str) -> None:
+    if numbers.prefix_of(found) is None:
+        raise Problem("config.not_a_prefix", file=file, where=where, setting=setting, found=found)
+
+
+def _check_lines(file: str, where: str, trunk: Trunk) -> None:
+    """Lines that are kept must be there."""
+    if not trunk.max_calls:
+        return
+    kept = max(0, trunk.kept_for_callers)
+    if kept + trunk.kept_for_outgoing > trunk.max_calls:
+        raise Problem(
+            "config.out_of_range",
+            file=file,
+            where=where,
+            setting="kept_for_outgoing",
+            value=trunk.kept_for_outgoing,
+            least=0,
+            most=max(0, trunk.max_calls - kept),
+        )
+
+
+def _dialled_inside(config: Config) -> list[tuple[str, str]]:
+    """What people of the office dial by digits: where it stands, and the digits."""
+    named = (
+        *((f"phone {phone.name}", phone.name) for phone in config.signalling.phones),
+        *((f"agent {agent.name}", agent.name) for agent in config.calls.agents),
+        *((f"queue {queue.name}", queue.name) for queue in config.calls.queues),
+        ("calls outside_prefix", config.calls.outside_prefix),
+    )
+    found = ((where, latin(name)) for where, name in named)
+    return [(where, name) for where, name in found if name.isascii() and name.isdigit()]
+
+
+def warnings(config: Config) -> list[Problem]:
+    """What works and may still not be meant: extensions that hide a short number which people dial."""
+    found = []
+    for where, name in _dialled_inside(config):
+        hidden = sorted(number for number in numbers.SERVICES if number.startswith(name))
+        if hidden and where != "calls outside_prefix":
+            found.append(
+                Problem(
+                    "config.hides_service", file=config.file.name, where=where, found=name, number=", ".join(hidden)
+                )
+            )
+    return found
 
 
 def _refers(file: str, where: str, setting: str, value: str, known: Iterable[str]) -> None:

@@ -10,26 +10,27 @@ from __future__ import annotations
 import math
 from collections.abc import Awaitable, Callable
 
-from appliance.calls import outbound
 from appliance.calls.agent_keys import AgentKeys, PassOn, Said
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item
+from appliance.calls.outside import Permit, Purpose
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
 from appliance.records.events import State
-from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, Identity, ToPhone, ToTrunk
+from appliance.signalling import sdp
+from appliance.signalling.port import Cause, Identity, ToPhone
 
 LEFT_LINE = "left_line"
 RINGING = "ringing"
 PRESS_MS = 100
 ASIDE_SECONDS = 30.0
 ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where the flow has another way
+SAID_BY_THE_OTHER_SIDE = frozenset({"busy", "declined", "no_answer"})  # no other trunk would change it
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 
 
@@ -156,7 +157,7 @@ async def ring_offered(
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE if kept else Cause.NO_ANSWER)
 
 
-async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_code: str) -> Party | str:
+async def reach(conversation: Conversation, asked: TransferTo, trunk: str, purpose: Purpose) -> Party | str:
     """Whoever answers at this number: an agent or a phone by name, or a number that may be dialled."""
     office = conversation.office
     if conversation.customer.is_answered:
@@ -169,12 +170,29 @@ async def reach(conversation: Conversation, asked: TransferTo, trunk: str, area_
             return "not_registered"
         party = Party(uuid7(office.clock.utc_ms()), "agent", asked.number)
         return await _ring_one(conversation, party, ToPhone(asked.number), asked.number, until)
-    if not outbound.may_dial(office.settings, asked.number, area_code):
-        return "forbidden"
-    number = numbers.normalise(asked.number, area_code)
-    to = ToTrunk(trunk, numbers.dial_form(number, office.trunk(trunk).dial_as))
-    party = Party(uuid7(office.clock.utc_ms()), "outside", number.e164 or number.national, trunk)
-    return await _ring_one(conversation, party, to, trunk, until)
+    reason = "no_answer"
+    for way in office.outside.ways(asked.number, trunk):  # an emergency number may have several
+        found = await _ring_outside(conversation, asked.number, way, purpose, until)
+        if isinstance(found, Party) or found in SAID_BY_THE_OTHER_SIDE:
+            return found
+        reason = found
+    return reason
+
+
+async def _ring_outside(
+    conversation: Conversation, number: str, trunk: str, purpose: Purpose, until: float
+) -> Party | str:
+    office = conversation.office
+    leg = uuid7(office.clock.utc_ms())
+    permit = office.outside.permit(conversation.id, leg, number, trunk, purpose, conversation.offset_ms())
+    if not isinstance(permit, Permit):
+        return permit
+    party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
+    try:
+        return await _ring_one(conversation, party, permit, trunk, until)
+    finally:
+        if party.leg not in conversation.parties:
+            office.outside.ended(party.leg)
 
 
 async def _ring_agent(conversation: Conversation, name: str, until: float) -> Party | str:
@@ -194,7 +212,7 @@ async def _ring_agent(conversation: Conversation, name: str, until: float) -> Pa
 
 
 async def _ring_one(
-    conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, until: float
+    conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, until: float
 ) -> Party | str:
     is_kept = False
     try:
@@ -218,11 +236,14 @@ def _offer(conversation: Conversation, party: Party) -> sdp.Description:
     return sdp.offer("", party.port, conversation.law, int(party.leg[:12], 16))
 
 
-def _dial(conversation: Conversation, party: Party, to: ToPhone | ToTrunk, via: str, offer: sdp.Description) -> None:
+def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, offer: sdp.Description) -> None:
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
     caller = Identity(conversation.shown_number, conversation.caller.name)
-    conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
+    if isinstance(to, Permit):
+        conversation.office.outside.dial(to, offer, caller)
+    else:
+        conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
 
 
 def _state_of(

@@ -20,6 +20,7 @@ from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice
 from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
+from appliance.calls.outside import Permit
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.queue.callbacks import Outcome, Wanted, outcome_of
@@ -27,7 +28,7 @@ from appliance.records import events
 from appliance.records.events import State
 from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, Identity, LegKey, ToTrunk
+from appliance.signalling.port import Cause, Identity, LegKey
 from appliance.signalling.settings import Trunk
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ TONES = {"busy": Outcome.BUSY, "congestion": Outcome.NETWORK, "ringing": Outcome
 
 
 class Callback(Conversation):
-    """``has_room`` says whether the trunk has a line that is not kept for callers; it is taken when an agent is there.
+    """``has_room`` says whether the customer could be dialled now; a line is taken when an agent is there.
 
     ``ended`` is told the outcome of the attempt, once, after it was put on record; None: nobody was rung.
     """
@@ -255,11 +256,14 @@ class Callback(Conversation):
         happens to this process, the next one can cancel it.
         """
         self._outcome = Outcome.NETWORK
+        permit = self.office.outside.permit(
+            self.id, self.customer.leg, self._wanted.customer, self._trunk.name, "callback", self.offset_ms()
+        )
+        if not isinstance(permit, Permit):
+            return False
         await self.open(self.customer)
-        to = ToTrunk(self._trunk.name, numbers.dial_form(self._number, self._trunk.dial_as))
-        caller = Identity(self._trunk.show_as)
         leg = self.customer.leg
-        self.office.line.submit(signalling.Dial(leg, to, self._our_sdp(), caller, waits=True))
+        self.office.outside.dial(permit, self._our_sdp(), waits=True)
         key = await self._prepared()
         if key is None:
             return False

@@ -1,7 +1,7 @@
 """Drives the book of callbacks: begins attempts when hours, clock, lines and cap allow it, keeps what came of them.
 
-No customer is dialled while the clock is in doubt (DECISIONS 10). Attempts never take the lines that are kept for
-callers: ``calls.kept_for_callers`` of each trunk, and at most ``calls.most_callbacks`` at once.
+No customer is dialled while the clock is in doubt (DECISIONS 10). Nothing begins that the way out would refuse now (its
+policy, the money of the day, lines that are kept for callers), and there are ``calls.most_callbacks`` at once at most.
 """
 
 from __future__ import annotations
@@ -26,12 +26,11 @@ LONGEST_SECONDS = 60.0
 
 
 class Callbacks:
-    """``begin`` runs a conversation; ``busy`` counts those that are up on a trunk."""
+    """``begin`` runs a conversation."""
 
-    def __init__(self, office: Office, begin: Callable[[Conversation], None], busy: Callable[[str], int]) -> None:
+    def __init__(self, office: Office, begin: Callable[[Conversation], None]) -> None:
         self._office = office
         self._begin = begin
-        self._busy = busy
         self._live: set[str] = set()
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
@@ -114,17 +113,16 @@ class Callbacks:
         trunk = self._trunk(wanted.trunk)
         if queue is None or trunk is None or not office.may_call_at(wanted.queue, office.clock.utc_ms()):
             return
-        has_room = functools.partial(self._has_room, trunk)
+        has_room = functools.partial(self._has_room, wanted, trunk)
         if not has_room() or not office.book.take(wanted.request):
             return
         self._live.add(wanted.request)
         ended = functools.partial(self._ended, wanted)
         self._begin(Callback(office, wanted, trunk, queue.callback_first == "agent", has_room, ended))
 
-    def _has_room(self, trunk: Trunk) -> bool:
-        """Whether the trunk has a line that is not kept for callers."""
-        free = trunk.max_calls - self._busy(trunk.name) - self._office.settings.kept_for_callers
-        return trunk.max_calls == 0 or free > 0
+    def _has_room(self, wanted: Wanted, trunk: Trunk) -> bool:
+        """Whether the customer could be dialled now."""
+        return not self._office.outside.why_not(wanted.customer, trunk.name)
 
     def _ended(self, wanted: Wanted, outcome: Outcome | None) -> None:
         office = self._office

@@ -76,6 +76,7 @@ class Conversation(ABC):
 
     direction = "in"
     trunk_name = ""  # the trunk that the customer's leg takes
+    is_incoming = False  # whether the customer rang us
 
     def __init__(
         self, office: Office, leg: str, caller: Identity, address: str, law: sdp.Law, sources: tuple[str, ...]
@@ -260,6 +261,7 @@ class Conversation(ABC):
         if not party.is_answered and party.agreed is not None:
             party.is_answered = True
             self.put(events.LegAnswered(self.id, party.leg, party.agreed.law, self.offset_ms()))
+            self.office.outside.answered(party.leg)
             trunk = self._trunk_of(party)
             if trunk is not None and trunk.kind == "analog":
                 self.attend(party)
@@ -307,6 +309,7 @@ class Conversation(ABC):
         if party is None or party.has_ended:
             return
         party.has_ended = True
+        self.office.outside.ended(party.leg)
         party.ended = events.LegEnded(self.id, party.leg, cause, code, self.offset_ms())
         self.office.mouth.submit(media.Close(party.leg))
 

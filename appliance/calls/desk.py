@@ -119,6 +119,12 @@ class Desk:
         self._changed()
         return request, code
 
+    def _refused(self, asked: Asked, number: str, refusal: str) -> None:
+        kind = numbers.normalise(number).kind
+        self._records.put(
+            events.DialRefused(asked.conversation, asked.trunk, number, kind, refusal, "request", asked.offset_ms)
+        )
+
     def call_back(
         self, asked: Asked, number: str, queue: str, due: int, opened: int = 0, *, is_wish: bool = True
     ) -> Reply:
@@ -128,6 +134,7 @@ class Desk:
         """
         customer, refusal = self._house.callback_number(number or asked.customer, asked.trunk)
         if refusal:
+            self._refused(asked, number or asked.customer, refusal)
             return Reply(False, reason=refusal)
         known = self._book.of(customer, queue) or self._book.of(asked.customer, queue)
         if known is not None and known.customer != customer and is_wish:
@@ -154,6 +161,8 @@ class Desk:
         """Promises a call at ``due`` (UTC ms), by ``agent`` where one is named."""
         customer, refusal = self._house.callback_number(number or asked.customer, asked.trunk)
         line = self._house.line_for(queue, agent)
+        if refusal:
+            self._refused(asked, number or asked.customer, refusal)
         if refusal or due <= self._clock.utc_ms():
             return Reply(False, reason=refusal or "past")
         if not self._house.may_call_at(line, due):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from appliance.calls import outbound
 from appliance.calls.settings import Calls
 from appliance.errors import Problem
 from appliance.flow import catalogue
 from appliance.lookup.settings import Elsewhere
 from appliance.places import Places
-from appliance.signalling import numbers
 from appliance.signalling.settings import Signalling
 
 
@@ -33,6 +33,13 @@ def checked_flows(
                 value=queue.callback_calendar,
                 known=known,
             )
+    for hours in calls.dial_hours:
+        if hours.calendar not in house.calendars:
+            known = ", ".join(sorted(house.calendars)) or "-"
+            where = f"dial_hours {hours.name}"
+            raise Problem(
+                "config.no_such", file=file, where=where, setting="calendar", value=hours.calendar, known=known
+            )
     return flows, house
 
 
@@ -42,8 +49,7 @@ def house_of(places: Places, signalling: Signalling, calls: Calls, elsewhere: El
     inside = {agent.name for agent in calls.agents} | {phone.name for phone in signalling.phones}
 
     def may_dial(number: str) -> bool:
-        kind = numbers.normalise(number, area_code).kind
-        return number in inside or kind == "emergency" or kind in calls.may_dial
+        return number in inside or outbound.may_dial(calls, number, area_code)
 
     return catalogue.house(
         places.flows,

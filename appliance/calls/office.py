@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from appliance.calls import outbound
+from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
 from appliance.calls.desk import Desk
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
+from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
@@ -21,6 +22,7 @@ from appliance.hours.answer import next_open, upcoming
 from appliance.hours.model import Hours
 from appliance.media import port as media
 from appliance.queue.callbacks import MINUTE_MS, Book
+from appliance.records import ledger
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Signalling, Trunk
@@ -73,9 +75,12 @@ class Office:
     floor: Floor = field(init=False)
     book: Book = field(init=False)
     agents: Mapping[str, Agent] = field(init=False)
+    outside: Outside = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
+        self.outside = Outside(self)
+        self.line = GuardedLine(self.line, self.outside)
         self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
@@ -84,6 +89,7 @@ class Office:
         """These settings from now on, with nobody waiting yet."""
         self.settings = settings
         self.agents = {agent.name: agent for agent in settings.agents}
+        self.outside.arrange()
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
         agents = tuple(agent.name for agent in settings.agents)
         self.floor = Floor(settings.rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
@@ -126,6 +132,25 @@ class Office:
         hours = self.calendars.get(settings.callback_calendar) if settings is not None else None
         begins = next_open(hours, now, self.desk.switches.hours) if hours is not None else now
         return (begins or now) + self.settings.answer_within_minutes * MINUTE_MS
+
+    async def find_spent(self) -> None:
+        """What the records know of today's money; before anything is dialled."""
+        midnight = money.begin_of_day(self.clock.utc_ms())
+        area_codes = {trunk.name: trunk.area_code for trunk in self.sip.trunks}
+        found = await self.records.call(
+            lambda store: store.within(lambda db: ledger.dialled_since(db, midnight, area_codes))
+        )
+        self.outside.restore(
+            money.Answered(outbound.read(self.settings, leg.number, area_codes[leg.trunk]), leg.at_ms, leg.milliseconds)
+            for leg in found
+        )
+
+    def is_open(self, calendar: str) -> bool:
+        """Whether a calendar is open now; one that is not there never is, nor any while the clock is in doubt."""
+        hours = self.calendars.get(calendar)
+        if hours is None:
+            return False
+        return opening_at(hours, self.clock.utc_ms(), self.desk.switches.hours, self.is_clock_sure()).is_open
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

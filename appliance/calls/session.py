@@ -16,6 +16,7 @@ from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice
 from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
+from appliance.calls.outside import Purpose
 from appliance.calls.settings import CalledLine
 from appliance.calls.spoken import ENDS_WITH, MOST_SECONDS, Spoken
 from appliance.calls.switches import OUTAGE_PROMPT
@@ -46,6 +47,8 @@ LEAST_MESSAGE_MS = 1000  # anything shorter is no message
 
 class Session(Conversation):
     """``line`` and ``flow`` were chosen by the number that was called."""
+
+    is_incoming = True
 
     def __init__(self, office: Office, offered: signalling.Offered, line: CalledLine, flow: Flow) -> None:
         trunk = office.trunk(line.trunk)
@@ -190,7 +193,9 @@ class Session(Conversation):
         await self._talk(found)
         return [*commands, *self._walk.receive(steps.AgentLeft(found.name), self._now)]
 
-    async def _rung(self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo) -> Party | str:
+    async def _rung(
+        self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo, purpose: Purpose = "transfer"
+    ) -> Party | str:
         if isinstance(asked, steps.Enqueue):
             self._queue = asked.queue
             await self._answer()
@@ -205,7 +210,7 @@ class Session(Conversation):
                 prefers = await self._known_agent(asked.queue)
                 return await bridge.wait_in_line(self, asked, self._announce, prefers, self._kept_place(asked.queue))
             case steps.TransferTo():
-                return await bridge.reach(self, asked, self.trunk.name, self.trunk.area_code)
+                return await bridge.reach(self, asked, self.trunk.name, purpose)
 
     def _announce(self) -> None:
         """Tells the caller where they stand in the line; the music goes on afterwards."""
@@ -283,7 +288,7 @@ class Session(Conversation):
         number = self.office.desk.switches.divert
         if not number or self.flow.is_internal:
             return False
-        found = await self._rung(steps.TransferTo(number, DIVERT_SECONDS))
+        found = await self._rung(steps.TransferTo(number, DIVERT_SECONDS), "divert")
         if not isinstance(found, Party):
             return False
         await self._talk(found)
@@ -404,9 +409,13 @@ class Session(Conversation):
 
     def _left(self) -> None:
         """The customer has hung up, or somebody ended the conversation."""
+        ended = self.customer.ended
+        made_room = ended is not None and ended.cause == Cause.MADE_ROOM.value
         if self.outcome is not Outcome.SERVED:
             is_lost = self.customer.has_ended and not self.flow.is_internal  # the owner's own call is never a lost one
-            self.outcome = Outcome.ABANDONED if is_lost else Outcome.FINISHED
+            self.outcome = Outcome.ABANDONED if is_lost and not made_room else Outcome.FINISHED
+        if made_room:
+            self.detail = "made room"
         if not self.customer.has_ended:
             self.detail = "stopped" if self.is_stopping else "ended by the office"
         self._refuse(503 if self.is_stopping else 480)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
+from appliance.signalling.numbers import EMERGENCY, Plan
 
 MOST_LEVELS = 9
 
@@ -79,17 +80,51 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tariff:
+    """What an answered call outside costs; the longest ``prefix`` that fits counts, else the ``kind`` of the number."""
+
+    name: str
+    prefix: str = ""  # +49, 0912 or, of short numbers, 15
+    kind: Literal["", "mobile", "landline", "short", "premium", "satellite", "foreign"] = ""
+    rial_per_minute: int = 0
+    rial_per_call: int = 0  # on top, for each call that is answered
+    increment_seconds: int = 60  # what was begun of them is paid whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialHours:
+    """Kinds of numbers that are dialled only while a calendar of ``hours/`` is open. Emergency numbers always are."""
+
+    name: str
+    kinds: tuple[str, ...]
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     max_calls: int = 100  # conversations at once; beyond: 503 with Retry-After
     retry_after_seconds: int = 20
     seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
     may_dial: tuple[str, ...] = ("mobile", "landline", "short")  # kinds of numbers; emergency numbers always
+    allow: tuple[str, ...] = ()  # prefixes that are let out whatever their kind: +49, 0900, of short numbers 15
+    deny: tuple[str, ...] = ()  # prefixes that are never let out, whatever else is allowed
+    emergency: tuple[str, ...] = ()  # emergency numbers beside 110, 112, 115 and 125
+    outside_prefix: str = ""  # what the office may dial before numbers outside; it is understood and never sent on
+    daily_cap_rial: int = 0  # once calls outside have cost so much in a day, none begins any more; 0: no cap
+    most_outgoing: int = 0  # calls to the outside at once, over all trunks; 0: as many as the trunks take
     most_callbacks: int = 2  # at once
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
-    kept_for_callers: int = 1  # of each trunk's lines: callbacks never take them
+    kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())
     queues: tuple[Queue, ...] = field(default=())
+    tariffs: tuple[Tariff, ...] = field(default=())
+    dial_hours: tuple[DialHours, ...] = field(default=())
+
+    @property
+    def plan(self) -> Plan:
+        """How people of the office write the numbers that they dial."""
+        return Plan(self.outside_prefix, EMERGENCY | frozenset(self.emergency))
 
     @property
     def rules(self) -> tuple[Rules, ...]:

@@ -7,10 +7,11 @@ sessions are tasks with an inbox each.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 
 from appliance import __version__
-from appliance.calls import features
+from appliance.calls import features, outbound
 from appliance.calls import recording as recording_of
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
@@ -28,13 +29,18 @@ from appliance.records import events, ledger
 from appliance.records.events import Outcome, State
 from appliance.signalling import numbers
 from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, FromPhone, Refuse
+from appliance.signalling.port import Cause, FromPhone, Identity, Refuse
+from appliance.signalling.settings import Trunk
 
 log = logging.getLogger(__name__)
 
 BYE_SECONDS = 33.0  # 64*T1 (RFC 3261, 17.1.2.2), and a little
 ENDED_BY_US = frozenset(
-    {Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT, Cause.BUSY_TONE, Cause.CONGESTION_TONE}
+    {Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT, Cause.MADE_ROOM}
+    | {Cause.BUSY_TONE, Cause.CONGESTION_TONE}
+)
+NOT_UP = frozenset(
+    {signalling.TrunkState.REFUSED.value, signalling.TrunkState.UNREACHABLE.value, signalling.TrunkState.STOPPED.value}
 )
 SHOWN_CALLS = 400  # at most so many calls in one picture
 
@@ -56,7 +62,9 @@ class Switchboard:
         self._media = "unknown"
         self._load: media.Load | None = None
         self._is_draining = False
-        self.callbacks = Callbacks(office, self._begin, self._busy)
+        self.callbacks = Callbacks(office, self._begin)
+        office.outside.conversations = self.sessions.values
+        office.outside.is_up = self._is_up
 
     # Events of signalling ---------------------------------------------------------------------------------------------
 
@@ -197,13 +205,14 @@ class Switchboard:
             self._offered_by_phone(offered, offered.source.phone)
             return
         trunk = self.office.trunk(offered.source.trunk)
-        line = self._line_for(trunk.name, offered.called, trunk.area_code)
+        offered = self._with_caller(offered, trunk)
+        line = self._line_for(trunk.name, offered.called, trunk.area_code, offered.diverted_by)
         if line is None:
             self._turn_away(offered, trunk.name, 404, "no line for this number", None)
             return
-        on_trunk = self._busy(trunk.name)
-        if trunk.max_calls and on_trunk >= trunk.max_calls:
-            self._turn_away(offered, trunk.name, 486, "trunk full", None)
+        no_line = self.office.outside.why_not_in(trunk.name)
+        if no_line:
+            self._turn_away(offered, trunk.name, 486, no_line.replace("_", " "), None)
         elif (
             self._is_draining or len(self.sessions) >= self.office.settings.max_calls or not self.office.mouth.accepts()
         ):
@@ -220,20 +229,24 @@ class Switchboard:
         else:
             self._begin(FeatureCall(self.office, offered, phone, self._language))
 
-    def _line_for(self, trunk: str, called: str, area_code: str) -> CalledLine | None:
-        """The line of this very number, else the trunk's line without a number."""
-        wanted = numbers.normalise(called, area_code)
-        others = None
-        for line in self.office.settings.lines:
-            if line.trunk != trunk:
-                continue
-            if not line.number:
-                others = others or line
-                continue
-            own = numbers.normalise(line.number, area_code)
-            if line.number == called or (own.e164 is not None and own.e164 == wanted.e164):
-                return line
-        return others
+    def _line_for(self, trunk: str, called: str, area_code: str, diverted_by: str = "") -> CalledLine | None:
+        """The line of the hotline that diverts here, else of the number called, else the trunk's without a number."""
+        lines = [line for line in self.office.settings.lines if line.trunk == trunk]
+        for written in (diverted_by, called):
+            wanted = numbers.normalise(written, area_code)
+            for line in lines:
+                own = numbers.normalise(line.number, area_code)
+                if line.number and (line.number == written or (own.e164 is not None and own.e164 == wanted.e164)):
+                    return line
+        return next((line for line in lines if not line.number), None)
+
+    def _with_caller(self, offered: signalling.Offered, trunk: Trunk) -> signalling.Offered:
+        """A number of our own as caller's is a gateway's, or a hotline's that diverts here: nobody knows who rings."""
+        caller = offered.caller.number
+        own = outbound.own_numbers(self.office.settings, trunk.area_code, (trunk.show_as, trunk.user))
+        if caller and (caller == trunk.user or numbers.normalise(caller, trunk.area_code).e164 in own):
+            return dataclasses.replace(offered, caller=Identity("", "", is_withheld=True))
+        return offered
 
     def _turn_away(
         self, offered: signalling.Offered, trunk: str, code: int, why: str, retry_after_seconds: int | None
@@ -261,9 +274,9 @@ class Switchboard:
             asked = asked_by(conversation, customer, self._language, trunk)
             self.office.desk.missed(asked, queue, self.office.answer_by(queue), self.office.clock.utc_ms())
 
-    def _busy(self, trunk: str) -> int:
-        """How many conversations a trunk carries."""
-        return sum(session.trunk_name == trunk for session in self.sessions.values())
+    def _is_up(self, trunk: str) -> bool:
+        """Whether calls can go out by this trunk; one that does not register has no state of its own."""
+        return self._trunks[trunk].state not in NOT_UP
 
     def _begin(self, session: Conversation) -> None:
         self.sessions[session.id] = session
@@ -278,6 +291,8 @@ class Switchboard:
         self.sessions.pop(session.id, None)
         for party in session.parties.values():
             self.office.legs.pop(party.leg, None)
+            self.office.outside.ended(party.leg)
+        self.office.outside.ended(session.customer.leg)
         if not task.cancelled() and task.exception() is not None:
             self.office.count("faults")
             log.error("conversation %s could not be closed", session.id, exc_info=task.exception())
@@ -319,7 +334,7 @@ class Switchboard:
             phones=phones,
             calls=tuple(calls),
             counters=counters,
-            findings=tuple(self.findings.values()),
+            findings=(*self.findings.values(), *self.office.outside.findings()),
             last_event=self.last_event,
             media=self._media,
             lines=tuple(self.office.floor.lines()),

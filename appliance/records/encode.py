@@ -77,6 +77,7 @@ def subject(happened: Happened) -> str:
             | events.ConversationErased()
             | events.CallbackDialled()
             | events.CallbackEnded()
+            | events.DialRefused()
             | events.SurveyAnswered()
             | events.Identified()
             | events.MessageTaken()

@@ -391,6 +391,20 @@ class CallbackEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class DialRefused:
+    """A call to the outside, or the wish to be called back, was refused: ``reason`` is a word of outbound.Refusal."""
+
+    kind: ClassVar[str] = "dial.refused"
+    conversation: str
+    trunk: str
+    number: str
+    number_kind: str  # a word of numbers.Kind
+    reason: str
+    purpose: str  # callback, transfer, divert, request, ...
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SurveyAnswered:
     """A later answer to the same question replaces the one before. A comment's value is its seconds."""
 
@@ -494,6 +508,7 @@ Happened = (
     | RequestReminded
     | CallbackDialled
     | CallbackEnded
+    | DialRefused
     | SurveyAnswered
     | Identified
     | MessageTaken

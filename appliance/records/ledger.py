@@ -212,6 +212,30 @@ def cut_off(connection: Connection, conversation: str) -> CutOff | None:
     return CutOff(*row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class DialledLeg:
+    """A leg that we dialled by a trunk and that was answered at ``at_ms`` (UTC)."""
+
+    number: str
+    trunk: str
+    at_ms: int
+    milliseconds: int  # since the answer; of a leg that has not ended, as far as is known
+
+
+# A leg to a phone is told from one to a trunk by ``via``, which the reader compares with the names of the trunks.
+_DIALLED_SINCE = """SELECT l.party, l.via, c.opened + l.answered_ms,
+max(coalesce(l.ended_ms, l.answered_ms) - l.answered_ms, 0)
+FROM leg AS l JOIN conversation AS c ON c.id = l.conversation
+WHERE l.answered_ms IS NOT NULL AND NOT (l.role = 'customer' AND c.direction = 'in') AND c.opened + l.answered_ms >= ?
+ORDER BY l.rowid"""
+
+
+def dialled_since(connection: Connection, at_ms: int, trunks: Collection[str]) -> list[DialledLeg]:
+    """Every leg to the outside that was answered at ``at_ms`` (UTC) or later, in order."""
+    rows = connection.execute(_DIALLED_SINCE, (at_ms,)).fetchall()
+    return [DialledLeg(*row) for row in rows if row[1] in trunks]
+
+
 def switch_values(connection: Connection) -> dict[str, str]:
     """What each switch was turned to last."""
     return dict(connection.execute("SELECT switch, value FROM switch_state").fetchall())

@@ -156,7 +156,12 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.SwitchTurned(switch, value, by):
             return ((_SWITCH, (switch, value, by, at)),)
         case (
-            events.CredentialSet() | events.SignedIn() | events.SignedOut() | events.SignInRefused() | events.LookedUp()
+            events.CredentialSet()
+            | events.SignedIn()
+            | events.SignedOut()
+            | events.SignInRefused()
+            | events.LookedUp()
+            | events.DialRefused()
         ):
             return ()
 

@@ -590,13 +590,14 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def identity(request: wire.Request, trunk: Trunk | None) -> Identity:
-    """Who rings: P-Asserted-Identity only from a trunk that is trusted for it; Privacy honoured (RFC 3323, 3325)."""
+    """Who rings: P-Asserted-Identity only from a trunk that is trusted for it; Privacy honoured (RFC 3323, 3325).
+
+    A hotline that diverts to the office may stand where its caller should: then nobody knows who rings.
+    """
     headers = request.headers
     chosen = headers.get("from")
-    if trunk is not None and trunk.identity_in == "asserted":
+    if trunk is not None and trunk.identity_in != "from":
         chosen = headers.get("p-asserted-identity") or chosen
-    elif trunk is not None and trunk.identity_in == "diversion":
-        chosen = headers.get("diversion") or chosen
     try:
         name = h.parse_name_address(chosen or "")
     except ValueError:
@@ -608,6 +609,8 @@ def identity(request: wire.Request, trunk: Trunk | None) -> Identity:
         or any(word.strip() in ("id", "user", "header") for word in privacy.split(";"))
         or (trunk is not None and _is_the_gateway(user, trunk))
     )
+    if trunk is not None and not hidden:
+        hidden = _is_same(user, _user_of(headers.get("diversion")), trunk.area_code)
     return Identity("" if hidden else user, "" if hidden else name.display, hidden)
 
 
@@ -615,6 +618,14 @@ def _is_the_gateway(user: str, trunk: Trunk) -> bool:
     """Whether an analog gateway names itself for want of a caller; in any written form."""
     shown = numbers.normalise(user, trunk.area_code).national
     return any(numbers.normalise(own, trunk.area_code).national == shown for own in trunk.gateway_numbers)
+
+
+def _is_same(number: str, other: str, area_code: str) -> bool:
+    """Whether two numbers are one, however they are written."""
+    if number == other:
+        return True
+    known = numbers.normalise(number, area_code).e164
+    return known is not None and known == numbers.normalise(other, area_code).e164
 
 
 def _user_of(header: str | None) -> str:

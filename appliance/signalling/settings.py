@@ -35,9 +35,13 @@ class Trunk:
     identity_in: Literal["from", "asserted", "diversion"] = "asserted"  # whom to believe about the caller
     dial_as: Literal["national", "e164", "plus", "local"] = "national"  # 0912..., 98912..., +98912..., 8 digits
     show_as: str = ""  # the number shown to whom we call; the line's own where empty
+    show_form: Literal["as_written", "national", "e164", "plus", "local"] = "as_written"  # of whatever number is shown
+    show_caller: bool = True  # who is passed on to the outside is shown with their own number; false: with ours
     area_code: str = "21"  # what a bare local number belongs to
     register_seconds: int = 600
     max_calls: int = 0  # 0: as many as the box takes
+    kept_for_callers: int = -1  # of max_calls: we never dial on them; left out: as [calls] says
+    kept_for_outgoing: int = 0  # of max_calls: callers never get them (486)
     nat: str = "auto"  # auto, off, or the address to show
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance import cli
-from appliance.calls.settings import Agent, CalledLine, Calls, Queue
+from appliance.calls.settings import Agent, CalledLine, Calls, DialHours, Queue, Tariff
 from appliance.config import Box
 from appliance.flow.model import KINDS, forms
 from appliance.lookup.settings import Identity, Lookup, Sms
@@ -35,6 +35,8 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[recorder]", Recorder),
     ("[calls]", Calls),
     ("[web]", Web),
+    ("[[tariff]]", Tariff),
+    ("[[dial_hours]]", DialHours),
     ("[[lookup]]", Lookup),
     ("[sms]", Sms),
     ("[identity]", Identity),

@@ -276,7 +276,8 @@ class Switchboard:
 
     def _is_up(self, trunk: str) -> bool:
         """Whether calls can go out by this trunk; one that does not register has no state of its own."""
-        return self._trunks[trunk].state not in NOT_UP
+        known = self._trunks.get(trunk)
+        return known is None or known.state not in NOT_UP
 
     def _begin(self, session: Conversation) -> None:
         self.sessions[session.id] = session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -51,6 +52,38 @@ def test_a_call_is_offered_with_who_rings_and_what_was_dialled_and_answered_100(
     assert bench.codes == [100]
     assert (event.source, event.called, event.caller.number) == (FromTrunk("main"), "02188123456", "09121234567")
     assert event.sdp is not None and event.sdp.port == 4000
+
+
+@pytest.mark.parametrize(
+    ("identity_in", "headers", "number"),
+    [
+        ("from", (), "09121234567"),
+        ("from", ("P-Asserted-Identity: <sip:09350000000@provider.example>",), "09121234567"),
+        ("asserted", (), "09121234567"),
+        ("asserted", ("P-Asserted-Identity: <sip:+989350000000@provider.example>",), "+989350000000"),
+        ("diversion", (), "09121234567"),
+        ("diversion", ("Diversion: <sip:09900000000@provider.example>;reason=unconditional",), "09121234567"),
+        ("diversion", ("Diversion: <sip:+989121234567@provider.example>",), ""),  # the hotline itself: who rings?
+        ("asserted", ("Diversion: <sip:00989121234567@provider.example>",), ""),
+        ("from", ("Diversion: <sip:09121234567@provider.example>",), ""),
+        (
+            "diversion",
+            ("P-Asserted-Identity: <sip:09900000000@x>", "Diversion: <sip:989900000000@provider.example>"),
+            "",
+        ),
+        ("asserted", ("Privacy: id",), ""),
+    ],
+)
+def test_who_rings_is_read_where_the_trunk_says_and_a_hotline_that_diverts_is_nobody(
+    identity_in: Literal["from", "asserted", "diversion"], headers: tuple[str, ...], number: str
+) -> None:
+    bench = Bench(with_trunk(replace(SETTINGS.trunks[0], identity_in=identity_in)))
+    bench.receive(Caller().invite(*headers))
+    event = bench.last()
+    assert isinstance(event, Offered)
+    assert (event.caller.number, event.caller.is_withheld) == (number, not number)
+    diverted = [each for each in headers if each.startswith("Diversion")]
+    assert bool(event.diverted_by) == bool(diverted)
 
 
 def test_ringing_early_media_and_the_answer_carry_one_tag_our_contact_and_the_record_route() -> None:

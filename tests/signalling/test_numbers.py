@@ -12,9 +12,10 @@ from appliance.signalling.numbers import EMERGENCY, Form, Plan, dial_form, has_p
 GOLDEN = tomllib.loads((Path(__file__).parent / "golden_numbers.toml").read_text("utf-8"))["number"]
 
 
-@pytest.mark.parametrize(
-    "row", GOLDEN, ids=[f"{row['text']}@{row.get('area', '')}{row.get('prefix', '')}" for row in GOLDEN]
-)
+IDS = [f"{row['text']}@{row.get('area', '')}{row.get('prefix', '')}" for row in GOLDEN]
+
+
+@pytest.mark.parametrize("row", GOLDEN, ids=IDS)
 def test_a_golden_form_is_read_as_the_table_says(row: dict[str, str]) -> None:
     plan = Plan(row.get("prefix", ""), EMERGENCY | {"194"})
     number = normalise(row["text"], row.get("area", ""), plan)

@@ -285,9 +285,11 @@ def _check(config: Config) -> None:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     _check_dialling(file, config.calls)
+    prefix = config.calls.outside_prefix
     for what, name in _dialled_inside(config):
         for number in sorted(config.calls.plan.emergency):
-            if number.startswith(name):
+            is_hidden = bool(prefix) and name != prefix and f"{prefix}{number}".startswith(name)
+            if number.startswith(name) or is_hidden:
                 raise Problem("config.hides_emergency", file=file, where=what, found=name, number=number)
     for trunk in config.signalling.trunks:
         where = f"trunk {trunk.name}"

@@ -70,6 +70,10 @@ class House(Protocol):
         """Whether customers of this line may be called at that moment (UTC ms)."""
         ...
 
+    def may_divert(self, number: str) -> bool:
+        """Whether calls may be diverted to this number."""
+        ...
+
     def dials_missed(self, queue: str) -> bool:
         """Whether who was missed in this line is called back without anybody saying so."""
         ...
@@ -259,7 +263,9 @@ class Desk:
     # Switches ---------------------------------------------------------------------------------------------------------
 
     def turn(self, action: str, value: str, by: str) -> bool:
-        """Turns a switch; False where the value makes no sense."""
+        """Turns a switch; False where the value makes no sense, or calls may not go there."""
+        if action == "divert_on" and not self._house.may_divert(value):
+            return False
         turn = turn_of(action, value, self._clock.utc_ms(), self.switches)
         if turn is None:
             return False

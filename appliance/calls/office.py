@@ -102,6 +102,12 @@ class Office:
         inside = {*self.agents, *(phone.name for phone in self.sip.phones)}
         return outbound.callback_number(self.settings, number, area_code, inside)
 
+    def may_divert(self, number: str) -> bool:
+        """Whether the policy ever lets calls out to this number, by the first trunk at least."""
+        if number in self.agents or number in {phone.name for phone in self.sip.phones}:
+            return True
+        return outbound.may_dial(self.settings, number, self.sip.trunks[0].area_code if self.sip.trunks else "")
+
     def line_for(self, queue: str, agent: str) -> str:
         """The line that was named, else the first one that the agent serves, else the first."""
         lines = {each.name: each.agents for each in self.settings.rules}

@@ -98,6 +98,31 @@ BROKEN = [
     ("[[phone]]\nname = 'a'\n[[phone]]\nname = 'a'", "config.twice", "phone a"),
     ("[[agent]]\nname = 'a'\nphone = 'nowhere'", "config.no_such", "nowhere"),
     ("[[line]]\nname = 'a'\ntrunk = 'nowhere'\nflow = 'f'", "config.no_such", "nowhere"),
+    ("[calls]\nmay_dial = ['mars']", "config.no_such", "mars"),
+    ("[calls]\nemergency = ['11a']", "config.not_emergency", "11a"),
+    ("[calls]\nemergency = ['12']", "config.not_emergency", "12"),
+    ("[calls]\nallow = ['abroad']", "config.not_a_prefix", "abroad"),
+    ("[calls]\ndeny = ['']", "config.not_a_prefix", "deny"),
+    ("[calls]\noutside_prefix = '*9'", "config.not_a_prefix", "*9"),
+    ("[calls]\noutside_prefix = '1'", "config.hides_emergency", "110"),
+    ("[calls]\ndaily_cap_rial = 1", "config.no_tariff", "mobile"),
+    ("[[tariff]]\nname = 'a'", "config.missing_setting", "kind"),
+    ("[[tariff]]\nname = 'a'\nprefix = 'x'", "config.not_a_prefix", "x"),
+    ("[[tariff]]\nname = 'a'\nkind = 'emergency'", "config.not_a_choice", "emergency"),
+    ("[[tariff]]\nname = 'a'\nkind = 'mobile'\nincrement_seconds = 0", "config.out_of_range", "increment_seconds"),
+    ("[[dial_hours]]\nname = 'a'\nkinds = ['all']\ncalendar = 'office'", "config.no_such", "all"),
+    ("[[phone]]\nname = '110'", "config.hides_emergency", "110"),
+    ("[[phone]]\nname = '11'", "config.hides_emergency", "110"),
+    ("[[phone]]\nname = '۱۱۵'", "config.hides_emergency", "115"),
+    ("[calls]\nemergency = ['1940']\n[[phone]]\nname = '19'", "config.hides_emergency", "1940"),
+    ("[[phone]]\nname = 'd'\n[[agent]]\nname = '12'\nphone = 'd'", "config.hides_emergency", "125"),
+    ("[calls]\noutside_prefix = '9'\n[[phone]]\nname = '9115'", "config.hides_emergency", "115"),
+    ("[[queue]]\nname = '112'\nagents = []", "config.hides_emergency", "112"),
+    (
+        "[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nmax_calls = 3\nkept_for_callers = 2\nkept_for_outgoing = 2",
+        "config.out_of_range",
+        "kept_for_outgoing",
+    ),
     ("[box\n", "config.not_toml", "line 1"),
 ]
 
@@ -111,6 +136,35 @@ def test_what_is_wrong_is_named_in_two_lines_of_both_languages(tmp_path: Path, t
         what, do = problem_lines(raised.value, language)
         assert what.startswith("pasokh.toml: ") and named in what
         assert do and "\n" not in what + do
+
+
+@pytest.mark.parametrize(("name", "hidden"), [("118", "118"), ("1500", "1500"), ("15", "1500, 1590"), ("۱۹۷", "197")])
+def test_an_extension_that_hides_a_short_number_works_and_is_warned_of(tmp_path: Path, name: str, hidden: str) -> None:
+    loaded = config.load(written(tmp_path, f"{WHOLE}\n[[phone]]\nname = '{name}'\n"))
+    (warning,) = config.warnings(loaded)
+    assert warning.key == "config.hides_service" and warning.fields["number"] == hidden
+    for language in LANGUAGES:
+        what, do = problem_lines(warning, language)
+        assert f"phone {name}" in what and hidden in what and do
+
+
+@pytest.mark.parametrize("name", ["101", "1101", "200", "desk2", "0110", "9110"])
+def test_an_extension_that_neither_equals_nor_begins_such_a_number_is_quiet(tmp_path: Path, name: str) -> None:
+    loaded = config.load(written(tmp_path, f"{WHOLE}\n[[phone]]\nname = '{name}'\n"))
+    assert config.warnings(loaded) == []
+
+
+def test_tariffs_hours_and_lists_of_the_file_are_the_policy_of_calls(tmp_path: Path) -> None:
+    text = (
+        "[calls]\nmay_dial = ['mobile']\nallow = ['+49']\ndeny = ['0912999']\nemergency = ['194']\n"
+        "outside_prefix = '9'\ndaily_cap_rial = 5_000_000\nmost_outgoing = 3\n"
+        "[[tariff]]\nname = 'mobile'\nkind = 'mobile'\nrial_per_minute = 1200\n"
+        "[[dial_hours]]\nname = 'day'\nkinds = ['mobile']\ncalendar = 'office'\n"
+    )
+    calls = config.load(written(tmp_path, WHOLE + text)).calls
+    assert calls.tariffs[0].rial_per_minute == 1200 and calls.tariffs[0].increment_seconds == 60
+    assert calls.dial_hours[0].calendar == "office" and calls.most_outgoing == 3
+    assert calls.plan.emergency == {"110", "112", "115", "125", "194"} and calls.plan.outside_prefix == "9"
 
 
 def test_a_file_that_is_not_there_is_a_problem_and_not_a_traceback(tmp_path: Path) -> None:

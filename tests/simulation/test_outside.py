@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from appliance.calls import money
-from appliance.calls.answers import Asked, BoxAnswers
+from appliance.calls.answers import BoxAnswers
+from appliance.calls.desk import Asked
 from appliance.calls.outside import NotPermitted, Permit, shown_on
 from appliance.calls.settings import CalledLine, DialHours, Queue, Tariff
 from appliance.flow.load import load
@@ -148,8 +149,10 @@ def test_a_transfer_that_the_policy_forbids_is_not_dialled_and_is_an_event(tmp_p
 
 
 def test_a_diversion_obeys_the_policy_too(tmp_path: Path) -> None:
-    box = Box(tmp_path, {"02188000001": "09351112233"})
-    box.it.office.desk.turn("divert_on", "00881623456789", "owner")
+    box = Box(tmp_path, {"02188000001": "02144556677"})
+    assert not box.it.office.desk.turn("divert_on", "00881623456789", "owner")
+    assert box.it.office.desk.turn("divert_on", "09351112233", "owner")
+    box.it.office.arrange(dataclasses.replace(box.settings, may_dial=("landline",)))  # since then forbidden
 
     async def scene() -> None:
         box.rings("02188000001")
@@ -158,7 +161,7 @@ def test_a_diversion_obeys_the_policy_too(tmp_path: Path) -> None:
 
     box.it.line.outside = Behaviour(answers_after=1.0, talks_seconds=2.0)
     box.run(scene)
-    assert box.numbers == ["09351112233"]  # the flow's own transfer, after the diversion was refused
+    assert box.numbers == ["02144556677"]  # the flow's own transfer, after the diversion was refused
     assert '"purpose":"divert"' in happened(box.it, "dial.refused")[0]
 
 
@@ -494,6 +497,51 @@ def test_where_one_trunk_cannot_carry_an_emergency_call_the_next_one_is_tried(tm
 
     box.run(scene)
     assert [each.to for each in box.dialled] == [ToTrunk("provider", "110"), ToTrunk("second", "110")]
+
+
+@pytest.mark.parametrize("saturated_by", ["callers", "callbacks"])
+def test_row_17_whichever_direction_saturates_the_other_gets_in_100_of_100_and_so_does_an_emergency_call(
+    tmp_path: Path, saturated_by: str
+) -> None:
+    box = Box(tmp_path, OUT, trunk={"max_calls": 4, "kept_for_callers": 1, "kept_for_outgoing": 1})
+    outside = box.it.office.outside
+    got_in = got_out = in_need = 0
+
+    async def scene() -> None:
+        nonlocal got_in, got_out, in_need
+        box.it.line.outside = Behaviour(answers_after=None)
+        for number in range(100):
+            legs, permits = [], []
+            for other in range(5):  # takes whatever it can get
+                if saturated_by == "callers":
+                    legs.append(box.rings("02188000000", f"0912{number:03}{other:04}"))
+                else:
+                    leg = uuid7(box.it.clock.utc_ms())
+                    permit = outside.permit("", leg, f"0912{number:03}{other:04}", "provider", "callback", 0)
+                    permits += [permit] if isinstance(permit, Permit) else []
+            await asyncio.sleep(1.0)
+            assert outside.busy("provider") == 3
+            if saturated_by == "callers":
+                leg = uuid7(box.it.clock.utc_ms())
+                permit = outside.permit("", leg, "09351112233", "provider", "callback", 0)
+                permits += [permit] if isinstance(permit, Permit) else []
+                got_out += isinstance(permit, Permit)
+            else:
+                legs.append(box.rings("02188000000"))
+                await asyncio.sleep(1.0)
+                got_in += box.it.line.is_up(legs[-1])
+            leg = uuid7(box.it.clock.utc_ms())
+            permit = outside.permit("", leg, "115", "provider", "phone", 0)
+            in_need += isinstance(permit, Permit)
+            permits += [permit] if isinstance(permit, Permit) else []
+            for permit in permits:
+                outside.ended(permit.leg)
+            for caller in legs:
+                box.it.line.hang_up(caller)
+            await asyncio.sleep(8.0)
+
+    box.run(scene)
+    assert (got_in, got_out) == ((0, 100) if saturated_by == "callers" else (100, 0)) and in_need == 100
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.calls import outbound
+from appliance.calls.orders import PROBLEMS
 from appliance.calls.outbound import Moment, callback_number, may_dial, read, why_never, why_not
 from appliance.calls.settings import CalledLine, Calls, DialHours, Tariff
 from appliance.messages import LANGUAGES, text
@@ -160,6 +161,12 @@ def test_every_refusal_has_a_text_in_both_languages() -> None:
     for reason in reasons:
         for language in LANGUAGES:
             assert text(f"number.why_{reason}", language)
+
+
+def test_who_orders_a_call_by_the_page_reads_why_a_number_is_refused() -> None:
+    numbers = ("09091234567", "+881623456789", "+442079460000", "101", "88123456", "", "1" * 40, "x", "110", "1500")
+    assert {callback_number(BOX, each, "21", INSIDE)[1] for each in numbers} <= set(PROBLEMS)
+    assert callback_number(dataclasses.replace(BOX, deny=("0912",)), "09121234567", "21", ())[1] in PROBLEMS
 
 
 _KINDS = ("mobile", "landline", "short", "premium", "satellite", "foreign")

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_LEVELS,
     Agent,
@@ -297,7 +298,7 @@ def _check(config: Config) -> None:
             raise Problem("config.missing_setting", file=file, where=where, setting="proxy")
         if trunk.registers and not trunk.user:
             raise Problem("config.missing_setting", file=file, where=where, setting="user")
-        _check_lines(file, where, trunk)
+        _check_lines(file, where, trunk, config.calls.kept_for_callers)
         _networks(file, where, "sources", trunk.sources)
         _networks(file, where, "media_from", trunk.media_from)
         if trunk.address:
@@ -350,11 +351,11 @@ def _prefix(file: str, where: str, setting: str, found: str) -> None:
         raise Problem("config.not_a_prefix", file=file, where=where, setting=setting, found=found)
 
 
-def _check_lines(file: str, where: str, trunk: Trunk) -> None:
-    """Lines that are kept must be there."""
+def _check_lines(file: str, where: str, trunk: Trunk, by_default: int) -> None:
+    """Lines that are kept must be there; where none is kept for our calls the box's own setting may be too large."""
     if not trunk.max_calls:
         return
-    kept = max(0, trunk.kept_for_callers)
+    kept = kept_for_callers(trunk, by_default if trunk.kept_for_outgoing else 0)
     if kept + trunk.kept_for_outgoing > trunk.max_calls:
         raise Problem(
             "config.out_of_range",

@@ -137,7 +137,7 @@ class _Process:
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
         orphans = await aftermath.take_over(self._office, self._switchboard.callbacks, self._kept.left_over)
-        await self._office.find_spent()
+        await self._office.find_spent(self._last_moment)
         self._switchboard.callbacks.look()
         self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
         await self._writer.flush()

@@ -139,15 +139,23 @@ class Office:
         begins = next_open(hours, now, self.desk.switches.hours) if hours is not None else now
         return (begins or now) + self.settings.answer_within_minutes * MINUTE_MS
 
-    async def find_spent(self) -> None:
-        """What the records know of today's money; before anything is dialled."""
+    async def find_spent(self, lived_until_ms: int = 0) -> None:
+        """What the records know of today's money; before anything is dialled.
+
+        ``lived_until_ms`` (UTC) is the last moment that the process before is known to have lived: what was up when it
+        died had cost money until then, though no event says so.
+        """
         midnight = money.begin_of_day(self.clock.utc_ms())
         area_codes = {trunk.name: trunk.area_code for trunk in self.sip.trunks}
         found = await self.records.call(
             lambda store: store.within(lambda db: ledger.dialled_since(db, midnight, area_codes))
         )
         self.outside.restore(
-            money.Answered(outbound.read(self.settings, leg.number, area_codes[leg.trunk]), leg.at_ms, leg.milliseconds)
+            money.Answered(
+                outbound.read(self.settings, leg.number, area_codes[leg.trunk]),
+                leg.at_ms,
+                max(leg.milliseconds, lived_until_ms - leg.at_ms) if leg.is_cut_off else leg.milliseconds,
+            )
             for leg in found
         )
 

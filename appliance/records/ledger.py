@@ -220,11 +220,12 @@ class DialledLeg:
     trunk: str
     at_ms: int
     milliseconds: int  # since the answer; of a leg that has not ended, as far as is known
+    is_cut_off: bool  # a crash has ended it
 
 
 # A leg to a phone is told from one to a trunk by ``via``, which the reader compares with the names of the trunks.
 _DIALLED_SINCE = """SELECT l.party, l.via, c.opened + l.answered_ms,
-max(coalesce(l.ended_ms, l.answered_ms) - l.answered_ms, 0)
+max(coalesce(l.ended_ms, l.answered_ms) - l.answered_ms, 0), l.cause = 'orphan'
 FROM leg AS l JOIN conversation AS c ON c.id = l.conversation
 WHERE l.answered_ms IS NOT NULL AND NOT (l.role = 'customer' AND c.direction = 'in') AND c.opened + l.answered_ms >= ?
 ORDER BY l.rowid"""
@@ -233,7 +234,11 @@ ORDER BY l.rowid"""
 def dialled_since(connection: Connection, at_ms: int, trunks: Collection[str]) -> list[DialledLeg]:
     """Every leg to the outside that was answered at ``at_ms`` (UTC) or later, in order."""
     rows = connection.execute(_DIALLED_SINCE, (at_ms,)).fetchall()
-    return [DialledLeg(*row) for row in rows if row[1] in trunks]
+    return [
+        DialledLeg(number, trunk, began, milliseconds, bool(is_cut_off))
+        for number, trunk, began, milliseconds, is_cut_off in rows
+        if trunk in trunks
+    ]
 
 
 def switch_values(connection: Connection) -> dict[str, str]:

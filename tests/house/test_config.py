@@ -119,6 +119,11 @@ BROKEN = [
     ("[calls]\noutside_prefix = '9'\n[[phone]]\nname = '9115'", "config.hides_emergency", "115"),
     ("[[queue]]\nname = '112'\nagents = []", "config.hides_emergency", "112"),
     (
+        "[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nmax_calls = 1\nkept_for_outgoing = 1",
+        "config.out_of_range",
+        "kept_for_outgoing",
+    ),
+    (
         "[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nmax_calls = 3\nkept_for_callers = 2\nkept_for_outgoing = 2",
         "config.out_of_range",
         "kept_for_outgoing",

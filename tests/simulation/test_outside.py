@@ -352,6 +352,28 @@ def test_the_legs_of_a_day_are_found_and_nothing_else(tmp_path: Path) -> None:
     box.it.loop.close()
 
 
+def test_a_call_that_was_up_when_the_box_died_has_cost_money_until_then(tmp_path: Path) -> None:
+    """No event says how long it was up; the last one of anything says that it was up until then."""
+    box = Box(tmp_path, OUT, **CAPPED)
+    at = box.it.clock.utc_ms()
+    spent = []
+
+    async def scene() -> None:
+        put = box.it.records.put
+        put(events.ConversationOpened("c", "in", "office", "provider", "", "", "", "", False, "", "", "fa"))
+        put(events.LegOpened("c", "l", "outside", "+989121234567", "provider", 0))
+        put(events.LegAnswered("c", "l", "PCMA", 0))
+        put(events.LegEnded("c", "l", "orphan", 0, 0))
+        box.it.records.flush_now()
+        for lived_until in (0, at + 20_000):
+            await box.it.office.find_spent(lived_until)
+            spent.append(box.it.office.outside.spent())
+        put(events.ConversationClosed("c", events.Outcome.CRASHED, "calls", "", 0))
+
+    run(box.it.loop, scene())
+    assert spent == [100, 2000]
+
+
 # Lines by direction, and emergency ------------------------------------------------------------------------------------
 
 

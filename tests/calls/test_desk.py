@@ -246,6 +246,8 @@ def test_a_message_is_closed_by_hand_too(tmp_path: Path) -> None:
             await box.order(wire.CloseRequest("", request, "done"))
         assert [each.state for each in box.requests()] == ["done", "done"]
 
+    box.run(scene)
+
 
 def test_a_message_is_settled_by_a_talk_and_a_complaint_is_not(tmp_path: Path) -> None:
     box = Box(tmp_path)

@@ -31,6 +31,7 @@ TESTS = {
     "lines": "tests/queue/test_line.py",
     "callback-book": "tests/queue/test_callbacks.py",
     "callbacks": "tests/system/test_callbacks.py",
+    "requests": "tests/system/test_requests.py",
     "answers": "tests/system/test_answers.py",
 }
 COUNTED = re.compile(r"(\d+) passed")

@@ -286,7 +286,8 @@ async def talk(
     other side are for the customer. With ``is_kept`` the agent's leg stays when the customer leaves: the agent is asked
     something afterwards.
     """
-    conversation.agent = agent.name
+    if conversation.is_incoming:
+        conversation.agent = agent.name
     conversation.enter(State.TALKING)
     keys = AgentKeys() if said is not None else None
     _join(conversation, agent, holds=keys is not None)

@@ -18,6 +18,7 @@ from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
 from appliance.calls.feature_call import FeatureCall
 from appliance.calls.office import EndCall, Item, Office
+from appliance.calls.phone_call import PhoneCall
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
@@ -221,13 +222,14 @@ class Switchboard:
             self._begin(Session(self.office, offered, line, self.office.flows[line.flow]))
 
     def _offered_by_phone(self, offered: signalling.Offered, phone: str) -> None:
-        """Desk phones dial codes of the office; they do not yet call each other, nor out."""
-        if not features.is_code(offered.called):
-            self.office.line.submit(Refuse(offered.leg, 403, "Not From Phones"))
-        elif self._is_draining or not self.office.mouth.accepts():
+        """Desk phones dial codes of the office, each other, and out."""
+        trunk = self.office.sip.trunks[0] if self.office.sip.trunks else None
+        if self._is_draining or not self.office.mouth.accepts():
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))
-        else:
+        elif features.is_code(offered.called):
             self._begin(FeatureCall(self.office, offered, phone, self._language))
+        else:
+            self._begin(PhoneCall(self.office, offered, phone, trunk, self._language))
 
     def _line_for(self, trunk: str, called: str, area_code: str, diverted_by: str = "") -> CalledLine | None:
         """The line of the hotline that diverts here, else of the number called, else the trunk's without a number."""

@@ -59,7 +59,7 @@ class Box:
             self.dialled.append((self.it.clock.monotonic(), command.to.number))
             with self.it.store.transaction() as db:
                 row = db.execute("SELECT count(*) FROM attempt WHERE leg = ? AND dial <> ''", (command.leg,)).fetchone()
-                self.committed += row[0] if row else 0
+                self.committed += 1 if not command.waits else row[0] if row else 0  # a person dials without a book
         if behaviour is not None and behaviour.answers_after is not None:
             for after, key in keys:
                 at = behaviour.answers_after + after

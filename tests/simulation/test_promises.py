@@ -257,17 +257,6 @@ def test_a_desk_phone_promises_a_call_to_whom_its_agent_spoke_with_last(tmp_path
     assert found == [(CUSTOMER, "first"), ("+989351112233", "first")]
 
 
-def test_a_phone_that_dials_a_number_is_still_refused(tmp_path: Path) -> None:
-    box = Box(tmp_path)
-
-    async def scene() -> None:
-        agents(box)
-        box.it.line.call_from("desk1", "02188123456")
-
-    box.run(scene, 20.0)
-    assert box.it.all() == []
-
-
 def test_a_promise_survives_a_start_with_its_agent_and_its_reminder(tmp_path: Path) -> None:
     box = Box(tmp_path)
 

@@ -309,15 +309,3 @@ def test_a_fault_inside_one_conversation_ends_it_with_a_record_and_nothing_else(
     faulty, other = office.all()
     assert (faulty.outcome, faulty.detail) == ("failed", "fault") and other.outcome == "finished"
     assert office.office.counters["faults"] == 1
-
-
-def test_phones_may_not_place_calls_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    office = TheOffice(tmp_path)
-    submitted: list[signalling.Command] = []
-    monkeypatch.setattr(office.line, "submit", submitted.append)
-    offered = signalling.Offered(
-        "a" * 32, signalling.FromPhone("desk1"), "110", signalling.Identity("desk1"), None, "", "x"
-    )
-    office.switchboard.signalled(offered)
-    office.loop.close()
-    assert submitted == [signalling.Refuse("a" * 32, 403, "Not From Phones")]

@@ -1,0 +1,136 @@
+"""Desk phones call each other and out, in virtual time: policy, emergency, presence, and what a talk settles."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from appliance.records import owed
+from appliance.signalling import port as signalling
+from appliance.signalling.loopback import Behaviour
+from tests.simulation.test_callbacks import CUSTOMER, Box, agents
+from tests.simulation.test_menus import call
+
+
+def codes(box: Box) -> list[int]:
+    """With what calls of phones were refused."""
+    found: list[int] = []
+    submit = box.it.line.submit
+
+    def seen(command: signalling.Command) -> None:
+        if isinstance(command, signalling.Refuse):
+            found.append(command.code)
+        submit(command)
+
+    box.it.line.submit = seen  # type: ignore[method-assign] # what the phone is told
+    return found
+
+
+def test_a_desk_phone_calls_out_and_the_record_names_agent_and_customer(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.customer_keys = []
+    box.it.line.outside = Behaviour(answers_after=4.0, talks_seconds=30.0)
+
+    async def scene() -> None:
+        agents(box)
+        box.it.line.call_from("desk1", "0912 123 4567")
+        await asyncio.sleep(20.0)
+        assert box.it.office.floor.why_not("first") == "busy"
+
+    box.run(scene, 60.0)
+    (record,) = box.it.all()
+    assert (record.direction, record.customer, record.agent, record.outcome) == ("out", CUSTOMER, "first", "served")
+    assert 29_000 <= record.talking_ms <= 31_000
+
+
+@pytest.mark.parametrize(
+    ("dialled", "code"), [("00442071234567", 403), ("09091234567", 403), ("hello", 403), ("1" * 40, 403)]
+)
+def test_what_the_policy_forbids_is_refused_and_dialled_by_nobody(tmp_path: Path, dialled: str, code: int) -> None:
+    box = Box(tmp_path)
+    told = codes(box)
+
+    async def scene() -> None:
+        agents(box)
+        box.it.line.call_from("desk1", dialled)
+
+    box.run(scene, 30.0)
+    assert told == [code] and box.dialled == []
+    (record,) = box.it.all()
+    assert record.outcome == "finished" and record.talking_ms == 0
+
+
+@pytest.mark.parametrize("number", ["110", "115", "125", "112"])
+def test_an_emergency_number_goes_out_though_nothing_else_may(tmp_path: Path, number: str) -> None:
+    box = Box(tmp_path)
+    settings = dataclasses.replace(box.it.office.settings, may_dial=(), kept_for_callers=5)
+    box.it.office.arrange(settings)
+    sip = box.it.office.sip
+    box.it.office.sip = dataclasses.replace(sip, trunks=(dataclasses.replace(sip.trunks[0], max_calls=1),))
+    box.it.line.outside = Behaviour(answers_after=1.0, talks_seconds=20.0)
+
+    async def scene() -> None:
+        agents(box)
+        await call(box.it, "")
+        box.it.line.call_from("desk1", number)
+
+    box.run(scene, 60.0)
+    assert [dialled for _, dialled in box.dialled] == [number]
+
+
+def test_desk_phones_call_each_other_by_name(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    told = codes(box)
+
+    async def scene() -> None:
+        agents(box)
+        box.it.line.register("desk2", Behaviour(answers_after=2.0, talks_seconds=15.0))
+        box.it.line.call_from("desk1", "second")
+        await asyncio.sleep(40.0)
+        box.it.line.unregister("desk2")
+        box.it.line.call_from("desk1", "second")
+        await asyncio.sleep(10.0)
+        box.it.line.call_from("desk1", "desk2")
+
+    box.run(scene, 30.0)
+    first, *others = sorted(box.it.all(), key=lambda each: each.opened)
+    assert first.direction == "internal" and 14_000 <= first.talking_ms <= 16_000 and first.agent == "first"
+    assert [each.talking_ms for each in others] == [0, 0] and told == [480, 480]
+
+
+def test_who_was_missed_and_is_called_by_hand_waits_no_more(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+
+    async def scene() -> None:
+        leg = await call(box.it, "1")
+        await asyncio.sleep(20.0)
+        box.it.line.hang_up(leg)
+        agents(box)
+        box.it.line.outside = Behaviour(answers_after=2.0, talks_seconds=4.0)  # an announcement
+        box.it.line.call_from("desk1", "09121234567")
+        await asyncio.sleep(30.0)
+        await box.it.records.flush()
+        assert len(box.it.store.within(owed.persons)) == 1
+        box.it.line.outside = Behaviour(answers_after=2.0, talks_seconds=40.0)
+        box.it.line.call_from("desk1", "09121234567")
+
+    box.run(scene, 90.0)
+    assert box.it.store.within(owed.persons) == []
+
+
+def test_a_phone_that_hangs_up_while_it_rings_leaves_nobody_ringing(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.it.line.outside = Behaviour(answers_after=None)
+
+    async def scene() -> None:
+        agents(box)
+        leg = box.it.line.call_from("desk1", "09121234567")
+        await asyncio.sleep(10.0)
+        box.it.line.hang_up(leg)
+
+    box.run(scene, 20.0)
+    (record,) = box.it.all()
+    assert record.outcome == "abandoned"

@@ -89,6 +89,7 @@ def _parser() -> _Parser:
     from appliance.prompts import commands as prompts
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
+    from appliance.records import owed_commands as owed
     from appliance.saying import commands as saying
 
     top = _Parser(prog="pasokh", description="A small box that answers a business's telephone.")
@@ -107,6 +108,7 @@ def _parser() -> _Parser:
     flow.register(commands, _rehearse, _walkers)
     recorder.register(commands)
     records.register(commands)
+    owed.register(commands)
     saying.register(commands)
     hours.register(commands)
     lookup.register(commands)

@@ -307,8 +307,8 @@ def due_of(text: str, now_ms: int) -> int | None:
     passed) and ``09151630`` (month and day of the Jalali year). Persian and Arabic digits are digits.
     """
     written = latin(text).strip()
-    if len(written) == 5 and written[2] == ":":
-        written = written[:2] + written[3:]
+    if 4 <= len(written) <= 5 and written[-3] == ":":
+        written = written.replace(":", "").zfill(4)
     if written.isascii() and written.isdigit():
         if len(written) == 4:
             return time_of(written, now_ms)

@@ -122,7 +122,7 @@ def taken_back(before: BoxSwitches, after: BoxSwitches) -> tuple[str, ...]:
 
 def day_of(digits: str, now_ms: int) -> int | None:
     """The beginning of the next day that ``MMDD`` of the Jalali year names, in Tehran; None where there is none."""
-    if len(digits) != 4 or not digits.isdigit():
+    if len(digits) != 4 or not (digits.isascii() and digits.isdigit()):
         return None
     today = JalaliDate(datetime.datetime.fromtimestamp(now_ms / 1000, TEHRAN).date())  # type: ignore[no-untyped-call] # ships no types
     month, day = int(digits[:2]), int(digits[2:])
@@ -139,7 +139,7 @@ def day_of(digits: str, now_ms: int) -> int | None:
 
 def time_of(digits: str, now_ms: int) -> int | None:
     """``HHMM`` of today in Tehran, or of tomorrow where it has passed; None where there is no such time."""
-    if len(digits) != 4 or not digits.isdigit() or int(digits[:2]) > 23 or int(digits[2:]) > 59:
+    if len(digits) != 4 or not (digits.isascii() and digits.isdigit()) or int(digits[:2]) > 23 or int(digits[2:]) > 59:
         return None
     now = datetime.datetime.fromtimestamp(now_ms / 1000, TEHRAN)
     moment = now.replace(hour=int(digits[:2]), minute=int(digits[2:]), second=0, microsecond=0)

@@ -48,6 +48,11 @@ def day(utc_ms: int, language: Language) -> str:
     return f"{local:%A}, {local.day} {local:%B %Y}"
 
 
+def day_number(utc_ms: int) -> int:
+    """Days of Tehran, counted: equal for two moments of one day, one more for the day after."""
+    return _local(utc_ms).toordinal()
+
+
 def moment_of(text: str) -> int | None:
     """UTC milliseconds of ``1405/07/12 19:30`` or ``2026-10-04 19:30`` in Tehran; None where it is neither."""
     found = _MOMENT.fullmatch(latin(text).strip())

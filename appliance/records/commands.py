@@ -1,4 +1,4 @@
-"""``pasokh cdr``, ``requests``, ``survey`` and ``records``: what is kept, for people and for programs.
+"""``pasokh cdr``, ``survey`` and ``records``: what is kept, for people and for programs.
 
 Both only read, beside a running box or after a crash of it. After a clean stop only the box's own user can read the
 file (SQLite then wants to make its -wal anew).
@@ -22,7 +22,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.messages import Language
 from appliance.places import DATABASE_KEY
-from appliance.records import cdr, chain, database, ledger, survey
+from appliance.records import cdr, chain, database, survey
 from appliance.records.reader import Conversation, Reader
 
 DEFAULT_DATA = Path("/var/lib/pasokh")
@@ -41,26 +41,19 @@ _OUTCOMES: dict[str, str] = {
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``cdr``, ``requests``, ``survey`` and ``records verify`` to the command line."""
+    """Adds ``cdr``, ``survey`` and ``records verify`` to the command line."""
     text = "the records of the last conversations"
     records = subparsers.add_parser("cdr", help=text, description=text)
-    _add_places(records)
-    records.add_argument("--last", type=_count, default=20, metavar="N", help="how many (20)")
+    add_places(records)
+    records.add_argument("--last", type=count, default=20, metavar="N", help="how many (20)")
     form = records.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document a line, oldest first")
     form.add_argument("--csv", action="store_true", help="a table for a spreadsheet, oldest first")
     records.set_defaults(run=_cdr)
-    text = "what the box has promised: callbacks, promises, messages, complaints"
-    requests = subparsers.add_parser("requests", help=text, description=text)
-    _add_places(requests)
-    requests.add_argument("--last", type=_count, default=20, metavar="N", help="how many (20)")
-    requests.add_argument("--open", action="store_true", help="only those that wait for somebody")
-    requests.add_argument("--json", action="store_true", help="one JSON document a line, oldest first")
-    requests.set_defaults(run=_requests)
     text = "what callers answered after their calls: CSAT, NPS, resolved, with 95 % intervals"
     answers = subparsers.add_parser("survey", help=text, description=text)
-    _add_places(answers)
-    answers.add_argument("--days", type=_count, default=30, metavar="N", help="of the last N days (30)")
+    add_places(answers)
+    answers.add_argument("--days", type=count, default=30, metavar="N", help="of the last N days (30)")
     answers.add_argument("--json", action="store_true", help="one JSON document")
     answers.set_defaults(run=_survey)
     text = "check that nothing in the records was changed"
@@ -68,12 +61,13 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="COMMAND", required=True
     )
     verify = checks.add_parser("verify", help=text, description=text)
-    _add_places(verify)
+    add_places(verify)
     verify.add_argument("--anchor", type=_anchor, metavar="N:HEX", help="a head of the chain that was noted elsewhere")
     verify.set_defaults(run=_verify)
 
 
-def _add_places(parser: argparse.ArgumentParser) -> None:
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Where the database and its key lie."""
     parser.add_argument("--database", type=Path, metavar="PATH", help=f"calls.db ({DEFAULT_DATA}/calls.db)")
     parser.add_argument("--key", type=Path, metavar="FILE", help=f"its key ({DEFAULT_SECRETS}/{DATABASE_KEY})")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names the box's folders")
@@ -107,38 +101,6 @@ def _verify(chosen: argparse.Namespace) -> int:
             return 0
 
 
-def _requests(chosen: argparse.Namespace) -> int:
-    language = messages.chosen_language()
-    with reader_of(chosen) as reader:
-        found = reader.requests("open" if chosen.open else "", chosen.last)
-        tried = reader.within(lambda db: ledger.attempts(db, [each.request for each in found]))
-    if chosen.json:
-        for request in found[::-1]:
-            attempts = [dataclasses.asdict(each) for each in tried.get(request.request, ())]
-            print(json.dumps({**dataclasses.asdict(request), "attempts": attempts}, ensure_ascii=False))
-        return 0
-    rows = [[messages.text(key, language) for key in _HEADINGS]]
-    for one in found:
-        due = _when(one.due, language) if one.due else ""
-        about = one.detail or one.queue
-        what, state = (messages.text(_REQUESTS[word], language) for word in (one.what, one.state))
-        last = _tried(tried.get(one.request, ()), language)
-        rows.append([one.code, what, state, one.customer, _when(one.opened, language), due, about, last])
-    for line in _aligned(rows):
-        print(line)
-    return 0
-
-
-def _tried(attempts: Sequence[ledger.Attempt], language: Language) -> str:
-    """How often a customer was called back, and what came of the last time."""
-    if not attempts:
-        return ""
-    last = attempts[-1]
-    outcome = messages.text(_ATTEMPTS.get(last.outcome, "records.attempt_unknown"), language)
-    heard = messages.text(_HEARD[last.heard], language) if last.heard in _HEARD else ""
-    return f"{len(attempts)}: {outcome}" + (f" ({heard})" if heard else "")
-
-
 def _survey(chosen: argparse.Namespace) -> int:
     language = messages.chosen_language()
     since = round(time.time() * 1000) - chosen.days * 86_400_000
@@ -165,51 +127,6 @@ def _survey(chosen: argparse.Namespace) -> int:
     return 0
 
 
-_REQUESTS: dict[str, str] = {
-    "callback": "records.request_is_callback",
-    "promise": "records.request_is_promise",
-    "message": "records.request_is_message",
-    "complaint": "records.request_is_complaint",
-    "request": "records.request_is_request",
-    "open": "records.request_is_open",
-    "doing": "records.request_is_doing",
-    "done": "records.request_is_done",
-    "cancelled": "records.request_is_cancelled",
-    "expired": "records.request_is_expired",
-}
-_HEADINGS = (
-    "records.request_code",
-    "records.request_what",
-    "records.request_state",
-    "records.request_customer",
-    "records.request_opened",
-    "records.request_due",
-    "records.request_about",
-    "records.request_tried",
-)
-_ATTEMPTS: dict[str, str] = {
-    "": "records.attempt_goes_on",
-    "reached": "records.attempt_reached",
-    "not_reached": "records.attempt_not_reached",
-    "not_given": "records.attempt_not_given",
-    "announcement": "records.attempt_announcement",
-    "busy": "records.attempt_busy",
-    "no_answer": "records.attempt_no_answer",
-    "declined": "records.attempt_declined",
-    "off": "records.attempt_off",
-    "no_such_number": "records.attempt_no_such_number",
-    "network": "records.attempt_network",
-    "no_agent": "records.attempt_no_agent",
-    "interrupted": "records.attempt_interrupted",
-}
-_HEARD: dict[str, str] = {
-    "early": "records.heard_early",
-    "silence": "records.heard_silence",
-    "ringing": "records.heard_ringing",
-    "sound": "records.heard_sound",
-    "busy": "records.heard_busy",
-    "congestion": "records.heard_congestion",
-}
 _SURVEYS: dict[str, str] = {
     "csat": "records.survey_csat",
     "nps": "records.survey_nps",
@@ -224,7 +141,7 @@ def table(conversations: Sequence[Conversation], language: Language) -> list[str
         return messages.text(key, language)
 
     columns: tuple[tuple[str, Callable[[Conversation], str]], ...] = (
-        (say("records.column_opened"), lambda one: _when(one.opened, language)),
+        (say("records.column_opened"), lambda one: when(one.opened, language)),
         (say("records.column_line"), lambda one: one.line),
         (say("records.column_customer"), lambda one: say("records.withheld") if one.is_withheld else one.customer),
         (say("records.column_outcome"), lambda one: say(_OUTCOMES[one.outcome]) if one.outcome in _OUTCOMES else "?"),
@@ -236,10 +153,10 @@ def table(conversations: Sequence[Conversation], language: Language) -> list[str
         (say("records.column_recording"), lambda one: _recording(one, language)),
     )
     rows = [[heading for heading, _ in columns], *([cell(one) for _, cell in columns] for one in conversations)]
-    return _aligned(rows)
+    return aligned(rows)
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """The rows with columns of one width each."""
     widths = [max(_width(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
@@ -267,7 +184,8 @@ _RECORDINGS: dict[str, str] = {
 }
 
 
-def _when(at: int, language: Language) -> str:
+def when(at: int, language: Language) -> str:
+    """A moment for a terminal: Jalali in Tehran, or UTC."""
     return cdr.jalali(at) if language == "fa" else cdr.utc(at)[:19].replace("T", " ")
 
 
@@ -306,7 +224,8 @@ def _folders(config: Path) -> tuple[Path, Path]:
     return data, secrets
 
 
-def _count(given: str) -> int:
+def count(given: str) -> int:
+    """An argument that counts."""
     count = int(given)
     if not 1 <= count <= 1_000_000:
         raise ValueError(given)

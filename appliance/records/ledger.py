@@ -59,8 +59,9 @@ _REQUEST = (
 )
 _BY_CODE = f"SELECT {_REQUEST} FROM request WHERE code = ? ORDER BY number DESC LIMIT 1"  # noqa: S608 - constants only
 _BY_ID = f"SELECT {_REQUEST} FROM request WHERE id = ?"  # noqa: S608 - constants only
-_ALL = f"SELECT {_REQUEST} FROM request ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
-_BY_STATE = f"SELECT {_REQUEST} FROM request WHERE state = ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - constants only
+_SOME = f"""SELECT {_REQUEST} FROM request
+WHERE (?1 = '' OR state = ?1 OR (?1 = 'open' AND state = 'doing')) AND (?2 = '' OR what = ?2)
+ORDER BY number DESC LIMIT ?3"""  # noqa: S608 - constants only
 
 
 def code_of(number: int) -> str:
@@ -100,10 +101,9 @@ def of_id(connection: Connection, request: str) -> Request | None:
     return Request(*row) if row else None
 
 
-def requests(connection: Connection, state: str = "", count: int = 100) -> list[Request]:
-    """The newest ``count`` requests, of all states or of one."""
-    rows = connection.execute(_BY_STATE, (state, count)) if state else connection.execute(_ALL, (count,))
-    return [Request(*row) for row in rows.fetchall()]
+def requests(connection: Connection, state: str = "", count: int = 100, what: str = "") -> list[Request]:
+    """The newest ``count`` requests, of all states and kinds or of one. What is being done is open too."""
+    return [Request(*row) for row in connection.execute(_SOME, (state, what, count)).fetchall()]
 
 
 @dataclass(frozen=True, slots=True)

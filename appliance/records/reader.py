@@ -224,10 +224,10 @@ class Reader:
         with self._reading() as db:
             return work(db)
 
-    def requests(self, state: str = "", count: int = 100) -> list[ledger.Request]:
-        """The newest requests of the ledger, of all states or of one."""
+    def requests(self, state: str = "", count: int = 100, what: str = "") -> list[ledger.Request]:
+        """The newest requests of the ledger, of all states and kinds or of one."""
         with self._reading() as db:
-            return ledger.requests(db, state, count)
+            return ledger.requests(db, state, count, what)
 
     def survey(self, since_utc_ms: int = 0) -> dict[str, dict[int, int]]:
         """How often each value was given, by question."""

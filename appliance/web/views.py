@@ -21,6 +21,7 @@ _RECORDING_TONES = {
     "verified": GOOD, "sealed": BUSY, "live": BUSY, "recovered": BUSY, "open": BUSY, "": IDLE, "empty": IDLE,
     "refused": BAD, "lost": BAD, "damaged": BAD, "missing": BAD,
 }  # fmt: skip
+_NEAR_DAYS = {-1: "web.yesterday", 0: "web.today", 1: "web.tomorrow"}
 _MEDIA_TONES = {"up": GOOD, "full": BUSY, "lost": BAD, "unknown": IDLE}
 
 
@@ -43,6 +44,7 @@ class Party:
 class CallRow:
     """``since_ms`` is the wall time from which the browser counts on."""
 
+    call: str
     customer: str
     line: str
     agent: str
@@ -75,7 +77,7 @@ def trunks(snapshot: Snapshot, language: Language) -> list[Party]:
     return [
         Party(
             each.name,
-            State(_word(f"web.trunk_{each.state}", language), _TRUNK_TONES.get(each.state, IDLE), each.detail),
+            State(word(f"web.trunk_{each.state}", language), _TRUNK_TONES.get(each.state, IDLE), each.detail),
         )
         for each in snapshot.trunks
     ]
@@ -95,21 +97,23 @@ def phones(snapshot: Snapshot, language: Language) -> list[Party]:
 
 
 def media(snapshot: Snapshot, language: Language) -> State:
-    return State(_word(f"web.media_{snapshot.media}", language), _MEDIA_TONES.get(snapshot.media, IDLE))
+    return State(word(f"web.media_{snapshot.media}", language), _MEDIA_TONES.get(snapshot.media, IDLE))
 
 
 def calls(snapshot: Snapshot, language: Language) -> list[CallRow]:
-    return [_call(each, snapshot.now_utc_ms, language) for each in snapshot.calls]
+    """Those in progress, but for customers who wait in a line: they are shown there."""
+    return [_call(each, snapshot.now_utc_ms, language) for each in snapshot.calls if not each.place]
 
 
 def _call(call: LiveCall, now: int, language: Language) -> CallRow:
     return CallRow(
+        call=call.conversation,
         customer=digits(call.customer, language) or messages.text("web.hidden", language),
         line=call.line,
         agent=call.agent,
-        state=State(_word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),
+        state=State(word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),
         recording=State(
-            _word(f"web.recording_now_{call.recording}", language),
+            word(f"web.recording_now_{call.recording}", language),
             {"live": GOOD, "refused": BAD}.get(call.recording, IDLE),
         ),
         since_ms=call.since_utc_ms,
@@ -123,7 +127,7 @@ def last(conversations: Sequence[Conversation], role: Role, language: Language) 
 
 
 def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow:
-    word = cdr.recording_word(one.recordings)
+    recorded = cdr.recording_word(one.recordings)
     clarity = cdr.mos(one)
     hidden = messages.text("web.hidden", language)
     outcome = one.outcome or "open"
@@ -132,16 +136,29 @@ def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow
         customer=digits(_number(one), language) or hidden if shows_numbers and not one.is_withheld else hidden,
         line=one.line or one.trunk,
         agent=one.agent,
-        outcome=State(_word(f"web.outcome_{outcome}", language), _OUTCOME_TONES.get(outcome, BUSY)),
+        outcome=State(word(f"web.outcome_{outcome}", language), _OUTCOME_TONES.get(outcome, BUSY)),
         waited=calendar.length(one.waiting_ms, language),
         talked=calendar.length(one.talking_ms + one.hold_ms, language),
         clarity="" if clarity is None else digits(clarity, language),
-        recording=State(_word(f"web.recording_{word or 'none'}", language), _RECORDING_TONES.get(word, BAD)),
+        recording=State(word(f"web.recording_{recorded or 'none'}", language), _RECORDING_TONES.get(recorded, BAD)),
     )
 
 
 def _number(one: Conversation) -> str:
-    return one.customer_as_arrived if not one.customer.startswith("+98") else "0" + one.customer[3:]
+    return national(one.customer) if one.customer.startswith("+98") else one.customer_as_arrived
+
+
+def national(number: str) -> str:
+    """A number of this country as people write it; others as they are."""
+    return "0" + number[3:] if number.startswith("+98") else number
+
+
+def near(utc_ms: int, now_ms: int, language: Language) -> str:
+    """A moment to the minute; yesterday, today and tomorrow by their names."""
+    whole = calendar.moment(utc_ms, language)
+    day, clock = whole.split(" ")
+    name = _NEAR_DAYS.get(calendar.day_number(utc_ms) - calendar.day_number(now_ms))
+    return f"{word(name, language) if name else day} {clock[:5]}"
 
 
 def findings(found: Sequence[Finding], language: Language) -> list[FindingRow]:
@@ -157,6 +174,6 @@ def counters(snapshot: Snapshot, language: Language) -> list[tuple[str, str]]:
     return [(name, digits(count, language)) for name, count in sorted(snapshot.counters.items())]
 
 
-def _word(key: str, language: Language) -> str:
+def word(key: str, language: Language) -> str:
     """The text for a word of another room; the word itself where a newer one is not known here."""
     return messages.text(key, language) if key in messages.catalogue(language) else key.rpartition("_")[2]

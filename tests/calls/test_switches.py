@@ -37,6 +37,7 @@ def test_open_until_is_the_next_such_time_and_takes_closed_until_back() -> None:
     ("action", "value"),
     [
         ("closed_until", "1331"), ("closed_until", "12"), ("closed_until", "abcd"), ("open_until", "2460"),
+        ("closed_until", "²²²²"), ("open_until", "²²²²"),
         ("open_until", ""), ("divert_on", ""), ("divert_on", "call me"), ("sign_off", ""), ("self_destruct", "1"),
     ],
 )  # fmt: skip

@@ -13,14 +13,16 @@ import pytest
 from appliance.clock import VirtualClock
 from appliance.errors import Problem
 from appliance.queue.callbacks import Outcome
-from appliance.records import commands, events
+from appliance.records import commands, events, owed_commands
 from appliance.records.store import Store
 from tests.records.given import KEY, a_call, whole_call
 
 
 def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser(prog="pasokh")
-    commands.register(parser.add_subparsers(required=True))
+    subparsers = parser.add_subparsers(required=True)
+    commands.register(subparsers)
+    owed_commands.register(subparsers)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code
@@ -158,4 +160,4 @@ def test_requests_say_how_often_a_customer_was_called_back_and_what_came_of_it(
 
 
 def test_every_outcome_of_an_attempt_has_its_words() -> None:
-    assert set(commands._ATTEMPTS) == {"", *(each.value for each in Outcome)}
+    assert set(owed_commands._ATTEMPTS) == {"", *(each.value for each in Outcome)}

@@ -2,106 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
-from pathlib import Path
-
 import pytest
-from starlette.types import Message
 
-from appliance.control.client import ControlClient
-from appliance.control.picture import for_role
-from appliance.control.wire import LiveCall, Role, SignedIn, Snapshot, Who
-from appliance.errors import Problem
-from appliance.records.reader import Reader
-from appliance.web.app import Page
-
-NUMBER = "09121234567"
-SNAPSHOT = Snapshot(
-    box="test",
-    version="1",
-    language="en",
-    now_utc_ms=1_795_446_977_557,
-    trunks=(),
-    phones=(),
-    calls=(LiveCall("c1", "office", NUMBER, "talking", "sara", 1_795_446_970_000, "live"),),
-    counters={"sip.strangers": 3},
-    findings=(),
-    last_event=1,
-    media="up",
-)
-
-
-class MadeUpCalls(ControlClient):
-    """Knows the token ``good`` only, whose role it is told."""
-
-    def __init__(self, role: Role = "owner", must_set_password: bool = False) -> None:
-        super().__init__(Path("nowhere"))
-        self.role: Role = role
-        self.must_set_password = must_set_password
-        self.has_picture = True
-        self.signed_out: list[str] = []
-
-    async def who_am_i(self, token: str) -> Who:
-        if token != "good":
-            raise Problem("access.signed_out")
-        return Who("somebody", self.role, self.must_set_password)
-
-    async def sign_in(self, name: str, secret: str, address: str = "") -> SignedIn:
-        if secret != "right":
-            raise Problem("access.wrong")
-        return SignedIn(token="good", actor=name, role=self.role, must_set_password=self.must_set_password)
-
-    async def sign_out(self, token: str) -> None:
-        self.signed_out.append(token)
-
-    async def watch(self, token: str) -> AsyncGenerator[Snapshot | None, None]:
-        yield for_role(SNAPSHOT, self.role) if self.has_picture else None
-
-
-def no_reader() -> Reader:
-    raise Problem("records.no_key", file="database-key")
+from appliance.control.wire import Role
+from tests.web.given import NUMBER, WAITS, Browser, MadeUpCalls
 
 
 def ask(
-    calls: MadeUpCalls,
-    method: str,
-    path: str,
-    *,
-    token: str = "",
-    body: bytes = b"",
-    is_tls: bool = True,
-    chunks: int = 1,
+    calls: MadeUpCalls, method: str, path: str, *, token: str = "", body: bytes = b"", chunks: int = 1
 ) -> tuple[int, dict[str, str], str]:
     """Status, headers and text of one request."""
-    app = Page(calls, no_reader, "test", "en", is_tls).app(("box.local",))
-    return asyncio.run(_asked(app, method, path, token, [body] * chunks, is_tls))
-
-
-async def _asked(
-    app: object, method: str, path: str, token: str, bodies: list[bytes], is_tls: bool
-) -> tuple[int, dict[str, str], str]:
-    assert callable(app)
-    sent: list[Message] = []
-    waiting = list(bodies)
-
-    async def receive() -> Message:
-        if not waiting:
-            await asyncio.Event().wait()  # the browser stays
-        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting)}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    cookie = f"{'__Host-pasokh' if is_tls else 'pasokh'}={token}".encode()
-    scope = {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-        "headers": [(b"host", b"box.local"), (b"cookie", cookie)], "scheme": "https", "http_version": "1.1",
-        "server": ("box.local", 443), "client": ("127.0.0.1", 5), "root_path": "",
-    }  # fmt: skip
-    await app(scope, receive, send)
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:]).decode()
+    return Browser(calls, token=token).ask(method, path, body, chunks)
 
 
 @pytest.mark.parametrize("path", ["/", "/password"])
@@ -128,7 +39,7 @@ def test_nothing_is_shown_before_the_first_boot_code_became_a_password(path: str
 def test_a_technician_never_sees_a_number(role: Role, sees: bool) -> None:
     for path in ("/", "/live"):
         status, _, text = ask(MadeUpCalls(role), "GET", path, token="good")
-        assert status == 200 and (NUMBER in text) is sees
+        assert status == 200 and (NUMBER in text) is sees and (WAITS in text) is sees
 
 
 @pytest.mark.parametrize(
@@ -159,15 +70,8 @@ def test_a_body_in_pieces_that_is_too_long_is_cut_off_in_order() -> None:
 
 @pytest.mark.parametrize("is_tls", [True, False])
 def test_the_sessions_cookie_is_for_this_host_and_no_script(is_tls: bool) -> None:
-    calls = MadeUpCalls()
-    app = Page(calls, no_reader, "test", "en", is_tls).app(("box.local",))
-
-    async def scene() -> dict[str, str]:
-        form = (await _asked(app, "GET", "/sign-in", "", [b""], is_tls))[2]
-        token = form.partition('name="form" value="')[2].partition('"')[0]
-        body = f"form={token}&name=owner&secret=right".encode()
-        return (await _asked(app, "POST", "/sign-in", "", [body], is_tls))[1]
-
-    parts = {part.strip().lower() for part in asyncio.run(scene())["set-cookie"].split(";")}
+    browser = Browser(MadeUpCalls(), is_tls=is_tls, token="")
+    headers = browser.post("/sign-in", name="owner", secret="right")[1]
+    parts = {part.strip().lower() for part in headers["set-cookie"].split(";")}
     assert {"httponly", "samesite=strict", "path=/"} <= parts and ("secure" in parts) is is_tls
     assert ("__host-pasokh=good" in parts) is is_tls

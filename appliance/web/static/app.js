@@ -5,15 +5,31 @@
   if (!live) return;
   const persian = document.documentElement.lang === "fa";
   const digits = (text) => (persian ? text.replace(/\d/g, (d) => "۰۱۲۳۴۵۶۷۸۹"[d]) : text);
+  const waiting = new Map(); // parts that came while a button was being pressed
+  let isPressed = false;
+  const renew = (place, html) => {
+    // What was opened stays open, and the keyboard stays where it was.
+    const open = [...place.querySelectorAll("details[open]")].map((one) => one.id);
+    const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
+    place.innerHTML = html;
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus();
+  };
+  const show = () => {
+    if (isPressed) return;
+    for (const [name, html] of waiting) {
+      const place = document.getElementById(name);
+      if (place) renew(place, html);
+    }
+    waiting.clear();
+    count();
+  };
   const connect = () => {
     const source = new EventSource(live.dataset.url);
     source.onmessage = (event) => {
       document.body.classList.remove("lost");
-      for (const [name, html] of Object.entries(JSON.parse(event.data))) {
-        const place = document.getElementById(name);
-        if (place) place.innerHTML = html;
-      }
-      count();
+      for (const [name, html] of Object.entries(JSON.parse(event.data))) waiting.set(name, html);
+      show();
     };
     source.onerror = () => {
       document.body.classList.add("lost");
@@ -27,6 +43,10 @@
       cell.textContent = digits(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
     }
   };
+  const released = () => setTimeout(() => { isPressed = false; show(); }, 0); // after the click that follows
+  addEventListener("pointerdown", () => { isPressed = true; });
+  addEventListener("pointerup", released);
+  addEventListener("pointercancel", released);
   setInterval(count, 1000);
   connect();
 })();

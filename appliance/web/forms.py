@@ -1,0 +1,132 @@
+"""What people type into the page's forms, as orders for calls. Pure; nothing is decided here.
+
+Digits may be Persian, Arabic or Latin. What a form showed and nobody changed is not ordered anew: somebody who corrects
+a number leaves its moment alone, also where that has passed meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from appliance.control import wire
+from appliance.control.wire import Switches
+from appliance.errors import Problem
+from appliance.messages import calendar
+from appliance.messages.numbers import latin
+
+YEAR_MS = 365 * 86_400_000  # a switch names a day by month and day: which year is meant must be clear
+LONGEST_NUMBER, LONGEST_MOMENT, LONGEST_ABOUT, LONGEST_NAME = 60, 40, 200, 64
+
+Form = Mapping[str, str]
+_DAY = re.compile(r"(?:(\d{4})[/-])?(\d{1,2})[/-](\d{1,2})")
+_TIME = re.compile(r"(\d{1,2}):?(\d{2})")
+
+
+def promise(form: Form, token: str) -> wire.MakePromise:
+    language = form.get("language", "fa")
+    return wire.MakePromise(
+        token,
+        number=_typed(form, "number", LONGEST_NUMBER),
+        due=_typed(form, "due", LONGEST_MOMENT),
+        about=_typed(form, "about", LONGEST_ABOUT),
+        queue=_typed(form, "queue", LONGEST_NAME),
+        agent=_typed(form, "agent", LONGEST_NAME),
+        language=language if language in ("fa", "en") else "fa",
+    )
+
+
+def change(form: Form, token: str) -> wire.ChangeRequest:
+    """Only what is different from what was shown (``was_number``, ``was_due``)."""
+
+    def changed(name: str, most: int) -> str:
+        typed = _typed(form, name, most)
+        return "" if latin(typed) == latin(_typed(form, f"was_{name}", most)) else typed
+
+    return wire.ChangeRequest(
+        token,
+        _typed(form, "request", LONGEST_NAME),
+        number=changed("number", LONGEST_NUMBER),
+        due=changed("due", LONGEST_MOMENT),
+    )
+
+
+def close(form: Form, token: str) -> wire.CloseRequest:
+    return wire.CloseRequest(token, _typed(form, "request", LONGEST_NAME), form.get("state", ""))
+
+
+def call_now(form: Form, token: str) -> wire.CallNow:
+    return wire.CallNow(token, _typed(form, "request", LONGEST_NAME))
+
+
+def move(form: Form, token: str) -> wire.MoveCaller:
+    call, line, seen = (_typed(form, name, LONGEST_NAME) for name in ("call", "line", "seen"))
+    return wire.MoveCaller(token, call, line, seen)
+
+
+def hang_up(form: Form, token: str) -> wire.HangUpCall:
+    return wire.HangUpCall(token, _typed(form, "call", LONGEST_NAME))
+
+
+def turns(form: Form, token: str, switches: Switches, now_ms: int) -> list[wire.Turn]:
+    """The switches to turn, in order. Problem where a day or a time cannot be meant."""
+    match form.get("turn", ""):
+        case "night_on" | "night_off" | "divert_off" | "outage_off" as action:
+            return [wire.Turn(token, action)]
+        case "closed_until":
+            return [wire.Turn(token, "closed_until", day_keys(_typed(form, "day", LONGEST_MOMENT), now_ms))]
+        case "open_until":
+            return [wire.Turn(token, "open_until", time_keys(_typed(form, "time", LONGEST_MOMENT)))]
+        case "closed_off":
+            return [wire.Turn(token, "closed_until", "0")]
+        case "open_off":
+            return [wire.Turn(token, "open_until", "0")]
+        case "normal":
+            return back_to_normal(token, switches, now_ms)
+        case other:
+            raise Problem("desk.no_sense", value=other[:LONGEST_MOMENT])
+
+
+def back_to_normal(token: str, switches: Switches, now_ms: int) -> list[wire.Turn]:
+    """Everything off that is on."""
+    wanted = (
+        (switches.night, "night_off", ""),
+        (switches.closed_until > now_ms, "closed_until", "0"),
+        (switches.open_until > now_ms, "open_until", "0"),
+        (bool(switches.divert), "divert_off", ""),
+        (switches.outage_until > now_ms, "outage_off", ""),
+    )
+    return [wire.Turn(token, action, value) for is_on, action, value in wanted if is_on]
+
+
+def day_keys(written: str, now_ms: int) -> str:
+    """Month and day of the Jalali year (``0915``) of a day that is to come within a year.
+
+    ``1405/09/15``, ``09/15`` and ``0915`` are Jalali, ``2026-12-06`` is not.
+    """
+    text = latin(written).strip()
+    if len(text) == 4 and text.isascii() and text.isdigit():
+        text = f"{text[:2]}/{text[2:]}"
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise Problem("web.no_such_day", value=written)
+    year, month, day = found.groups()
+    this_year = calendar.jalali(now_ms)[0]
+    for each in (int(year),) if year else (this_year, this_year + 1):
+        begins = calendar.moment_of(f"{each:04}/{month}/{day} 00:00")
+        if begins is not None and now_ms < begins <= now_ms + YEAR_MS:
+            _, jalali_month, jalali_day = calendar.jalali(begins)
+            return f"{jalali_month:02}{jalali_day:02}"
+    raise Problem("web.no_such_day", value=written)
+
+
+def time_keys(written: str) -> str:
+    """``2030`` of ``20:30``, ``8:05`` or ``2030``."""
+    found = _TIME.fullmatch(latin(written).strip())
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        raise Problem("web.no_such_time", value=written)
+    return f"{int(found[1]):02}{found[2]}"
+
+
+def _typed(form: Form, name: str, most: int) -> str:
+    return form.get(name, "").strip()[:most]

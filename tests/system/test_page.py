@@ -1,4 +1,4 @@
-"""The page in a real browser, on a real box: signing in, a call that comes and goes, both languages."""
+"""The page in a real browser, on a real box: signing in, calls that come, wait and go, promises, switches."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from appliance.messages.calendar import jalali_moment
+from appliance.records import encode
+from appliance.records.database import Connection
+from appliance.records.events import SwitchTurned
 from tests.support.box import Box, free_ports, running
-from tests.support.softphone import Softphone
+from tests.support.softphone import Softphone, Talk
+from tests.system.test_crashes import until
 
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
@@ -21,6 +26,39 @@ QUIET = [
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 ]
 PASSWORD = "four words nobody guesses"
+FLOW = """
+[flow]
+name = "welcome"
+start = "open"
+languages = ["fa", "en"]
+needs_notice = false
+
+[node.open]
+kind = "hours"
+calendar = "shop"
+on_open = "line"
+on_closed = "closed"
+
+[node.line]
+kind = "enqueue"
+queue = "reception"
+on_nobody = "closed"
+
+[node.closed]
+kind = "goodbye"
+prompt = ["goodbye"]
+outcome = "closed"
+"""
+QUEUES = """
+[[queue]]
+name = "reception"
+agents = ["first"]
+
+[[queue]]
+name = "doctors"
+agents = ["first"]
+"""
+ALWAYS = 'zone = "Asia/Tehran"\n\n[week]\nevery_day = "0-24"\n'
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +76,22 @@ def site() -> Iterator[tuple[Box, int]]:
         yield box, trunk
 
 
+@pytest.fixture
+def office() -> Iterator[tuple[Box, int]]:
+    """A box with two waiting lines and hours that are always open."""
+    (trunk,) = free_ports(1, "127.0.0.2")
+    box = Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), flow=FLOW, extra=QUEUES)
+    (box.folder / "flows" / "hours").mkdir()
+    (box.folder / "flows" / "hours" / "shop.toml").write_text(ALWAYS)
+    with running(box):
+        yield box, trunk
+
+
 class Visit:
     """A browser tab that notes every request to another origin and every complaint."""
 
-    def __init__(self, browser: Browser, box: Box) -> None:
-        self.context = browser.new_context(viewport={"width": 1000, "height": 800})
+    def __init__(self, browser: Browser, box: Box, *, has_scripts: bool = True) -> None:
+        self.context = browser.new_context(viewport={"width": 1000, "height": 800}, java_script_enabled=has_scripts)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.elsewhere: list[str] = []
@@ -71,6 +120,41 @@ class Visit:
         page.fill("[name=again]", PASSWORD)
         page.click("button.main")
         page.wait_for_url(self.address + "/")
+
+    def sign_in_again(self) -> None:
+        self.page.goto(self.address + "/sign-in")
+        self.page.fill("[name=secret]", PASSWORD)
+        self.page.click("button.main")
+        self.page.wait_for_url(self.address + "/")
+
+
+class Caller:
+    """One customer at the provider's side, in a thread of its own."""
+
+    def __init__(self, box: Box, trunk: int) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="caller", daemon=True)
+        self._phone = Softphone(("127.0.0.1", box.sip), ("127.0.0.2", trunk))
+
+    def __enter__(self) -> Caller:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._phone.start(), self._loop).result(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._phone.stop(), self._loop).result(20)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def call(self, number: str) -> Talk:
+        async def begin() -> Talk:
+            return self._phone.call("02188123456", number)
+
+        return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(20)
+
+    def until_ended(self, talk: Talk) -> None:
+        asyncio.run_coroutine_threadsafe(until(lambda: talk.ended is not None, 30), self._loop).result(40)
 
 
 def a_call(box: Box, trunk: int, seconds: float) -> threading.Thread:
@@ -147,3 +231,108 @@ def test_the_page_says_within_seconds_that_calls_is_stopped_and_comes_back_by_it
     finally:
         os.kill(stopped, signal.SIGCONT)
     visit.page.wait_for_selector(".finding.stopped:visible", state="detached")
+
+
+def test_a_promise_is_made_by_keyboard_shown_at_once_changed_and_closed(
+    browser: Browser, office: tuple[Box, int]
+) -> None:
+    box, _ = office
+    visit = Visit(browser, box)
+    visit.sign_in((box.data / "first-boot-code").read_text().strip())
+    page = visit.page
+    page.goto(visit.address + "/owed")
+    beside = visit.context.new_page()  # another tab of the same person
+    beside.set_default_timeout(15_000)
+    beside.goto(visit.address + "/owed")
+    page.focus("#new-promise > summary")
+    for keys in ("Enter", "Tab", "۰۹۱۲ ۱۲۳ ۴۵۶۷", "Tab", "۳۰ اسفند", "Tab", "قیمت", "Enter"):
+        page.keyboard.press(keys) if keys in ("Enter", "Tab") else page.keyboard.insert_text(keys)
+    page.wait_for_selector("#new-promise [role=alert]:has-text('۳۰ اسفند')")
+    assert page.input_value("#new-promise [name=number]") == "۰۹۱۲ ۱۲۳ ۴۵۶۷"
+    assert page.input_value("#new-promise [name=about]") == "قیمت"
+    due = jalali_moment(time.time_ns() // 1_000_000 + 300_000)[:16]
+    page.fill("#new-promise [name=due]", due)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[role=status]:has-text('کد پیگیری')")
+    for tab in (page, beside):
+        tab.wait_for_selector("#persons li:has-text('۰۹۱۲۱۲۳۴۵۶۷'):has-text('قیمت')")
+    beside.goto(visit.address + "/")
+    beside.wait_for_selector("#reminders .reminder:has-text('۰۹۱۲۱۲۳۴۵۶۷')")  # due within ten minutes
+    page.click("#persons a[href*=change]")
+    page.fill("#change [name=number]", "٠٩٣٥١١١٢٢٣٣")
+    page.fill("#change [name=due]", jalali_moment(time.time_ns() // 1_000_000 + 3_600_000)[:16])
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#persons li:has-text('۰۹۳۵۱۱۱۲۲۳۳')")
+    beside.wait_for_selector("#reminders .reminder", state="detached")
+    page.click("#persons button[value=done]")
+    page.wait_for_selector("#persons .none")
+    with box.reader() as reader:
+        (request,) = reader.requests()
+    assert (request.what, request.state, request.by, request.detail) == ("promise", "done", "owner", "قیمت")
+    assert request.customer == "+989351112233"
+    assert visit.elsewhere == [] and [each for each in visit.complaints if "400 (Bad Request)" not in each] == []
+    assert "Traceback" not in box.log
+
+
+def test_the_night_that_the_page_turns_on_is_what_callers_meet_and_an_event(
+    browser: Browser, office: tuple[Box, int]
+) -> None:
+    box, trunk = office
+    visit = Visit(browser, box)
+    visit.sign_in((box.data / "first-boot-code").read_text().strip())
+    page = visit.page
+    page.goto(visit.address + "/switches")
+    page.click("#night")
+    page.wait_for_selector("#switched li:has-text('کلید شب روشن است')")
+    with Caller(box, trunk) as caller:
+        caller.until_ended(caller.call("09121234567"))
+        (met,) = box.conversations(1)
+        assert (met.node, met.detail) == ("closed", "closed")
+        page.click("#normal")
+        page.wait_for_selector("#switched:has-text('بر پایهٔ ساعت کار')")
+        page.goto(visit.address + "/")
+        waits = caller.call("09351112233")
+        page.wait_for_selector("#waiting li:has-text('۰۹۳۵۱۱۱۲۲۳۳'):has-text('reception')")
+        page.click("#waiting summary")
+        page.click("#waiting button.bad")
+        caller.until_ended(waits)
+    assert _switched(box) == [("night", "on", "owner"), ("night", "", "owner")]
+    assert visit.complaints == [] and "Traceback" not in box.log
+
+
+def test_of_two_browsers_that_move_the_same_caller_the_second_is_told_where_they_are(
+    browser: Browser, office: tuple[Box, int]
+) -> None:
+    box, trunk = office
+    first = Visit(browser, box)
+    first.sign_in((box.data / "first-boot-code").read_text().strip())
+    second = Visit(browser, box, has_scripts=False)  # shows what was so when it was loaded
+    with Caller(box, trunk) as caller:
+        talk = caller.call("09121234567")
+        first.page.wait_for_selector("#waiting li:has-text('reception')")
+        second.sign_in_again()
+        for visit in (second, first):
+            visit.page.click("#waiting summary")
+        first.page.click("#waiting button[value=doctors]")
+        first.page.wait_for_selector("#waiting li:has-text('doctors')")
+        second.page.click("#waiting button[value=doctors]")
+        second.page.wait_for_selector("[role=alert]:has-text('doctors'):has-text('پیش‌تر جابه‌جا شده')")
+        assert second.page.locator("#waiting li").count() == 1
+        first.page.click("#waiting summary")
+        first.page.click("#waiting button.bad")
+        caller.until_ended(talk)
+        first.page.wait_for_selector("#waiting li", state="detached")
+    assert "Traceback" not in box.log
+
+
+def _switched(box: Box) -> list[tuple[str, str, str]]:
+    """The switches that were turned, in order: which, to what, by whom."""
+
+    def look(db: Connection) -> list[tuple[str, bytes]]:
+        return db.execute(
+            "SELECT kind, body FROM event JOIN event_body USING (n) WHERE kind = 'switch.turned' ORDER BY n"
+        ).fetchall()
+
+    with box.reader() as reader:
+        found = [encode.happened_from(kind, body) for kind, body in reader.within(look)]
+    return [(each.switch, each.value, each.by) for each in found if isinstance(each, SwitchTurned)]

@@ -25,7 +25,6 @@ SPAN_MS = 30 * DAY_MS  # how far promises are shown back and ahead
 MOST_SHOWN = 100  # rows of a list of promises; the command line shows all
 FEW = 30  # FIGURES: below, a rate stands with its interval
 OPEN = ("open", "doing")
-DIALLED = ("callback", "promise", "missed")  # kinds that the box calls by itself, or when somebody says so
 QUARTER_MS = 900_000
 _KEEPING_TONES = {Keeping.KEPT: GOOD, Keeping.BROKEN: BAD, Keeping.DUE: IDLE}
 
@@ -50,7 +49,6 @@ class RequestRow:
     agent: str
     overdue: State | None
     doing: State | None
-    is_dialled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,6 @@ def request_row(request: Request, now: int, language: Language) -> RequestRow:
         agent=request.agent,
         overdue=_overdue(request.due, now, language),
         doing=State(messages.text("web.being_called", language), BUSY) if request.state == "doing" else None,
-        is_dialled=request.what in DIALLED,
     )
 
 

@@ -31,7 +31,7 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRow:
-    """``others`` are the lines into which the caller can be moved."""
+    """``others`` are the lines into which the caller can be moved; none for a callback, which waits for its agent."""
 
     call: str
     customer: str
@@ -40,6 +40,7 @@ class WaitingRow:
     since_ms: int
     length: str
     others: tuple[str, ...]
+    is_ours: bool  # we call them
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def _waiting(call: LiveCall, snapshot: Snapshot, language: Language) -> WaitingR
         place=digits(call.place, language),
         since_ms=call.since_utc_ms,
         length=calendar.length(max(0, snapshot.now_utc_ms - call.since_utc_ms), language),
-        others=tuple(line.name for line in snapshot.lines if line.name != call.queue),
+        others=tuple(line.name for line in snapshot.lines if line.name != call.queue) if call.direction == "in" else (),
+        is_ours=call.direction != "in",
     )
 
 

@@ -52,6 +52,7 @@ class CallRow:
     recording: State
     since_ms: int
     length: str
+    is_ours: bool  # we have called them
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
         ),
         since_ms=call.since_utc_ms,
         length=calendar.length(max(0, now - call.since_utc_ms), language),
+        is_ours=call.direction != "in",
     )
 
 

@@ -256,14 +256,19 @@ def test_a_promise_is_made_by_keyboard_shown_at_once_changed_and_closed(
     page.wait_for_selector("[role=status]:has-text('کد پیگیری')")
     for tab in (page, beside):
         tab.wait_for_selector("#persons li:has-text('۰۹۱۲۱۲۳۴۵۶۷'):has-text('قیمت')")
-    beside.goto(visit.address + "/")
-    beside.wait_for_selector("#reminders .reminder:has-text('۰۹۱۲۱۲۳۴۵۶۷')")  # due within ten minutes
+    home = visit.context.new_page()
+    home.set_default_timeout(15_000)
+    home.goto(visit.address + "/")
+    home.wait_for_selector("#reminders .reminder:has-text('۰۹۱۲۱۲۳۴۵۶۷')")  # due within ten minutes
+    beside.focus("#persons a[href*=change]")
     page.click("#persons a[href*=change]")
     page.fill("#change [name=number]", "٠٩٣٥١١١٢٢٣٣")
     page.fill("#change [name=due]", jalali_moment(time.time_ns() // 1_000_000 + 3_600_000)[:16])
     page.keyboard.press("Enter")
-    page.wait_for_selector("#persons li:has-text('۰۹۳۵۱۱۱۲۲۳۳')")
-    beside.wait_for_selector("#reminders .reminder", state="detached")
+    for tab in (page, beside):
+        tab.wait_for_selector("#persons li:has-text('۰۹۳۵۱۱۱۲۲۳۳')")
+    assert str(beside.evaluate("document.activeElement.id")).startswith("change-"), "the keyboard lost its place"
+    home.wait_for_selector("#reminders .reminder", state="detached")
     page.click("#persons button[value=done]")
     page.wait_for_selector("#persons .none")
     with box.reader() as reader:

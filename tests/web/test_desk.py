@@ -277,6 +277,15 @@ def test_lines_agents_and_those_who_wait_are_on_the_home_page() -> None:
         assert agent in text
 
 
+def test_a_callback_that_waits_for_its_agent_is_told_apart_and_not_moved() -> None:
+    calls = MadeUpCalls()
+    ours = [msgspec.structs.replace(call, direction="out") for call in SNAPSHOT.calls]
+    calls.snapshot = msgspec.structs.replace(SNAPSHOT, calls=tuple(ours))
+    text = Browser(calls).get("/")[2]
+    assert f"{WAITS} we call them · place 1 in reception" in texts(text) and f"{NUMBER} we call them" in texts(text)
+    assert 'action="/calls/move"' not in text
+
+
 def test_a_box_without_lines_shows_none() -> None:
     calls = MadeUpCalls()
     calls.snapshot = msgspec.structs.replace(SNAPSHOT, lines=(), agents=(), calls=())

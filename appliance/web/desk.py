@@ -45,7 +45,15 @@ class Desk:
         return await self._owed(request)
 
     async def live_owed(self, request: Request) -> Response:
-        return self._site.stream(request, self._read, lambda snapshot, kept: self._fragments(request, snapshot, kept))
+        shown: tuple[owed.Owed | None, dict[str, str]] | None = None
+
+        def fragments(snapshot: Snapshot | None, kept: owed.Owed | None) -> dict[str, str]:
+            nonlocal shown
+            if shown is None or shown[0] is not kept:  # a long list is written anew when it was read anew, not more
+                shown = kept, self._of_records(request, kept)
+            return {"findings": self._site.findings(request, snapshot), **shown[1]}
+
+        return self._site.stream(request, self._read, fragments)
 
     async def promise(self, request: Request) -> Response:
         form = await self._site.fields(request)
@@ -106,7 +114,7 @@ class Desk:
             "owed.html",
             _code(problem),
             problem=site.lines(request, problem) if problem else None,
-            fragments=self._fragments(request, snapshot, kept),
+            fragments={"findings": site.findings(request, snapshot), **self._of_records(request, kept)},
             done=messages.text(DONE[query["done"]], language) if query.get("done") in DONE else "",
             made=digits(query["code"], language) if ledger.is_code(query.get("code", "")) else "",
             change=_filled(change, CHANGE) if change else None,
@@ -132,21 +140,19 @@ class Desk:
         except Problem:
             return None
 
-    def _fragments(self, request: Request, snapshot: Snapshot | None, kept: owed.Owed | None) -> dict[str, str]:
+    def _of_records(self, request: Request, kept: owed.Owed | None) -> dict[str, str]:
         site = self._site
         words, language = site.words(request), site.language_of(request)
-        found = {"findings": site.findings(request, snapshot)}
         if kept is None:
-            return {**found, "persons": site.part("persons", words, rows=None)}
-        found["persons"] = site.part("persons", words, rows=owed.persons(kept, language))
-        found["promises"] = site.part(
+            return {"persons": site.part("persons", words, rows=None)}
+        promises = site.part(
             "promises",
             words,
             rate=owed.rate(kept, language),
             to_come=owed.to_come(kept, language),
             past=owed.past(kept, language),
         )
-        return found
+        return {"persons": site.part("persons", words, rows=owed.persons(kept, language)), "promises": promises}
 
     # Switches ---------------------------------------------------------------------------------------------------------
 

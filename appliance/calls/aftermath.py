@@ -20,6 +20,7 @@ from appliance.calls.office import Item, Office
 from appliance.flow.model import Enqueue
 from appliance.flow.steps import OpenRequest
 from appliance.media import port as media
+from appliance.queue import callbacks as callback_book
 from appliance.records import events, ledger
 from appliance.records.events import Outcome
 from appliance.records.store import OpenConversation, Store
@@ -42,6 +43,8 @@ async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[Le
     in_vain = await office.records.call(
         lambda store: store.within(lambda db: ledger.tried_in_vain(db, now - LONGEST_QUARANTINE_MS))
     )
+    for conversation, request, began_ms in await office.records.call(lambda store: store.within(ledger.unended)):
+        office.records.put(events.CallbackEnded(conversation, request, callback_book.Outcome.INTERRUPTED, "", began_ms))
     callbacks.restore(owed, in_vain)
     return await settle(office, [*left_over, *_dialled(owed, left_over, now)])
 

@@ -21,6 +21,8 @@ from appliance.calls.conversation import Conversation, Left, Party, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item, Office
 from appliance.calls.outside import Permit
+from appliance.flow.run import TICK_SECONDS
+from appliance.flow.steps import LISTENING
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.queue.callbacks import Outcome, Wanted, outcome_of
@@ -44,7 +46,8 @@ BRIEFS = {
     "missed": "missed_brief",
     "message": "message_brief",
 }
-KEY_SECONDS = 6.0  # after each prompt
+KEY_SECONDS = 6.0  # after each prompt; a soft sound tells meanwhile that the line lives
+LOOK_SECONDS = 2.0  # how often an attempt that stands in its line looks whether it is still wanted
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
 COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
@@ -113,9 +116,10 @@ class Callback(Conversation):
                     self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
                 )
             )
+        self.office.book.release_all(self.id)
         self._when_ended(self._outcome if self._is_on_record else None)
-        for party in self.parties.values():
-            self.office.floor.ended(party.name)
+        if self.agent:
+            self.office.floor.ended(self.agent)
         if self._is_on_record:
             is_served = self.state is State.TALKING or self._outcome is Outcome.REACHED
             outcome = events.Outcome.SERVED if is_served else events.Outcome.FINISHED
@@ -123,8 +127,7 @@ class Callback(Conversation):
         self.office.legs.pop(self.customer.leg, None)
 
     async def _try(self) -> None:
-        waited = (self.office.clock.utc_ms() - self._wanted.opened) / 1000
-        arrived = self.office.clock.monotonic() - max(0.0, waited)
+        arrived = self.office.book.arrived(self._wanted.request)
         refusal = self.office.floor.join(
             self.id,
             self._wanted.queue,
@@ -137,18 +140,20 @@ class Callback(Conversation):
             return
         until = self.office.clock.monotonic() + LINE_SECONDS
         while True:
-            item = await self.next(None if self._is_reached else until)
-            if item is None:
-                return  # hours and cap are looked at anew
+            item = await self.next(None if self._is_reached else self.office.clock.monotonic() + LOOK_SECONDS)
+            if item is None and (self._is_held() or self.office.clock.monotonic() >= until):
+                return  # the customer is on the telephone, or was; hours and cap are looked at anew
             if isinstance(item, AgentsOffered):
-                if not self._is_on_record and (self.office.book.is_held(self._wanted.request) or not self._has_room()):
+                if not self._is_reached and (self._is_held() or not self._has_room()):
                     return  # the customer is on the telephone already, or there is no line
+                self.trunk_name = self._trunk.name
                 self._open_record()
                 if self._is_agent_first:
                     found = await self._ring(item.agents)
                     if isinstance(found, Party):
                         await self._agent_first(found)
                         return
+                    self.trunk_name = ""  # nobody took it: until the next agent is free the line is the callers'
                 elif not await self._customer_first(item.agents):
                     return
 
@@ -161,7 +166,7 @@ class Callback(Conversation):
     async def _agent_first(self, agent: Party) -> None:
         self.agent = agent.name
         key = await self._asked(agent, self._brief(), BRIEF_TRIES, YES)
-        if key != YES or self.office.book.is_held(self._wanted.request):
+        if key != YES or self._is_held():
             self.hang_up(agent, Cause.NO_ANSWER)
             return
         if not await self._dial():
@@ -262,12 +267,16 @@ class Callback(Conversation):
         if not isinstance(permit, Permit):
             return False
         await self.open(self.customer)
+        if self._is_held():
+            self._outcome = Outcome.NO_AGENT
+            return False
         leg = self.customer.leg
         self.office.outside.dial(permit, self._our_sdp(), waits=True)
         key = await self._prepared()
         if key is None:
             return False
         self._is_dialled = True
+        self.office.book.rings(self._wanted.customer, self.id)  # nothing that they ask meanwhile is dialled beside it
         self.put(
             events.CallbackDialled(
                 self.id, self._wanted.request, leg, self._trunk.name, self._wanted.customer,
@@ -280,6 +289,9 @@ class Callback(Conversation):
                 await self.office.records.flush()
         except TimeoutError:
             log.warning("callback %s is not dialled: the records cannot be written", self._wanted.request)
+            return False
+        if self._is_held():  # they rang while it was written
+            self._outcome = Outcome.NO_AGENT
             return False
         self.office.line.submit(signalling.Go(leg))
         return True
@@ -328,6 +340,7 @@ class Callback(Conversation):
         """The key that ``party`` pressed of ``keys``; empty where none was, or they went."""
         for _ in range(tries):
             play = self.say_to(party, prompts, self._wanted.language)
+            ends: float | None = None
             deadline: float | None = None
             while not party.has_ended:
                 try:
@@ -336,15 +349,23 @@ class Callback(Conversation):
                     if party is self.customer or self.is_stopping or party.has_ended:
                         raise
                     continue  # the customer has gone; the agent is asked all the same
+                now = self.office.clock.monotonic()
                 if item is None:
-                    break
+                    if ends is None or now >= ends:
+                        break
+                    self.say_to(party, (LISTENING,), self._wanted.language)
+                    deadline = min(ends, now + TICK_SECONDS)
                 for key in _keys_of(party, item):
                     if key in keys:
                         self.digits.clear()
                         return key
                 if isinstance(item, media.PlayEnded) and item.stream == party.leg and item.play == play:
-                    deadline = self.office.clock.monotonic() + KEY_SECONDS
+                    ends, deadline = now + KEY_SECONDS, now + TICK_SECONDS
         return ""
+
+    def _is_held(self) -> bool:
+        """Whether the customer is on the telephone already, or need not be called any more."""
+        return self.office.book.is_held(self._wanted.request, self.id)
 
     def _our_sdp(self) -> sdp.Description:
         return sdp.offer("", self.customer.port, self.law, int(self.customer.leg[:12], 16))
@@ -357,7 +378,6 @@ class Callback(Conversation):
         if self._is_on_record:
             return
         self._is_on_record = True
-        self.trunk_name = self._trunk.name
         self.put(
             events.ConversationOpened(
                 conversation=self.id,

@@ -15,7 +15,7 @@ from appliance.calls.callback import Callback
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import CUT_OFF
 from appliance.calls.office import Office
-from appliance.queue.callbacks import Kept, Outcome, Wanted, What
+from appliance.queue.callbacks import Kept, Outcome, Wanted, What, arrived_at
 from appliance.records import events, ledger
 from appliance.signalling.settings import Trunk
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 LONGEST_SECONDS = 60.0
+JUMP_MS = 1_000  # a clock that is slewed never goes so far between two looks
 
 
 class Callbacks:
@@ -34,6 +35,8 @@ class Callbacks:
         self._live: set[str] = set()
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
+        self._looked = office.clock.utc_ms(), office.clock.monotonic()
+        self._began = self._looked[0]
         office.desk.on_callback = self.look
 
     def restore(self, found: Collection[ledger.OpenCallback], in_vain: Collection[tuple[str, str, int]] = ()) -> None:
@@ -45,6 +48,8 @@ class Callbacks:
         book, now = self._office.book, self._office.clock.utc_ms()
         for customer, queue, moved in in_vain:
             book.quarantine(customer, moved + book.policy(queue).quarantine_ms)
+        self._looked = now, self._office.clock.monotonic()
+        self._began = now
         for each in found:
             wanted = Wanted(
                 request=each.request,
@@ -61,13 +66,13 @@ class Callbacks:
                 is_wish=each.what in ("callback", "promise") and each.detail != CUT_OFF,
             )
             policy = book.policy(each.queue)
-            later = now + policy.uncounted_ms if each.dialling else each.moved + policy.spacing_ms * (each.attempts > 0)
+            spacing = max(policy.spacing_ms if each.attempts else 0, policy.uncounted_ms)
+            later = now + policy.uncounted_ms if each.dialling else each.moved + spacing * (each.moved > 0)
             is_listed = each.what in ("missed", "message") and each.state == "open" and not self._dials(each)
-            book.add(wanted, each.attempts, later, is_listed=is_listed, is_reminded=bool(each.reminded))
-            if each.dialling:
-                self._office.records.put(
-                    events.CallbackEnded(each.dialling, each.request, Outcome.INTERRUPTED, "", each.offset_ms)
-                )
+            book.add(
+                wanted, each.attempts, later, is_listed=is_listed, is_reminded=bool(each.reminded),
+                arrived=arrived_at(each.place, now, self._looked[1]),
+            )  # fmt: skip
 
     def stop(self) -> None:
         """Begins nothing more: the box stops."""
@@ -81,16 +86,18 @@ class Callbacks:
             return
         office = self._office
         now = office.clock.utc_ms()
+        self._notice_jump(now)
         office.desk.remind()
-        for wanted in office.book.expired(now):
-            office.records.put(events.RequestMoved(wanted.request, "expired", "box", "too old"))
         waiting = office.book.ready(now)
         if office.is_clock_sure():
+            for wanted in office.book.expired(now):
+                office.records.put(events.RequestMoved(wanted.request, "expired", "box", "too old"))
+            waiting = office.book.ready(now)
             for wanted in waiting:
                 if len(self._live) >= office.settings.most_callbacks:
                     break
                 self._attempt(wanted)
-        self._wind(now, is_hurried=len(waiting) > len(self._live))
+        self._wind(now, is_hurried=len(waiting) > len(self._live) or not office.is_clock_sure())
 
     def _wind(self, now: int, is_hurried: bool) -> None:
         """Looks again when something changes by itself; every second while somebody could be called but for a line."""
@@ -102,6 +109,15 @@ class Callbacks:
             rest = LOOK_SECONDS if is_hurried or moment is None else (moment - now) / 1000
             seconds = min(max(rest, LOOK_SECONDS), LONGEST_SECONDS)  # wall time may jump: looked at every minute
             self._timer = asyncio.get_running_loop().call_later(seconds, self._tick)
+
+    def _notice_jump(self, now: int) -> None:
+        """The wall clock was set: what was planned by the old time is planned anew (DECISIONS 10)."""
+        (then, since), monotonic = self._looked, self._office.clock.monotonic()
+        jump = now - then - round((monotonic - since) * 1000)
+        if abs(jump) > JUMP_MS:
+            self._office.book.replan(jump, now, self._began)
+            self._began = now
+        self._looked = now, monotonic
 
     def _tick(self) -> None:
         self._timer = None

@@ -18,7 +18,7 @@ from appliance.flow.steps import Value
 from appliance.ids import uuid7
 from appliance.messages.calendar import moment_of
 from appliance.messages.numbers import latin
-from appliance.queue.callbacks import Book, Wanted
+from appliance.queue.callbacks import Book, Wanted, arrived_at
 from appliance.records import events, ledger
 from appliance.records.writer import Records
 from appliance.signalling import numbers
@@ -38,7 +38,10 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question and who asks: the conversation at this node, its customer and language."""
+    """A question and who asks: the conversation at this node, its customer and language.
+
+    ``places`` are since when they wait in each line, or have waited (UTC ms).
+    """
 
     question: steps.Question
     conversation: str
@@ -47,6 +50,7 @@ class Asked:
     language: str
     offset_ms: int
     trunk: str = ""
+    places: Mapping[str, int] = field(default_factory=dict)
 
 
 def asked_by(conversation: str, customer: str, language: str, trunk: str, node: str = "", offset_ms: int = 0) -> Asked:
@@ -134,12 +138,14 @@ class Desk:
     ) -> Reply:
         """Keeps a place in the line for who asks; the one that they have already, where there is one.
 
-        ``opened`` is the place (UTC ms); 0: now. Who has a callback and gives another number changes it.
+        ``opened`` is the place (UTC ms); 0: where they wait in that line, else now. Who has a callback and gives
+        another number changes it.
         """
         customer, refusal = self._house.callback_number(number or asked.customer, asked.trunk)
         if refusal:
             self._refused(asked, number or asked.customer, refusal)
             return Reply(False, reason=refusal)
+        opened = opened or asked.places.get(queue, 0)
         known = self._book.of(customer, queue) or self._book.of(asked.customer, queue)
         if known is not None and known.customer != customer and is_wish:
             known = self._book.change(known.request, customer=customer)
@@ -155,7 +161,7 @@ class Desk:
                 request=request, queue=queue, customer=customer, language=asked.language, trunk=asked.trunk,
                 opened=opened or now, not_before=due, code=code, asker=asked.customer, is_wish=is_wish,
             )  # fmt: skip
-            self._book.add(known)
+            self._add(known)
         if asked.conversation:
             self._book.hold(known.request, asked.conversation)
         self.on_callback()
@@ -176,7 +182,7 @@ class Desk:
             request=request, queue=line, customer=customer, language=asked.language, trunk=asked.trunk,
             opened=self._clock.utc_ms(), not_before=due, code=code, what="promise", agent=agent, asker=asked.customer,
         )  # fmt: skip
-        self._book.add(wanted)
+        self._add(wanted)
         self.on_callback()
         return Reply(True, {"code": code, "due": due})
 
@@ -192,7 +198,7 @@ class Desk:
             request=request, queue=line, customer=number, language=asked.language, trunk=asked.trunk,
             opened=place, code=code, what="missed", asker=asked.customer, is_wish=False,
         )  # fmt: skip
-        self._book.add(wanted, is_listed=bool(refusal) or not self._house.dials_missed(line))
+        self._add(wanted, is_listed=bool(refusal) or not self._house.dials_missed(line))
         self.on_callback()
 
     def message(self, what: ledger.What, asked: Asked, queue: str, due: int) -> tuple[str, str]:
@@ -208,8 +214,12 @@ class Desk:
                 request=request, queue=line, customer=asked.customer, language=asked.language, trunk=asked.trunk,
                 opened=self._clock.utc_ms(), code=code, what="message", asker=asked.customer, is_wish=False,
             )  # fmt: skip
-            self._book.add(wanted, is_listed=True)
+            self._add(wanted, is_listed=True)
         return request, code
+
+    def _add(self, wanted: Wanted, *, is_listed: bool = False) -> None:
+        arrived = arrived_at(wanted.opened, self._clock.utc_ms(), self._clock.monotonic())
+        self._book.add(wanted, arrived=arrived, is_listed=is_listed)
 
     def spoke_with(self, customer: str) -> None:
         """Somebody of the office has spoken with this customer: what that settles is done."""

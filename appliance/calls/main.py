@@ -13,9 +13,8 @@ import os
 import signal
 from pathlib import Path
 
-from appliance import __version__, service
-from appliance.calls import aftermath, lines
-from appliance.calls import switches as switches_of
+from appliance import service
+from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
 from appliance.calls.office import Office
@@ -37,7 +36,7 @@ from appliance.media import port as media
 from appliance.media.client import MediaClient
 from appliance.messages import Language
 from appliance.places import DATABASE_KEY, Places
-from appliance.records import events, ledger, writer
+from appliance.records import ledger, writer
 from appliance.records.store import Store
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
@@ -46,7 +45,6 @@ from appliance.signalling.settings import Signalling
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 4.0
-MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: no box is older
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -72,11 +70,13 @@ class _Process:
         house: catalogue.House,
     ) -> None:
         self._places = places
-        self._clock = SystemClock()
+        self._clock = restart.BoxClock(SystemClock())
         for folder in (places.data, places.run):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         key = service.made_once(places.secrets / DATABASE_KEY)
         self._store = Store(places.database, key, self._clock)
+        self._lived_until = self._store.within(ledger.last_moment)
+        self._clock.not_before(self._lived_until)
         self._writer = writer.Writer(self._store, self._reported)
         self._verifier = Verifier(self._writer)
         self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
@@ -99,7 +99,7 @@ class _Process:
             kept=places.data / "kept",
             spoken=Spoken(places.spoken, places.prompts),
             calendars=house.calendars,
-            is_clock_sure=self._is_clock_sure,
+            is_clock_sure=self._clock.is_sure,
             servers=BoxServers(
                 elsewhere.lookups,
                 elsewhere.sms,
@@ -109,10 +109,9 @@ class _Process:
                 self._clock,
             ),
         )
-        self._last_moment = self._store.within(ledger.last_moment)
-        switches = switches_of.restored(self._store.within(ledger.switch_values))
-        self._office.desk.restore(self._store.within(ledger.next_number), switches)
+        restart.recall(self._office, self._store)
         self._switchboard = Switchboard(self._office, self._kept, language)
+        self._switchboard.shut()
         self._orders = Orders(self._office, self._switchboard.sessions, self._changed)
         self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
@@ -136,11 +135,7 @@ class _Process:
             raise Problem(
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
-        orphans = await aftermath.take_over(self._office, self._switchboard.callbacks, self._kept.left_over)
-        await self._office.find_spent(self._last_moment)
-        self._switchboard.callbacks.look()
-        self._writer.put(events.ServiceStarted("calls", __version__, self._boot, orphans))
-        await self._writer.flush()
+        orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
@@ -162,10 +157,6 @@ class _Process:
         await self._writer.close(give_up=True)
         logging.shutdown()
         os._exit(0)
-
-    def _is_clock_sure(self) -> bool:
-        """A box without a battery clock boots in the past: not before what it has recorded already, nor its making."""
-        return self._clock.utc_ms() >= max(self._last_moment, MADE_UTC_MS)
 
     # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
 

@@ -79,6 +79,7 @@ class Session(Conversation):
         self._asking: set[asyncio.Task[None]] = set()
         self._node = ""
         self._consent: steps.RecordFromNow | None = None
+        self._places: dict[str, float] = {}  # line: since when they wait in it, monotonic seconds
         self._queue = ""  # in which they waited last
         self._has_asked = False  # for a callback, or left a message: nothing more is owed
 
@@ -208,7 +209,9 @@ class Session(Conversation):
                 return await bridge.ring(self, asked)
             case steps.Enqueue():
                 prefers = await self._known_agent(asked.queue)
-                return await bridge.wait_in_line(self, asked, self._announce, prefers, self._kept_place(asked.queue))
+                arrived = self._kept_place(asked.queue)
+                self._places.setdefault(asked.queue, self._now if arrived is None else arrived)
+                return await bridge.wait_in_line(self, asked, self._announce, prefers, arrived)
             case steps.TransferTo():
                 return await bridge.reach(self, asked, self.trunk.name, purpose)
 
@@ -223,13 +226,12 @@ class Session(Conversation):
         wanted = None if self.offered.caller.is_withheld else self.office.book.of(self.number, queue)
         if wanted is None:
             return None
-        return self._now - max(0.0, (self.office.clock.utc_ms() - wanted.opened) / 1000)
+        return self.office.book.arrived(wanted.request)
 
     def _hold_callbacks(self) -> None:
         """Who is on the telephone is not called back meanwhile."""
         if not self.offered.caller.is_withheld:
-            for wanted in self.office.book.of_customer(self.number):
-                self.office.book.hold(wanted.request, self.id)
+            self.office.book.rings(self.number, self.id)
 
     def _got_through(self) -> None:
         """Who has spoken with somebody need not be called back."""
@@ -319,7 +321,11 @@ class Session(Conversation):
 
     def _asked(self, question: steps.Question) -> Asked:
         customer = "" if self.offered.caller.is_withheld else self.number
-        return Asked(question, self.id, self._node, customer, self._walk.language, self.offset_ms(), self.trunk.name)
+        now = self.office.clock.utc_ms()
+        places = {line: now - round(1000 * (self._now - since)) for line, since in self._places.items()}
+        return Asked(
+            question, self.id, self._node, customer, self._walk.language, self.offset_ms(), self.trunk.name, places
+        )
 
     async def _take_message(self, number: int, question: steps.TakeMessage) -> list[steps.Command]:
         """Listens until the key, the longest time, or the end of the call; what was said by then is kept."""

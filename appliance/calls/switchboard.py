@@ -63,13 +63,26 @@ class Switchboard:
         self._media = "unknown"
         self._load: media.Load | None = None
         self._is_draining = False
+        self._early: list[signalling.Event] | None = None  # what came before it was open; None: it is
         self.callbacks = Callbacks(office, self._begin)
         office.outside.conversations = self.sessions.values
         office.outside.is_up = self._is_up
 
     # Events of signalling ---------------------------------------------------------------------------------------------
 
+    def shut(self) -> None:
+        """Until ``open`` what signalling says is kept: first what was left over is settled (restart.py)."""
+        self._early = []
+
+    def open(self) -> None:
+        early, self._early = self._early or [], None
+        for event in early:
+            self.signalled(event)
+
     def signalled(self, event: signalling.Event) -> None:
+        if self._early is not None:
+            self._early.append(event)
+            return
         match event:
             case signalling.Offered():
                 self._offered(event)
@@ -362,12 +375,16 @@ class Switchboard:
 
 
 def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
+    """Who speaks is shown as long as they do, not until the record is closed."""
+    is_speaking = any(
+        party.name == session.agent and party.is_answered and not party.has_ended for party in session.parties.values()
+    )
     return wire.LiveCall(
         conversation=session.id,
         line=session.line_name,
         customer="" if session.caller.is_withheld else session.shown_number,
         state=session.state.value,
-        agent=session.agent if session.state in (State.TALKING, State.HOLD) else "",
+        agent=session.agent if is_speaking and session.state in (State.TALKING, State.HOLD) else "",
         since_utc_ms=session.since_utc_ms,
         recording=session.recording.state,
         opened_utc_ms=session.opened_utc_ms,

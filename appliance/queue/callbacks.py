@@ -99,6 +99,7 @@ class _Entry:
     is_listed: bool = False  # begins only when somebody says so
     is_reminded: bool = False
     expires: int = 0  # from then on it is too old
+    arrived: float = 0.0  # its place, in monotonic seconds: it stays what it is when the wall clock is set
     held_by: set[str] = field(default_factory=set)
 
 
@@ -121,6 +122,11 @@ def outcome_of(code: int, cause: str) -> Outcome:
             return Outcome.NETWORK
 
 
+def arrived_at(place_ms: int, now_ms: int, now: float) -> float:
+    """A place in UTC ms as monotonic seconds, at a moment that is known in both."""
+    return now - max(0, now_ms - place_ms) / 1000
+
+
 class Book:
     """All requests that are not done. ``policies`` by line may be set anew; a line without one has the usual."""
 
@@ -128,6 +134,7 @@ class Book:
         self.policies = policies or {}
         self._entries: dict[str, _Entry] = {}
         self._quarantine: dict[str, int] = {}  # customer: until when
+        self._on_telephone: dict[str, str] = {}  # conversation: customer
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -141,10 +148,13 @@ class Book:
         attempts: int = 0,
         not_before: int = 0,
         *,
+        arrived: float | None = None,
         is_listed: bool = False,
         is_reminded: bool = False,
     ) -> None:
         """A new request, or one from before the start with the attempts that were counted.
+
+        ``arrived`` is its place in the driver's monotonic seconds (``arrived_at``).
 
         One that ``is_listed`` is shown and closes itself like any other, but begins only by ``hurry``.
         """
@@ -152,13 +162,19 @@ class Book:
         if wanted.is_wish and not attempts:
             self._quarantine.pop(wanted.customer, None)
         self._entries[wanted.request] = entry = _Entry(
-            wanted, attempts=attempts, not_before=begins, is_listed=is_listed, is_reminded=is_reminded
-        )
+            wanted, attempts=attempts, not_before=begins, is_listed=is_listed, is_reminded=is_reminded,
+            arrived=wanted.opened / 1000 if arrived is None else arrived,
+        )  # fmt: skip
         entry.expires = self._expires(wanted)
 
     def quarantine(self, customer: str, until: int) -> None:
         """Nothing that nobody asked for is dialled at this number before ``until``."""
         self._quarantine[customer] = max(until, self._quarantine.get(customer, 0))
+
+    def arrived(self, request: str) -> float | None:
+        """The place of an open request, in monotonic seconds."""
+        entry = self._entries.get(request)
+        return None if entry is None else entry.arrived
 
     def get(self, request: str) -> Wanted | None:
         """The open request of this name."""
@@ -177,12 +193,10 @@ class Book:
         """Those whose next attempt may begin, in order of their places; one of each customer."""
         dialled = {entry.wanted.customer for entry in self._entries.values() if entry.is_taken}
         able: dict[str, Wanted] = {}
-        able_now = [
-            entry.wanted for entry in self._entries.values() if not entry.is_listed and self._may_begin(entry, now)
-        ]
-        for wanted in sorted(able_now, key=lambda each: (each.opened, each.request)):
-            if wanted.customer not in dialled:
-                able.setdefault(wanted.customer, wanted)
+        able_now = [entry for entry in self._entries.values() if not entry.is_listed and self._may_begin(entry, now)]
+        for entry in sorted(able_now, key=lambda each: (each.arrived, each.wanted.opened, each.wanted.request)):
+            if entry.wanted.customer not in dialled:
+                able.setdefault(entry.wanted.customer, entry.wanted)
         return list(able.values())
 
     def moment(self, now: int) -> int | None:
@@ -217,7 +231,7 @@ class Book:
     def take(self, request: str) -> bool:
         """Begins an attempt; False where there is none to begin: it is done, held, or in another hand."""
         entry = self._entries.get(request)
-        if entry is None or entry.is_taken or entry.held_by:
+        if entry is None or entry.is_taken or self._is_held(entry):
             return False
         entry.is_taken = True
         return True
@@ -251,16 +265,33 @@ class Book:
         if entry is not None:
             entry.is_taken = False
 
+    def rings(self, customer: str, by: str) -> None:
+        """The customer is on the telephone in conversation ``by``: no attempt begins, of requests to come neither."""
+        self._on_telephone[by] = customer
+
     def hold(self, request: str, by: str) -> None:
-        """The customer is on the telephone in conversation ``by``: no attempt begins."""
+        """Whoever asked for it still speaks in conversation ``by``: no attempt begins."""
         entry = self._entries.get(request)
         if entry is not None:
             entry.held_by.add(by)
 
-    def is_held(self, request: str) -> bool:
-        """Whether the customer is on the telephone, or the request is done meanwhile: nothing may begin."""
+    def is_held(self, request: str, by: str = "") -> bool:
+        """Whether the customer is on the telephone (not in ``by``), or the request is done: nothing may begin."""
         entry = self._entries.get(request)
-        return entry is None or bool(entry.held_by)
+        return entry is None or self._is_held(entry, by)
+
+    def replan(self, jump_ms: int, now: int, since: int) -> None:
+        """The wall clock has jumped to ``now``: who has to wait waits as long as before; promises keep their hour.
+
+        Places that were taken after ``since`` were taken by the old time.
+        """
+        for entry in self._entries.values():
+            wanted = entry.wanted
+            if now - jump_ms < entry.not_before != wanted.not_before:
+                entry.not_before += jump_ms
+            if wanted.opened > since:
+                entry.wanted = replace(wanted, opened=wanted.opened + jump_ms)
+                entry.expires = self._expires(entry.wanted)
 
     def release(self, request: str, by: str) -> None:
         entry = self._entries.get(request)
@@ -269,10 +300,11 @@ class Book:
 
     def release_all(self, by: str) -> bool:
         """Conversation ``by`` is over; whether it held anything."""
+        customer = self._on_telephone.pop(by, "")
         held = [entry for entry in self._entries.values() if by in entry.held_by]
         for entry in held:
             entry.held_by.discard(by)
-        return bool(held)
+        return bool(held) or bool(self.of_customer(customer))
 
     def of_customer(self, customer: str) -> list[Wanted]:
         """All open requests of a customer, by the number to call or the one from which they asked."""
@@ -336,12 +368,19 @@ class Book:
                 yield begins
 
     def _may_begin(self, entry: _Entry, now: int) -> bool:
-        if entry.is_taken or entry.held_by or entry.is_listed or entry.not_before > now:
+        if entry.is_taken or self._is_held(entry) or entry.is_listed or entry.not_before > now:
             return False
         return entry.wanted.is_wish or self._quarantine.get(entry.wanted.customer, 0) <= now
 
     def _expires(self, wanted: Wanted) -> int:
         return max(wanted.opened, wanted.not_before) + self.policy(wanted.queue).expires_ms + 1
+
+    def _is_held(self, entry: _Entry, by: str = "") -> bool:
+        """Whoever is to be called, or asked for it, is on the telephone."""
+        people = entry.wanted.customer, entry.wanted.asker
+        return bool(entry.held_by) or any(
+            each in people and conversation != by for conversation, each in self._on_telephone.items()
+        )
 
     def _of(self, entry: _Entry) -> Policy:
         return self.policy(entry.wanted.queue)

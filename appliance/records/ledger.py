@@ -185,6 +185,13 @@ def open_callbacks(connection: Connection) -> list[OpenCallback]:
     return [OpenCallback(*row) for row in connection.execute(_CALLBACKS).fetchall()]
 
 
+def unended(connection: Connection) -> list[tuple[str, str, int]]:
+    """Attempts that nobody has ended: conversation, request, and when they began (ms of the conversation)."""
+    return list(
+        connection.execute("SELECT conversation, request, began_ms FROM attempt WHERE ended IS NULL").fetchall()
+    )
+
+
 def tried_in_vain(connection: Connection, since: int) -> list[tuple[str, str, int]]:
     """Customer, line and moment (UTC ms) of requests that came to nothing since then."""
     return list(connection.execute(_IN_VAIN, (since,)).fetchall())

@@ -1,8 +1,8 @@
 """The port without a network: legs whose other ends follow a script, for simulations, ``flow test`` and commissioning.
 
 Driven by a clock that may be virtual: whatever is to happen stands in one heap, and ``due`` delivers what has come due.
-Nothing is delivered from within ``submit``. A leg here leaves nothing behind that another process could end, so there
-is no ``LegKept`` but for a ``Dial`` that waits, whose owner waits for it.
+Nothing is delivered from within ``submit``. With ``keeps_legs`` it tells of each leg how another process could end it,
+as the network does; otherwise of a ``Dial`` that waits only, whose owner waits for it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from appliance.signalling.port import Cause, Identity
 
 ADDRESS = "192.0.2.1"  # RFC 5737: stands in descriptions, is never sent to
 REMOTE_PORT = 40_000
+UNHEARD_SECONDS = 32.0  # how long a question to a party that is gone goes unanswered (64*T1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class _Leg:
     name: str
     is_ours: bool  # dialled by us
     is_answered: bool = False
+    is_gone: bool = False  # without a word: the box does not know it yet
     remote: sdp.Description | None = None
     behaviour: Behaviour | None = None
 
@@ -44,11 +46,12 @@ class _Leg:
 class Loopback:
     """A Line whose remote parties are scripted. ``phones`` may be changed at any time."""
 
-    def __init__(self, deliver: port.Deliver, clock: Clock) -> None:
+    def __init__(self, deliver: port.Deliver, clock: Clock, *, keeps_legs: bool = False) -> None:
         self.phones: dict[str, Behaviour] = {}
         self.outside = Behaviour()  # of every number outside
         self._deliver = deliver
         self._clock = clock
+        self._keeps_legs = keeps_legs
         self._legs: dict[str, _Leg] = {}
         self._waiting: dict[str, tuple[port.ToTrunk | port.ToPhone, sdp.Description]] = {}  # not sent yet
         self._timers = Timers()
@@ -74,12 +77,12 @@ class Loopback:
         """A desk phone dials; the leg's name is returned, Offered follows."""
         return self._come(port.FromPhone(phone), called, phone, is_late_offer=False)
 
-    def call_in(self, trunk: str, called: str, caller: str, *, is_late_offer: bool = False) -> port.Leg:
+    def call_in(self, trunk: str, called: str, caller: str, *, name: str = "", is_late_offer: bool = False) -> port.Leg:
         """Somebody rings; the leg's name is returned, Offered follows."""
-        return self._come(port.FromTrunk(trunk), called, caller, is_late_offer=is_late_offer)
+        return self._come(port.FromTrunk(trunk), called, caller, name, is_late_offer=is_late_offer)
 
     def _come(
-        self, source: port.FromTrunk | port.FromPhone, called: str, caller: str, *, is_late_offer: bool
+        self, source: port.FromTrunk | port.FromPhone, called: str, caller: str, name: str = "", *, is_late_offer: bool
     ) -> port.Leg:
         leg = _Leg(uuid7(self._clock.utc_ms()), is_ours=False)
         self._legs[leg.name] = leg
@@ -89,12 +92,13 @@ class Loopback:
             leg=leg.name,
             source=source,
             called=called,
-            caller=Identity(caller, "", is_withheld=not caller),
+            caller=Identity(caller, name, is_withheld=not caller),
             sdp=None if is_late_offer else described,
             diverted_by="",
             call_id=leg.name,
         )
         self._soon(lambda: self._deliver(offered))
+        self._keep(leg)
         return leg.name
 
     def register(self, phone: str, behaviour: Behaviour) -> None:
@@ -109,9 +113,15 @@ class Loopback:
     def hang_up(self, leg: port.Leg) -> None:
         """The other side leaves: by BYE, or by CANCEL before the answer."""
         known = self._legs.get(leg)
-        if known is not None:
+        if known is not None and not known.is_gone:
             cause = Cause.HUNG_UP if known.is_answered else Cause.CANCELLED
             self._soon(lambda: self._end(leg, port.HungUp(leg, cause)))
+
+    def vanish(self, leg: port.Leg) -> None:
+        """The other side is gone and its BYE was lost: the box learns it when it asks (``Check``)."""
+        known = self._legs.get(leg)
+        if known is not None:
+            known.is_gone = True
 
     def hold(self, leg: port.Leg) -> None:
         self._redirect(leg, sdp.Direction.SENDONLY)
@@ -151,7 +161,12 @@ class Loopback:
                     self._soon(lambda: self._deliver(port.HungUp(leg, cause)))
                 elif leg in self._legs:
                     self._soon(lambda: self._end(leg, port.HungUp(leg, cause)))
-            case port.Ring() | port.Progress() | port.Hold() | port.Resume() | port.Check() | port.EndOrphan():
+            case port.Check(leg):
+                if leg in self._legs and self._legs[leg].is_gone:
+                    self._in(UNHEARD_SECONDS, lambda: self._end(leg, port.HungUp(leg, Cause.VANISHED)))
+            case port.EndOrphan(key):
+                self._soon(lambda: self._legs.pop(key.leg, None))
+            case port.Ring() | port.Progress() | port.Hold() | port.Resume():
                 pass
 
     def _answered(self, leg: str, description: sdp.Description) -> None:
@@ -159,6 +174,7 @@ class Loopback:
         if known is None or known.is_ours or known.is_answered:
             return
         known.is_answered = True
+        self._keep(known)
         late = sdp.answer(description, ADDRESS, REMOTE_PORT, "PCMA") if known.remote is None else None
         self._soon(lambda: leg in self._legs and self._deliver(port.Confirmed(leg, late)))
 
@@ -166,6 +182,7 @@ class Loopback:
         behaviour = self.phones.get(to.phone) if isinstance(to, port.ToPhone) else self.outside
         self._legs[leg] = known = _Leg(leg, is_ours=True, behaviour=behaviour)
         known.remote = sdp.answer(description, ADDRESS, REMOTE_PORT, "PCMA")
+        self._keep(known)
         if behaviour is None or known.remote is None:
             code = 480 if behaviour is None else 488
             self._soon(lambda: self._end(leg, port.Refused(leg, code, "", None)))
@@ -179,12 +196,13 @@ class Loopback:
 
     def _pick_up(self, leg: str) -> None:
         known = self._legs.get(leg)
-        if known is None or known.remote is None or known.behaviour is None:
+        if known is None or known.remote is None or known.behaviour is None or known.is_gone:
             return
         known.is_answered = True
+        self._keep(known)
         self._deliver(port.Answered(leg, known.remote))
         if known.behaviour.talks_seconds is not None:
-            self._in(known.behaviour.talks_seconds, lambda: self._end(leg, port.HungUp(leg, Cause.HUNG_UP)))
+            self._in(known.behaviour.talks_seconds, lambda: self.hang_up(leg))
 
     def _redirect(self, leg: str, direction: sdp.Direction) -> None:
         known = self._legs.get(leg)
@@ -194,6 +212,11 @@ class Loopback:
         is_hold = sdp.is_hold(remote)
         event: port.Event = port.Held(leg, remote) if is_hold else port.Resumed(leg, remote)
         self._soon(lambda: leg in self._legs and self._deliver(event))
+
+    def _keep(self, leg: _Leg) -> None:
+        if self._keeps_legs:
+            key = replace(_key(leg.name), is_ours=leg.is_ours, is_confirmed=leg.is_answered)
+            self._soon(lambda: leg.name in self._legs and self._deliver(port.LegKept(key)))
 
     def _end(self, leg: str, event: port.Event) -> None:
         """The one last event of a leg."""

@@ -11,6 +11,7 @@ from appliance.queue.callbacks import UNCOUNTED, Book, Kept, Outcome, Policy, Wa
 
 RUNS = 10_000 if os.environ.get("PASOKH_LONG") else 800
 MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 
 def wanted(request: str = "r", customer: str = "+989121234567", opened: int = 0, not_before: int = 0) -> Wanted:
@@ -95,6 +96,25 @@ def test_who_rings_again_holds_the_callback_and_has_one_request() -> None:
     book.release("r", "call")
     assert book.take("r") and book.close("r") and not book.close("r")
     assert book.ended("r", Outcome.NO_ANSWER, 0) is Kept.DONE  # it was closed while it was dialled
+
+
+def test_who_is_on_the_telephone_is_not_called_for_what_they_ask_meanwhile() -> None:
+    book = Book()
+    book.rings("+989121234567", "first call")
+    book.add(wanted())
+    assert book.ready(0) == [] and not book.take("r") and book.is_held("r")
+    assert not book.is_held("r", "first call")
+    assert book.release_all("first call") and book.take("r")
+
+
+def test_a_clock_that_is_set_shortens_no_pause_and_moves_no_promise() -> None:
+    book = Book()
+    book.add(wanted(), not_before=90_000)
+    book.add(wanted("promised", "2", not_before=HOUR), arrived=5.0)
+    book.replan(2 * HOUR, 2 * HOUR + 10_000, since=0)
+    assert [each.request for each in book.ready(2 * HOUR + 89_000)] == ["promised"]
+    assert [each.request for each in book.ready(2 * HOUR + 90_000)] == ["r", "promised"]
+    assert book.arrived("promised") == 5.0 and book.arrived("nobody") is None
 
 
 def test_old_requests_expire_but_never_under_a_hand() -> None:

@@ -32,6 +32,7 @@ TESTS = {
     "callback-book": "tests/queue/test_callbacks.py",
     "callbacks": "tests/system/test_callbacks.py",
     "requests": "tests/system/test_requests.py",
+    "random-office": "tests/simulation/test_random_office.py",
     "answers": "tests/system/test_answers.py",
 }
 COUNTED = re.compile(r"(\d+) passed")

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 
-from appliance.calls import aftermath
+from appliance.calls import aftermath, capacity
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import Desk, Reply
@@ -172,7 +172,7 @@ FAULTS: dict[str, tuple[object, str, Any, str]] = {
     "the book is not brought back": (Callbacks, "restore", _nothing, "row 3|row 4|row 5|row 6"),
     "legs that nobody ends": (KeptLegs, "keep", _nothing, "row 5"),
     "told of a callback that is nowhere": (Desk, "call_back", lambda *_a, **_s: Reply(True, {"code": "1"}), "row 5"),
-    "callbacks on every line": (Callbacks, "_has_room", lambda _self, _trunk: True, "row 17"),
+    "callbacks on every line": (capacity, "why_no_line_out", lambda *_calls: "", "row 17"),
     "busy after the last dialog": (Floor, "ended", _nothing, "row 18|always"),
     "free while they speak": (Floor, "answered", _forgets_the_agent, "row 18|always"),
     "no music after an announcement": (Conversation, "music", _music_once, "row 15"),

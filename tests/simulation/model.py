@@ -511,7 +511,7 @@ class Model:
                 continue
             if isinstance(who, Caller) and who.number == other.number != "":
                 continue  # one person who rings twice
-            if self._may_serve(at, agent, other) if agent else other.line == line.name:
+            if self._may_serve(at, agent, other) if agent else self._waits_for_all(at, other, line, slack):
                 self.count("pairs compared")
                 self._suspects.append((at, f"{_name(who)} at {who.place} is served before", other))
         if isinstance(who, Caller) and who.priority == 0:
@@ -519,6 +519,13 @@ class Model:
                 if wish.line == who.line and wish.place[1] < who.place[0] and self._must_stand(at, wish):
                     self.count("pairs compared")
                     self.fail("row 4", f"{who.name} is served before the callback of {wish.customer} at {wish.place}")
+
+    def _waits_for_all(self, at: float, caller: Caller, line: Line, slack: float) -> bool:
+        """Whether any agent of this line could have been asked for this caller, whichever was reserved."""
+        if caller.line != line.name:
+            return False
+        since = max(caller.joined, self.doubted_at)
+        return at - since >= slack + line.prefer_seconds + line.level_seconds * (max(line.levels.values()) - 1)
 
     def _may_serve(self, at: float, agent: str, caller: Caller) -> bool:
         line = self.lines[caller.line]

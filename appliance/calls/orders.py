@@ -77,7 +77,8 @@ class Orders:
         session.inbox.put(EndCall("asked"))
 
     def _promise(self, order: wire.MakePromise) -> Promised:
-        asked = asked_by("", "", order.language, "")
+        trunks = self._office.sip.trunks
+        asked = asked_by("", "", order.language, trunks[0].name if trunks else "")  # whose area code numbers may lack
         reply = self._office.desk.promise(
             asked, order.number, order.queue, self._moment(order.due), order.about, order.agent
         )

@@ -24,6 +24,7 @@ class Keeping(StrEnum):
     DUE = "due"  # its moment is still to come
     KEPT = "kept"
     BROKEN = "broken"
+    TAKEN_BACK = "taken_back"  # before its moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ AND (c.direction = 'in' OR NOT EXISTS (SELECT 1 FROM attempt AS a WHERE a.conver
  OR EXISTS (SELECT 1 FROM attempt AS a WHERE a.conversation = c.id AND a.outcome = 'reached'))
 GROUP BY c.id"""
 
-_PROMISES = """SELECT id, customer, due, agent, state FROM request
+_PROMISES = """SELECT id, customer, due, agent, state, moved, late FROM request
 WHERE what = 'promise' AND due BETWEEN ? AND ? ORDER BY due"""
 
 _OPEN = """SELECT r.id, r.what, r.customer, r.language, r.opened, r.due, r.queue, coalesce(c.customer_name, '')
@@ -87,9 +88,9 @@ def promises(connection: Connection, since: int, until: int, now: int) -> list[P
 
 def on_time(judged: Sequence[Promise]) -> tuple[int, int]:
     """Kept, and due: the two numbers of the on-time follow-up rate. Those still to come, and those that their customer
-    or the office took back before they were due, are no part of it.
+    or the office took back before they were due, are no part of it: nothing that is done afterwards makes it better.
     """
-    counted = [each for each in judged if each.keeping is not Keeping.DUE and (each.state != "cancelled" or each.spoke)]
+    counted = [each for each in judged if each.keeping in (Keeping.KEPT, Keeping.BROKEN)]
     return sum(each.keeping is Keeping.KEPT for each in counted), len(counted)
 
 
@@ -119,9 +120,26 @@ def _person(connection: Connection, rows: list[tuple[str, str, str, str, int, in
     )
 
 
-def _judged(connection: Connection, now: int, request: str, customer: str, due: int, agent: str, state: str) -> Promise:
+def _judged(
+    connection: Connection,
+    now: int,
+    request: str,
+    customer: str,
+    due: int,
+    agent: str,
+    state: str,
+    moved: int,
+    late: int,
+) -> Promise:
     earliest = due - ON_TIME_MS
     talks = connection.execute(_TALKS, (customer, earliest - LONGEST_CALL_MS, due + ON_TIME_MS)).fetchall()
     spoke = min((at for (at,) in talks if earliest <= at <= due + ON_TIME_MS), default=0)
-    keeping = Keeping.KEPT if spoke else Keeping.DUE if now <= due + ON_TIME_MS else Keeping.BROKEN
+    if late:
+        keeping = Keeping.BROKEN
+    elif spoke:
+        keeping = Keeping.KEPT
+    elif state == "cancelled" and moved <= due:
+        keeping = Keeping.TAKEN_BACK
+    else:
+        keeping = Keeping.DUE if now <= due + ON_TIME_MS else Keeping.BROKEN
     return Promise(request, customer, due, agent, state, keeping, spoke)

@@ -41,6 +41,7 @@ _KEEPING: dict[str, str] = {
     "kept": "records.promise_kept",
     "broken": "records.promise_broken",
     "due": "records.promise_due",
+    "taken_back": "records.promise_taken_back",
 }
 _HEADINGS = (
     "records.request_code",

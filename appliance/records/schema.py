@@ -174,6 +174,7 @@ ALTER TABLE request ADD COLUMN agent TEXT NOT NULL DEFAULT '';
 ALTER TABLE request ADD COLUMN place INTEGER NOT NULL DEFAULT 0;     -- UTC ms since when they wait; 0: opened
 ALTER TABLE request ADD COLUMN trunk TEXT NOT NULL DEFAULT '';       -- empty: that of the conversation
 ALTER TABLE request ADD COLUMN reminded INTEGER NOT NULL DEFAULT 0;  -- UTC ms
+ALTER TABLE request ADD COLUMN late INTEGER NOT NULL DEFAULT 0;      -- how often it was moved when its time was over
 ALTER TABLE attempt ADD COLUMN dial TEXT NOT NULL DEFAULT '';        -- how its INVITE is cancelled
 CREATE INDEX request_by_customer ON request (customer);
 CREATE INDEX conversation_by_customer ON conversation (customer, opened);

@@ -26,7 +26,7 @@ MOST_SHOWN = 100  # rows of a list of promises; the command line shows all
 FEW = 30  # FIGURES: below, a rate stands with its interval
 OPEN = ("open", "doing")
 QUARTER_MS = 900_000
-_KEEPING_TONES = {Keeping.KEPT: GOOD, Keeping.BROKEN: BAD, Keeping.DUE: IDLE}
+_KEEPING_TONES = {Keeping.KEPT: GOOD, Keeping.BROKEN: BAD, Keeping.DUE: IDLE, Keeping.TAKEN_BACK: IDLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +191,7 @@ def to_come(kept: Owed, language: Language) -> list[PromiseRow]:
 
 
 def _promise(promise: Promise, now: int, language: Language) -> PromiseRow:
-    if promise.state == "cancelled" and not promise.spoke:
-        state = State(messages.text("web.taken_back", language), IDLE)
-    elif promise.keeping is Keeping.DUE and promise.due <= now:  # can still be kept
+    if promise.keeping is Keeping.DUE and promise.due <= now:  # can still be kept
         state = State(messages.text("web.promise_now", language), BUSY)
     else:
         state = State(word(f"web.promise_{promise.keeping}", language), _KEEPING_TONES[promise.keeping])
@@ -211,7 +209,7 @@ def rate(kept: Owed, language: Language) -> Rate:
     judged = [each for each in kept.promises if each.due <= kept.now]
     kept_count, due_count = owed.on_time(judged)
     today = calendar.day_number(kept.now)
-    broken = [each for each in judged if each.keeping is Keeping.BROKEN and each.state != "cancelled"]
+    broken = [each for each in judged if each.keeping is Keeping.BROKEN]
     coming = [each for each in kept.promises if each.due > kept.now and each.state in OPEN]
     interval = ""
     if 0 < due_count < FEW:

@@ -13,6 +13,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from appliance.records import ledger
 from appliance.records.database import Connection
 from appliance.signalling import port
@@ -23,7 +25,9 @@ from tests.system.test_crashes import VOICE, until
 LONG = bool(os.environ.get("PASOKH_LONG"))
 CALLBACKS = 100 if LONG else 4
 KILLS = 200 if LONG else 5
-RING_AGENT_SECONDS, READY_SECONDS = 20, 5.0
+AGENTS = 6 if LONG else 2
+SITES = 4 if LONG else 1  # boxes that are killed beside each other
+READY_SECONDS = 25.0  # five-fold slack on 5 s: the machine is shared
 FLOW = """
 [flow]
 name = "welcome"
@@ -60,18 +64,22 @@ prompt = ["goodbye"]
 QUEUE = """
 [[queue]]
 name = "reception"
-agents = ["first", "agent2"]
+agents = [AGENTS]
 callback_spacing_minutes = 1
 ring_seconds = 10
 """
 
 
 def the_box(trunk: int) -> Box:
-    return Box(f"127.0.0.2:{trunk}", phones=("desk1", "desk2"), flow=FLOW, extra=QUEUE)
+    names = ", ".join(f'"{name}"' for name in ("first", *(f"agent{number}" for number in range(2, AGENTS + 1))))
+    phones = [f"desk{number}" for number in range(1, AGENTS + 1)]
+    box = Box(f"127.0.0.2:{trunk}", phones=phones, flow=FLOW, extra=QUEUE.replace("AGENTS", names))
+    box.file.write_text(box.file.read_text().replace("[calls]\n", f"[calls]\nmost_callbacks = {AGENTS}\n"))
+    return box
 
 
 class Office:
-    """Two agents' phones and the provider's side, which is every customer too."""
+    """The agents' phones and the provider's side, which is every customer too."""
 
     def __init__(self, box: Box, trunk: int) -> None:
         self.box = box
@@ -82,7 +90,7 @@ class Office:
             Softphone(
                 ("127.0.0.1", box.sip), ("127.0.0.3", 0), user=f"desk{number}", password=box.password, voice=VOICE
             )
-            for number in (1, 2)
+            for number in range(1, AGENTS + 1)
         ]
 
     def _rung(self, offered: port.Offered) -> str:
@@ -145,6 +153,7 @@ class Office:
             return reader.within(query)
 
 
+@pytest.mark.timeout(3600)
 def test_customers_are_called_back_and_reached() -> None:
     (trunk,) = free_ports(1, "127.0.0.2")
     chance = random.Random(5)
@@ -166,54 +175,84 @@ def test_customers_are_called_back_and_reached() -> None:
         assert "Traceback" not in box.log
 
 
-def test_killing_calls_at_any_moment_loses_no_request_and_dials_nobody_twice_at_once() -> None:
-    (trunk,) = free_ports(1, "127.0.0.2")
-    chance = random.Random(6)
-    ready: list[float] = []
-    cut_off: list[str] = []
-    with running(the_box(trunk)) as box:
+class Kills:
+    """One box whose calls process is killed again and again while people ask, wait, are called and speak."""
 
-        async def scene() -> None:
+    def __init__(self, site: int) -> None:
+        self.site = site
+        self.chance = random.Random(6 + site)
+        self.ready: list[float] = []
+        self.cut_off: list[str] = []
+        self.owed: set[str] = set()
+        self.attempts = 0
+
+    async def run(self) -> None:
+        (trunk,) = free_ports(1, "127.0.0.2")
+        box = the_box(trunk)
+        try:
+            await asyncio.to_thread(box.start)
             async with Office(box, trunk) as office:
                 await office.agents()
                 working = asyncio.create_task(office.work())
-                for number in range(KILLS):
-                    asking = asyncio.create_task(office.asks(f"0912200{number:04}", 1.0))
-                    await asyncio.sleep(chance.uniform(0.5, 14.0))
-                    if asking.done() or chance.random() < 0.5:
-                        leg = office.provider.call("02188123456", f"0912300{number:04}")
-                        await until(functools.partial(getattr, leg, "is_up"), 10)
-                        await asyncio.sleep(chance.uniform(0.5, 3.0))
-                        cut_off.append(f"+98912300{number:04}")
-                    os.kill(box.process("calls"), signal.SIGKILL)
-                    began = time.monotonic()
-                    await asyncio.sleep(0.2)
-                    await asyncio.to_thread(box.until_ready, "calls")
-                    ready.append(time.monotonic() - began)
-                    asking.cancel()
-                    for talk in [each for each in office.provider.talks.values() if each.is_up]:
-                        office.provider.hang_up(talk)
+                for number in range(KILLS // SITES):
+                    await self._once(box, office, number)
                 working.cancel()
                 await asyncio.sleep(3.0)
-                owed = {customer for customer, _, _ in office.look()}
-                still_open = [customer for customer, state, _ in office.look() if state == "open"]
-                assert len(set(still_open)) == len(still_open), "two open requests for one customer"
-                with box.reader() as reader:
-                    left = reader.within(ledger.open_callbacks)
-                    attempts = reader.within(_attempts)
-                with box.reader() as reader:
-                    served = {each.customer for each in reader.last(4 * KILLS) if each.talking_ms}
-                assert set(cut_off) <= owed | served, "who was cut off is not called back"
-                assert {each.customer for each in left} <= owed
-                for spans in attempts.values():
-                    for (_, ended), (began_at, _) in itertools.pairwise(spans):
-                        assert ended is not None and began_at >= ended, "two attempts at once"
-                print(f"kills: {KILLS}, requests: {len(owed)}, attempts: {sum(map(len, attempts.values()))}")
-                print(f"ready again: longest {max(ready):.2f} s")
+                await asyncio.to_thread(self._judge, box, office)
+            assert "Traceback" not in box.log
+        finally:
+            await asyncio.to_thread(box.stop)
+            box.remove()
 
-        asyncio.run(scene())
-        assert max(ready) < READY_SECONDS
-        assert "Traceback" not in box.log
+    async def _once(self, box: Box, office: Office, number: int) -> None:
+        asking = asyncio.create_task(office.asks(f"09122{self.site}0{number:04}", 1.0))
+        await asyncio.sleep(self.chance.uniform(0.5, 14.0))
+        if asking.done() or self.chance.random() < 0.5:
+            leg = office.provider.call("02188123456", f"09123{self.site}0{number:04}")
+            await until(functools.partial(getattr, leg, "is_up"), 20)
+            await asyncio.sleep(self.chance.uniform(0.5, 3.0))
+            self.cut_off.append(f"+989123{self.site}0{number:04}")
+        os.kill(box.process("calls"), signal.SIGKILL)
+        began = time.monotonic()
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(box.until_ready, "calls")
+        self.ready.append(time.monotonic() - began)
+        asking.cancel()
+        for talk in [each for each in office.provider.talks.values() if each.is_up]:
+            office.provider.hang_up(talk)
+
+    def _judge(self, box: Box, office: Office) -> None:
+        rows = office.look()
+        self.owed = {customer for customer, _, _ in rows}
+        still_open = [customer for customer, state, _ in rows if state == "open"]
+        assert len(set(still_open)) == len(still_open), "two open requests for one customer"
+        with box.reader() as reader:
+            left = reader.within(ledger.open_callbacks)
+            attempts = reader.within(_attempts)
+            served = {each.customer for each in reader.last(4 * KILLS) if each.talking_ms}
+        assert set(self.cut_off) <= self.owed | served, "who was cut off is not called back"
+        assert {each.customer for each in left if each.what == "callback"} <= self.owed
+        for spans in attempts.values():
+            for (_, ended), (began_at, _) in itertools.pairwise(spans):
+                assert ended is not None and began_at >= ended, "two attempts at once"
+        self.attempts = sum(map(len, attempts.values()))
+
+
+@pytest.mark.timeout(3600)
+def test_killing_calls_at_any_moment_loses_no_request_and_dials_nobody_twice_at_once() -> None:
+    sites = [Kills(number) for number in range(SITES)]
+
+    async def scene() -> None:
+        await asyncio.gather(*(site.run() for site in sites))
+
+    asyncio.run(scene())
+    ready = sorted(moment for site in sites for moment in site.ready)
+    print(f"kills: {len(ready)}, requests: {sum(len(site.owed) for site in sites)}, lost: 0, dialled twice at once: 0")
+    print(f"attempts: {sum(site.attempts for site in sites)}, cut off: {sum(len(site.cut_off) for site in sites)}")
+    print(
+        f"ready again: p50 {ready[len(ready) // 2]:.2f}, p95 {ready[len(ready) * 95 // 100]:.2f}, longest {ready[-1]:.2f} s"
+    )
+    assert len(ready) == KILLS and ready[-1] < READY_SECONDS
 
 
 def _attempts(db: Connection) -> dict[str, list[tuple[int, int | None]]]:

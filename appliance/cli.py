@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # rooms are imported by the command that needs them: `pasokh 
     from appliance.flow.replay import Walked
     from appliance.flow.script import Case
     from appliance.flow.trial import Trail
+    from appliance.places import Places
 
 EXIT_PROBLEM = 2
 DEFAULT_CONFIG = Path("/etc/pasokh/pasokh.toml")
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _parser() -> _Parser:
+    from appliance.backup import commands as backup
     from appliance.calls import commands as calls
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
@@ -114,6 +116,7 @@ def _parser() -> _Parser:
     lookup.register(commands)
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
+    backup.register(commands, _box_of, DEFAULT_CONFIG)
     _add_demo(commands)
     return top
 
@@ -122,6 +125,13 @@ def _load(file: Path) -> Config:
     from appliance import config
 
     return config.load(file)
+
+
+def _box_of(file: Path) -> tuple[str, Places]:
+    from appliance import config
+
+    settings = config.load(file)
+    return settings.box.name, settings.places
 
 
 def _rehearse(flow: Flow, house: House, cases: Sequence[Case]) -> list[Trail]:
@@ -173,7 +183,10 @@ def _calls(chosen: argparse.Namespace) -> int:
     service.set_up_logging()
     service.harden()
     box = settings.box
-    return main.run(box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere)
+    upkeep = main.Keeping(settings.file, settings.backup)
+    return main.run(
+        box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
+    )
 
 
 def _web(chosen: argparse.Namespace) -> int:

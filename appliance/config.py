@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from appliance.backup.settings import Backup
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_LEVELS,
@@ -68,6 +69,7 @@ class Config:
     recorder: Recorder
     calls: Calls
     web: Web = field(default_factory=Web)
+    backup: Backup = field(default_factory=Backup)
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
 
     @property
@@ -93,6 +95,7 @@ _TABLES: dict[str, type] = {
     "recorder": Recorder,
     "calls": Calls,
     "web": Web,
+    "backup": Backup,
     "sms": Sms,
     "identity": Identity,
 }
@@ -134,6 +137,9 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
     "increment_seconds": (1, 3600),
+    "every_hours": (0, 8_760),
+    "keep": (1, 10_000),
+    "drill_days": (0.0001, 366),
 }
 
 
@@ -163,6 +169,7 @@ def load(file: Path) -> Config:
             dial_hours=tuple(lists["dial_hours"]),
         ),
         web=tables["web"],
+        backup=tables["backup"],
         elsewhere=Elsewhere(lookups=tuple(lists["lookup"]), sms=tables["sms"], identity=tables["identity"]),
     )
     _check(config)

@@ -11,9 +11,12 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import service
+from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
@@ -25,6 +28,7 @@ from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
 from appliance.calls.spoken import Spoken
 from appliance.calls.switchboard import Switchboard
+from appliance.calls.upkeep import Upkeep
 from appliance.calls.verification import Verifier
 from appliance.clock import SystemClock
 from appliance.control import wire
@@ -48,10 +52,26 @@ DRAIN_SECONDS = 4.0
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def run(name: str, language: Language, places: Places, settings: Signalling, calls: Calls, elsewhere: Elsewhere) -> int:
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What backups need beside the places: the settings' file itself, which goes into them, and when."""
+
+    file: Path
+    backup: Backup
+
+
+def run(
+    name: str,
+    language: Language,
+    places: Places,
+    settings: Signalling,
+    calls: Calls,
+    elsewhere: Elsewhere,
+    keeping: Keeping,
+) -> int:
     """Runs until SIGTERM or SIGINT. Problem where the box cannot start with these settings."""
     flows, house = lines.checked_flows(places, settings, calls, elsewhere)
-    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, flows, house).run())
+    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, keeping, flows, house).run())
     return 0
 
 
@@ -66,6 +86,7 @@ class _Process:
         settings: Signalling,
         calls: Calls,
         elsewhere: Elsewhere,
+        keeping: Keeping,
         flows: catalogue.Flows,
         house: catalogue.House,
     ) -> None:
@@ -118,6 +139,9 @@ class _Process:
         self._control = ControlServer(
             places.control_socket, self._access, self._snapshot, self._orders.carry_out, self._clock
         )
+        self._upkeep = Upkeep(
+            keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups
+        )
         self._stopped = asyncio.Event()
 
     async def run(self) -> None:
@@ -135,14 +159,16 @@ class _Process:
             raise Problem(
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
+        await self._upkeep.start()
         orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
+        keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing):
+        for task in (verifying, watched, publishing, keeping):
             task.cancel()
         await self._stop()
 
@@ -185,6 +211,13 @@ class _Process:
         self._switchboard.findings.pop("flows", None)
         if problem is not None:
             self._switchboard.findings["flows"] = wire.Finding(problem.key, dict(problem.fields))
+        self._changed()
+
+    def _found_of_backups(self, found: Mapping[str, Problem]) -> None:
+        for place in ("backup", "backup_drill"):
+            self._switchboard.findings.pop(place, None)
+        for place, problem in found.items():
+            self._switchboard.findings[place] = wire.Finding(problem.key, dict(problem.fields))
         self._changed()
 
     def _changed(self) -> None:

@@ -62,7 +62,9 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     )
     verify = checks.add_parser("verify", help=text, description=text)
     add_places(verify)
-    verify.add_argument("--anchor", type=_anchor, metavar="N:HEX", help="a head of the chain that was noted elsewhere")
+    verify.add_argument(
+        "--anchor", type=anchor_from, metavar="N:HEX", help="a head of the chain that was noted elsewhere"
+    )
     verify.set_defaults(run=_verify)
 
 
@@ -232,7 +234,8 @@ def count(given: str) -> int:
     return count
 
 
-def _anchor(given: str) -> chain.Head:
+def anchor_from(given: str) -> chain.Head:
+    """A head of the chain out of ``N:HEX``; ValueError for anything else."""
     number, _, link = given.partition(":")
     head = chain.Head(int(number), bytes.fromhex(link))
     if len(head.link) != len(chain.FIRST):

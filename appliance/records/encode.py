@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from appliance.records import events
+from appliance.records import backups, events
 from appliance.records.events import Happened
 
 KINDS: dict[str, type[Happened]] = {kind.kind: kind for kind in get_args(Happened)}
@@ -57,6 +57,8 @@ def subject(happened: Happened) -> str:
             return happened.flow
         case events.SwitchTurned():
             return happened.switch
+        case events.BackupMade() | events.BackupFailed() | events.BackupDrilled() | events.BoxRestored():
+            return backups.SUBJECT
         case (
             events.ConversationOpened()
             | events.StateEntered()

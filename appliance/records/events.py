@@ -475,6 +475,48 @@ class SwitchTurned:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class BackupMade:
+    """The box, sealed to its owner, lies in ``file``; ``sha256`` is of the sealed file, ``head_n`` its last event."""
+
+    kind: ClassVar[str] = "backup.made"
+    file: str
+    size: int
+    sha256: str
+    head_n: int
+    recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFailed:
+    """``reason`` is a key of messages."""
+
+    kind: ClassVar[str] = "backup.failed"
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackupDrilled:
+    """The report of a drill: a backup was restored into a scratch folder; ``reason`` is empty where all was well."""
+
+    kind: ClassVar[str] = "backup.drilled"
+    reason: str
+    files: int
+    head_n: int
+    requests_open: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoxRestored:
+    """The box was made out of a backup: what happened after ``made`` (UTC ms) is not in these records."""
+
+    kind: ClassVar[str] = "backup.restored"
+    made: int
+    version: str
+    head_n: int
+
+
 Happened = (
     ConversationOpened
     | StateEntered
@@ -515,4 +557,8 @@ Happened = (
     | LookedUp
     | FlowPublished
     | SwitchTurned
+    | BackupMade
+    | BackupFailed
+    | BackupDrilled
+    | BoxRestored
 )

@@ -164,6 +164,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.SignInRefused()
             | events.LookedUp()
             | events.DialRefused()
+            | events.BackupMade()
+            | events.BackupFailed()
+            | events.BackupDrilled()
+            | events.BoxRestored()
         ):
             return ()
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance import cli
+from appliance.backup.settings import Backup
 from appliance.calls.settings import Agent, CalledLine, Calls, DialHours, Queue, Tariff
 from appliance.config import Box
 from appliance.flow.model import KINDS, forms
@@ -37,6 +38,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[web]", Web),
     ("[[tariff]]", Tariff),
     ("[[dial_hours]]", DialHours),
+    ("[backup]", Backup),
     ("[[lookup]]", Lookup),
     ("[sms]", Sms),
     ("[identity]", Identity),
@@ -120,7 +122,8 @@ def commands() -> str:
         parts.append(f"## pasokh {' '.join(words)}")
         if parser.description:
             parts.append(_paragraph(parser.description[0].upper() + parser.description[1:] + "."))
-        rows = [_argument(action) for action in parser._actions if not isinstance(action, argparse._HelpAction)]
+        left_out = (argparse._HelpAction, argparse._SubParsersAction)
+        rows = [_argument(action) for action in parser._actions if not isinstance(action, left_out)]
         if rows:
             parts.append("\n".join(["| argument | meaning |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
@@ -130,7 +133,7 @@ def _leaves(
     words: tuple[str, ...], parser: argparse.ArgumentParser
 ) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not inner:
+    if not inner or parser.get_default("run") is not None:
         yield words, parser
     for action in inner:
         for name, below in action.choices.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import secrets
 import shutil
 import socket
@@ -124,6 +125,15 @@ class Box:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="box", daemon=True)
         self._keeper: Keeper | None = None
+
+    def moved(self, folder: Path) -> Box:
+        """The same box where it was restored into ``folder``; this one must be stopped first."""
+        other = copy.copy(self)
+        other.folder, other.file = folder, folder / "pasokh.toml"
+        other.events, other._keeper = [], None
+        other._loop = asyncio.new_event_loop()
+        other._thread = threading.Thread(target=other._loop.run_forever, name="restored box", daemon=True)
+        return other
 
     @property
     def log(self) -> str:

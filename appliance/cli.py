@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # rooms are imported by the command that needs them: `pasokh 
     from appliance.flow.replay import Walked
     from appliance.flow.script import Case
     from appliance.flow.trial import Trail
+    from appliance.notify.ready import Writing
     from appliance.places import Places
 
 EXIT_PROBLEM = 2
@@ -88,6 +89,7 @@ def _parser() -> _Parser:
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
+    from appliance.notify import commands as notify
     from appliance.prompts import commands as prompts
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
@@ -117,6 +119,7 @@ def _parser() -> _Parser:
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
     backup.register(commands, _box_of, DEFAULT_CONFIG)
+    notify.register(commands, _writing_of, DEFAULT_CONFIG)
     _add_demo(commands)
     return top
 
@@ -132,6 +135,13 @@ def _box_of(file: Path) -> tuple[str, Places]:
 
     settings = config.load(file)
     return settings.box.name, settings.places
+
+
+def _writing_of(file: Path) -> tuple[str, Writing, Places]:
+    from appliance import config
+
+    settings = config.load(file)
+    return settings.box.name, settings.writing, settings.places
 
 
 def _rehearse(flow: Flow, house: House, cases: Sequence[Case]) -> list[Trail]:
@@ -183,7 +193,7 @@ def _calls(chosen: argparse.Namespace) -> int:
     service.set_up_logging()
     service.harden()
     box = settings.box
-    upkeep = main.Keeping(settings.file, settings.backup)
+    upkeep = main.Keeping(settings.file, settings.backup, settings.writing)
     return main.run(
         box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
     )
@@ -229,8 +239,10 @@ def _say_kept(event: object) -> None:
 def _check(chosen: argparse.Namespace) -> int:
     from appliance import config
     from appliance.calls import lines
+    from appliance.notify import ready
 
     settings = config.load(chosen.config)
+    ready.check(settings.writing, settings.places)
     flows, _ = lines.checked_flows(
         settings.places, settings.signalling, settings.calls, settings.elsewhere, settings.file.name
     )

@@ -30,10 +30,12 @@ from appliance.calls.settings import (
     skill_of,
 )
 from appliance.errors import Problem
-from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms
+from appliance.lookup.settings import Elsewhere, Identity, Lookup, Sms, SmsTemplate
 from appliance.media import cadence
 from appliance.media.settings import Media
 from appliance.messages.numbers import latin
+from appliance.notify.ready import Writing
+from appliance.notify.settings import Mail, Notify
 from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
 from appliance.signalling import numbers
@@ -71,6 +73,12 @@ class Config:
     web: Web = field(default_factory=Web)
     backup: Backup = field(default_factory=Backup)
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    mail: Mail = field(default_factory=Mail)
+    notify: Notify = field(default_factory=Notify)
+
+    @property
+    def writing(self) -> Writing:
+        return Writing(self.notify, self.mail, self.elsewhere.sms, self.elsewhere.sms_templates)
 
     @property
     def places(self) -> Places:
@@ -97,6 +105,8 @@ _TABLES: dict[str, type] = {
     "web": Web,
     "backup": Backup,
     "sms": Sms,
+    "mail": Mail,
+    "notify": Notify,
     "identity": Identity,
 }
 _LISTS: dict[str, type] = {
@@ -108,6 +118,7 @@ _LISTS: dict[str, type] = {
     "tariff": Tariff,
     "dial_hours": DialHours,
     "lookup": Lookup,
+    "sms_template": SmsTemplate,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
@@ -137,6 +148,14 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
     "increment_seconds": (1, 3600),
+    "wait_seconds": (1, 120),
+    "survey_share": (0, 1),
+    "per_hour": (1, 10_000),
+    "per_recipient_day": (1, 1_000),
+    "alarms_per_hour": (1, 1_000),
+    "alarm_minutes": (0, 10_000),
+    "expires_hours": (0.01, 168),
+    "most_parts": (1, 10),
     "every_hours": (0, 8_760),
     "keep": (1, 10_000),
     "drill_days": (0.0001, 366),
@@ -170,7 +189,14 @@ def load(file: Path) -> Config:
         ),
         web=tables["web"],
         backup=tables["backup"],
-        elsewhere=Elsewhere(lookups=tuple(lists["lookup"]), sms=tables["sms"], identity=tables["identity"]),
+        elsewhere=Elsewhere(
+            lookups=tuple(lists["lookup"]),
+            sms=tables["sms"],
+            sms_templates=tuple(lists["sms_template"]),
+            identity=tables["identity"],
+        ),
+        mail=tables["mail"],
+        notify=tables["notify"],
     )
     _check(config)
     return config

@@ -34,6 +34,7 @@ TESTS = {
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
     "answers": "tests/system/test_answers.py",
+    "notices": "tests/system/test_notices.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 

@@ -20,6 +20,7 @@ from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
+from appliance.calls.notices import Notices
 from appliance.calls.office import Office
 from appliance.calls.orders import Orders
 from appliance.calls.publisher import Publisher
@@ -39,6 +40,8 @@ from appliance.lookup.settings import Elsewhere
 from appliance.media import port as media
 from appliance.media.client import MediaClient
 from appliance.messages import Language
+from appliance.notify import ready
+from appliance.notify.ready import Writing
 from appliance.places import DATABASE_KEY, Places
 from appliance.records import ledger, writer
 from appliance.records.store import Store
@@ -49,15 +52,17 @@ from appliance.signalling.settings import Signalling
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 4.0
+TRUNK_DOWN = frozenset({"refused", "unreachable"})
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What backups need beside the places: the settings' file itself, which goes into them, and when."""
+    """What goes on beside the calls: backups (the settings' ``file`` goes into them), and messages to people."""
 
     file: Path
     backup: Backup
+    writing: Writing
 
 
 def run(
@@ -128,6 +133,7 @@ class _Process:
                 places.secret,
                 places.secrets / "pins",
                 self._clock,
+                elsewhere.sms_templates,
             ),
         )
         restart.recall(self._office, self._store)
@@ -141,6 +147,10 @@ class _Process:
         )
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups
+        )
+        ways = ready.check(keeping.writing, places)
+        self._notices = Notices(
+            keeping.writing, self._office, ways, places.data, language, self._faults, self._found_at
         )
         self._stopped = asyncio.Event()
 
@@ -160,15 +170,17 @@ class _Process:
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
         await self._upkeep.start()
+        await self._notices.start()
         orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
         keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
+        writing = asyncio.create_task(self._notices.run(), name="notices")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping):
+        for task in (verifying, watched, publishing, keeping, writing):
             task.cancel()
         await self._stop()
 
@@ -194,8 +206,9 @@ class _Process:
 
     def _reported(self, report: writer.Report) -> None:
         match report:
-            case writer.Written(numbers):
+            case writer.Written(numbers, happened):
                 self._switchboard.last_event = numbers[-1] if numbers else self._switchboard.last_event
+                self._notices.written(happened)
             case writer.WritesDelayed(reason):
                 self._switchboard.findings["records"] = wire.Finding("calls.records_delayed", {"reason": reason})
             case writer.WritesResumed():
@@ -208,17 +221,28 @@ class _Process:
 
     def _found(self, problem: Problem | None) -> None:
         """A published flow that cannot be walked is a finding, until another is published."""
-        self._switchboard.findings.pop("flows", None)
-        if problem is not None:
-            self._switchboard.findings["flows"] = wire.Finding(problem.key, dict(problem.fields))
-        self._changed()
+        self._found_at("flows", problem)
 
     def _found_of_backups(self, found: Mapping[str, Problem]) -> None:
         for place in ("backup", "backup_drill"):
-            self._switchboard.findings.pop(place, None)
-        for place, problem in found.items():
+            self._found_at(place, found.get(place))
+
+    def _found_at(self, place: str, problem: Problem | None) -> None:
+        self._switchboard.findings.pop(place, None)
+        if problem is not None:
             self._switchboard.findings[place] = wire.Finding(problem.key, dict(problem.fields))
         self._changed()
+
+    def _faults(self) -> Mapping[str, Problem]:
+        """What the owner is told of when it lasts: trunks that are down, lost voices, and every finding."""
+        picture = self._switchboard.snapshot()
+        found = {place: Problem(finding.key, **finding.fields) for place, finding in self._switchboard.findings.items()}
+        for trunk in picture.trunks:
+            if trunk.state in TRUNK_DOWN:
+                found[f"trunk {trunk.name}"] = Problem("notify.trunk_down", trunk=trunk.name, code=trunk.code)
+        if picture.media == "lost":
+            found["media"] = Problem("notify.media_lost")
+        return found
 
     def _changed(self) -> None:
         self._control.changed()

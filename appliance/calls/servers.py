@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from appliance import messages
 from appliance.calls.desk import Reply
 from appliance.clock import Clock
-from appliance.lookup.http import Found, Lookups, Refusal, request
+from appliance.lookup.gateway import Gateway
+from appliance.lookup.http import Found, Lookups
 from appliance.lookup.pins import Checked, Codes, Pins
-from appliance.lookup.settings import Identity, Lookup, Sms
-from appliance.lookup.templates import target_of
+from appliance.lookup.settings import Identity, Lookup, Sms, SmsTemplate
+from appliance.messages import Language
+from appliance.messages.numbers import digits
+from appliance.signalling import numbers
 
 
 class BoxServers:
@@ -26,15 +28,14 @@ class BoxServers:
         secret: Callable[[str], str | None],
         pins: Path,
         clock: Clock,
+        templates: Sequence[SmsTemplate] = (),
     ) -> None:
         self._lookups = Lookups(lookups, secret)
         self._pins = Pins(pins, identity, clock)
         self._codes = Codes()
         self._sms = sms
-        self._gateway = target_of("sms", sms.url) if sms.url else None
-        self._secret = secret
+        self._gateway = Gateway(sms, templates, secret)
         self._clock = clock
-        self._tls = ssl.create_default_context()
 
     async def look_up(self, lookup: str, values: Mapping[str, str]) -> Reply:
         found = await self._lookups.ask(lookup, values)
@@ -44,21 +45,18 @@ class BoxServers:
         return _reply(await self._pins.check(identity, pin))
 
     async def send_code(self, conversation: str, number: str, language: str) -> Reply:
-        if self._gateway is None:
+        if not self._gateway.is_there:
             return Reply(False, reason="no_gateway")
         code = self._codes.make(conversation, self._clock.monotonic())
-        sends = {"number": number, "code": code, "language": language}
-        token = self._secret("sms") or ""
-        try:
-            async with asyncio.timeout(self._sms.budget_seconds):
-                status, _ = await request(
-                    self._gateway, "POST", self._gateway.path, sends, token, self._tls, self._sms.allows_private
-                )
-        except TimeoutError:
-            return Reply(False, reason="timeout")
-        except Refusal as refusal:
-            return Reply(False, reason=refusal.reason)
-        return Reply(status // 100 == 2, reason="" if status // 100 == 2 else "status")
+        spoken: Language = "en" if language == "en" else "fa"
+        values = {
+            "number": numbers.dial_form(numbers.normalise(number), self._sms.number_form),
+            "code": code,
+            "language": language,
+            "text": messages.text("lookup.code", spoken, code=digits(code, spoken)),
+        }
+        sent = await self._gateway.send("code", values)
+        return Reply(sent.state == "sent", reason="" if sent.state == "sent" else sent.detail or sent.state)
 
     def check_code(self, conversation: str, code: str) -> Reply:
         return _reply(self._codes.check(conversation, code, self._clock.monotonic()))

@@ -120,6 +120,20 @@ class Refusal(Exception):  # noqa: N818 - turned into Failed by whoever asked
         self.reason: Reason = reason
 
 
+@dataclass(slots=True, repr=False)
+class Outgoing:
+    """One request as it goes out; path, headers and body may hold secrets and are never shown.
+
+    ``is_sent`` is True from the moment at which the server may have begun to act on it.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    is_sent: bool = False
+
+
 async def request(
     target: Target,
     method: str,
@@ -129,6 +143,14 @@ async def request(
     tls: ssl.SSLContext,
     allows_private: bool,
 ) -> tuple[int, bytes]:
+    """A GET, or a POST of JSON with a bearer token: status and body, as ``fetch``."""
+    headers = [("Authorization", f"Bearer {token}")] if token else []
+    headers += [("Content-Type", "application/json")] if sends is not None else []
+    body = None if sends is None else json.dumps(dict(sends)).encode()
+    return await fetch(target, Outgoing(method, path, tuple(headers), body), tls, allows_private)
+
+
+async def fetch(target: Target, outgoing: Outgoing, tls: ssl.SSLContext, allows_private: bool) -> tuple[int, bytes]:
     """Status and body; Refusal where there is none. To be called within a time-out."""
     address = await _address(target, allows_private)
     context = {"ssl": tls, "server_hostname": target.host} if target.is_tls else {}
@@ -137,7 +159,7 @@ async def request(
     except (OSError, ssl.SSLError) as error:
         raise Refusal("refused") from error
     try:
-        return await _exchange(reader, writer, target, method, path, sends, token)
+        return await _exchange(reader, writer, target, outgoing)
     except (OSError, h11.RemoteProtocolError, ssl.SSLError) as error:
         raise Refusal("garbage" if isinstance(error, h11.RemoteProtocolError) else "refused") from error
     finally:
@@ -172,26 +194,23 @@ async def _exchange(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     target: Target,
-    method: str,
-    path: str,
-    sends: Mapping[str, str] | None,
-    token: str,
+    outgoing: Outgoing,
 ) -> tuple[int, bytes]:
     connection = h11.Connection(h11.CLIENT)
-    body = b"" if sends is None else json.dumps(dict(sends)).encode()
     host = f"[{target.host}]" if ":" in target.host else target.host
     headers = [
         ("Host", host if target.port in (80, 443) else f"{host}:{target.port}"),
         ("Accept", "application/json"),
         ("User-Agent", "pasokh"),
         ("Connection", "close"),
+        *outgoing.headers,
     ]
-    headers += [("Authorization", f"Bearer {token}")] if token else []
-    if sends is not None:
-        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    writer.write(connection.send(h11.Request(method=method, target=path, headers=headers)) or b"")
-    if body:
-        writer.write(connection.send(h11.Data(data=body)) or b"")
+    if outgoing.body is not None:
+        headers.append(("Content-Length", str(len(outgoing.body))))
+    outgoing.is_sent = True
+    writer.write(connection.send(h11.Request(method=outgoing.method, target=outgoing.path, headers=headers)) or b"")
+    if outgoing.body:
+        writer.write(connection.send(h11.Data(data=outgoing.body)) or b"")
     writer.write(connection.send(h11.EndOfMessage()) or b"")
     await writer.drain()
     status, received = 0, bytearray()

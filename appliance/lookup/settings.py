@@ -26,11 +26,43 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
-    """The owner's SMS gateway: a POST of JSON with ``number``, ``code`` and ``language``; secret ``sms``."""
+    """The owner's SMS gateway, whatever its shape. Its key is the secret ``sms``, never a setting.
 
-    url: str = ""  # empty: no codes are sent
+    ``url``, ``header`` and ``sends`` may hold ``{key}``, ``{number}``, ``{text}``, ``{code}``, ``{sender}`` and
+    ``{language}``. Without ``sends`` it is a POST of JSON with ``number``, ``language`` and ``text`` (of one-time
+    codes: ``code``), and the key as a bearer token.
+    """
+
+    url: str = ""  # empty: no SMS is sent; https, or http on loopback
+    method: Literal["POST", "GET"] = "POST"
+    form: Literal["json", "form"] = "json"  # of a POST's body; a GET sends its fields behind the URL
+    sends: tuple[str, ...] = ()  # `"receptor = {number}"`: the gateway's name of each field
+    header: str = ""  # one header with the key: `"apikey: {key}"`
+    sender: str = ""  # the line from which it is sent, where the gateway wants it
+    number_form: Literal["national", "e164", "plus"] = "national"  # 0912..., 98912..., +98912...
+    accepted: str = ""  # what the answer says when it was taken: `"return.status = 200"`; empty: any 2xx
+    reference: str = ""  # where the answer has the message's id: `"entries[0].messageid"`
+    status_url: str = ""  # asked for the delivery, with `{reference}` and `{key}`; empty: not asked
+    status: str = ""  # where that answer has the state: `"entries[0].status"`
+    delivered: tuple[str, ...] = ()  # the states that mean delivered
+    undelivered: tuple[str, ...] = ()  # those that mean that it will never be (blocked, no such number)
+    most_parts: int = 3  # a text of more parts is not sent (70/67 characters in Persian, 160/153 in Latin)
     allows_private: bool = False
-    budget_seconds: float = 2.0
+    budget_seconds: float = 2.0  # for a one-time code, since a caller waits for it
+    wait_seconds: float = 15.0  # for all other messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsTemplate:
+    """A text that the gateway has approved, for one kind of message; only its tokens are sent.
+
+    Kinds: ``code`` (one-time codes), ``missed``, ``callback``, ``promise``, ``promise_moved``, ``promise_kept``,
+    ``request``, ``survey``, ``alarm``.
+    """
+
+    name: str  # the kind
+    sends: tuple[str, ...]  # `"template = our-callback"`, `"token = {code}"`; also `{when}`, `{link}`, `{firm}`
+    url: str = ""  # where another one is used for templates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,4 +79,5 @@ class Elsewhere:
 
     lookups: tuple[Lookup, ...] = ()
     sms: Sms = field(default_factory=Sms)
+    sms_templates: tuple[SmsTemplate, ...] = ()
     identity: Identity = field(default_factory=Identity)

@@ -57,6 +57,8 @@ def subject(happened: Happened) -> str:
             return happened.flow
         case events.SwitchTurned():
             return happened.switch
+        case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
+            return happened.conversation or happened.notice
         case events.BackupMade() | events.BackupFailed() | events.BackupDrilled() | events.BoxRestored():
             return backups.SUBJECT
         case (

@@ -66,7 +66,7 @@ ON CONFLICT (service) DO UPDATE SET version = ?2, boot = ?3, started = ?4, start
 _LOST = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
 VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
-_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message")
+_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice")
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
 reason = excluded.reason, actor = excluded.actor"""
@@ -89,6 +89,11 @@ _MESSAGE = "INSERT INTO message (n, conversation, what, request, begins_ms, ends
 _FLOW_VERSION = "INSERT INTO flow_version (n, flow, flow_hash, what, by, at) VALUES (?, ?, ?, ?, ?, ?)"
 _SWITCH = """INSERT INTO switch_state (switch, value, by, since) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (switch) DO UPDATE SET value = ?2, by = ?3, since = ?4"""
+_NOTICE = """INSERT INTO notice (name, conversation, what, channel, about, last4, language, planned, not_before)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+_NOTICE_TRIED = "UPDATE notice SET state = 'trying', tries = tries + 1, tried = ? WHERE name = ?"
+_NOTICE_ENDED = "UPDATE notice SET state = ?, detail = ?, reference = ?, ended = ? WHERE name = ?"
+_NOTICE_DELIVERED = "UPDATE notice SET delivery = ? WHERE name = ?"
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -157,6 +162,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_FLOW_VERSION, (n, flow, flow_hash, what, by, at)),)
         case events.SwitchTurned(switch, value, by):
             return ((_SWITCH, (switch, value, by, at)),)
+        case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
+            return (_of_notice(happened, at),)
         case (
             events.CredentialSet()
             | events.SignedIn()
@@ -233,6 +240,21 @@ def _of_ledger(
             return ((_IDENTIFIED, (conversation, method, int(is_proven), identity)),)
         case events.MessageTaken(conversation, what, request, begins_ms, ends_ms):
             return ((_MESSAGE, (n, conversation, what, request, begins_ms, ends_ms)),)
+
+
+def _of_notice(
+    happened: events.NoticePlanned | events.NoticeTried | events.NoticeEnded | events.NoticeDelivered, at: int
+) -> Change:
+    match happened:
+        case events.NoticePlanned(conversation, notice, what, channel, about, last4, language, not_before):
+            return _NOTICE, (notice, conversation, what, channel, about, last4, language, at, not_before)
+        case events.NoticeTried(_, notice):
+            return _NOTICE_TRIED, (at, notice)
+        case events.NoticeEnded(_, notice, _, _, _, outcome, detail, _, reference):
+            state = "waiting" if outcome == "later" else outcome
+            return _NOTICE_ENDED, (state, detail, reference, at, notice)
+        case events.NoticeDelivered(_, notice, state):
+            return _NOTICE_DELIVERED, (state, notice)
 
 
 def _opened(happened: events.ConversationOpened, n: int, at: int) -> tuple[Value, ...]:

@@ -15,7 +15,7 @@ from sqlite_utils.db import Database
 # Rebuilt from the events by Store.rebuild, in any order.
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
-    "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state",
+    "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -181,6 +181,20 @@ CREATE INDEX conversation_by_customer ON conversation (customer, opened);
 CREATE INDEX conversation_by_time ON conversation (opened);
 """
 
+_NOTICES = """
+CREATE TABLE notice (
+    name TEXT PRIMARY KEY, conversation TEXT NOT NULL, what TEXT NOT NULL, channel TEXT NOT NULL,
+    about TEXT NOT NULL, last4 TEXT NOT NULL, language TEXT NOT NULL,
+    planned INTEGER NOT NULL, not_before INTEGER NOT NULL,  -- UTC ms
+    state TEXT NOT NULL DEFAULT 'waiting', tries INTEGER NOT NULL DEFAULT 0, tried INTEGER NOT NULL DEFAULT 0,
+    ended INTEGER NOT NULL DEFAULT 0, detail TEXT NOT NULL DEFAULT '', reference TEXT NOT NULL DEFAULT '',
+    delivery TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notice_by_state ON notice (state, ended);
+CREATE INDEX notice_by_conversation ON notice (conversation);
+CREATE INDEX notice_by_time ON notice (tried);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -227,6 +241,11 @@ def promises(database: Database) -> None:
 def attempts_heard(database: Database) -> None:
     """What an attempt's line let be heard."""
     database.execute("ALTER TABLE attempt ADD COLUMN heard TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def notices(database: Database) -> None:
+    _run(database, _NOTICES)
 
 
 def _run(database: Database, script: str) -> None:

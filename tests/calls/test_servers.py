@@ -62,7 +62,7 @@ def test_a_code_that_the_gateway_took_is_right_once(tmp_path: Path, caplog: pyte
 
 
 @pytest.mark.parametrize(
-    ("serve", "reason"), [(hangs, "timeout"), (says("500 Oops", b""), "status")], ids=["hangs", "500"]
+    ("serve", "reason"), [(hangs, "timeout"), (says("500 Oops", b""), "500")], ids=["hangs", "500"]
 )
 def test_a_gateway_that_fails_sends_no_code(tmp_path: Path, serve: Serve, reason: str) -> None:
     assert asked(tmp_path, serve, lambda box: box.send_code("c1", "0912", "fa")) == Reply(False, reason=reason)

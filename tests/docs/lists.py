@@ -17,8 +17,9 @@ from appliance.backup.settings import Backup
 from appliance.calls.settings import Agent, CalledLine, Calls, DialHours, Queue, Tariff
 from appliance.config import Box
 from appliance.flow.model import KINDS, forms
-from appliance.lookup.settings import Identity, Lookup, Sms
+from appliance.lookup.settings import Identity, Lookup, Sms, SmsTemplate
 from appliance.media.settings import Media
+from appliance.notify.settings import Mail, Notify
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.web.settings import Web
@@ -41,6 +42,9 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[backup]", Backup),
     ("[[lookup]]", Lookup),
     ("[sms]", Sms),
+    ("[[sms_template]]", SmsTemplate),
+    ("[mail]", Mail),
+    ("[notify]", Notify),
     ("[identity]", Identity),
 )
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}

@@ -8,6 +8,10 @@ from hypothesis import strategies as st
 
 from appliance.records import ledger
 from appliance.records.events import (
+    BackupDrilled,
+    BackupFailed,
+    BackupMade,
+    BoxRestored,
     ConsentGiven,
     ConversationClosed,
     ConversationErased,
@@ -25,6 +29,10 @@ from appliance.records.events import (
     MediaInterrupted,
     MessageTaken,
     NodeEntered,
+    NoticeDelivered,
+    NoticeEnded,
+    NoticePlanned,
+    NoticeTried,
     Outcome,
     PhoneTurned,
     RecordClosed,
@@ -63,6 +71,14 @@ def asked(c: str, request: str, number: int, what: str = "callback", due: int = 
     return RequestOpened(
         c, f"{c}-{request}", number, code, what, "+989121234567", "fa", "sales", due, "about a price", 9_000
     )
+
+
+def noticed(c: str, notice: str, about: str, not_before: int) -> NoticePlanned:
+    return NoticePlanned(c, f"{c}-{notice}", "callback", "sms", about, "4567", "fa", not_before)
+
+
+def ended(c: str, notice: str, outcome: str, reference: str) -> NoticeEnded:
+    return NoticeEnded(c, f"{c}-{notice}", "callback", "sms", "4567", outcome, "", 1, reference)
 
 
 def a_call(c: str = "c1") -> list[list[Happened]]:
@@ -157,5 +173,13 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(LookedUp, _ids, _words, _words, st.booleans(), _words, _small, _offsets),
     st.builds(FlowPublished, _words, _words, _words, _words),
     st.builds(SwitchTurned, _words, _words, _words),
+    st.builds(noticed, _ids, _recordings, _words, _small),
+    st.builds(lambda c, notice: NoticeTried(c, f"{c}-{notice}"), _ids, _recordings),
+    st.builds(ended, _ids, _recordings, st.sampled_from(["sent", "later", "unknown"]), _words),
+    st.builds(lambda c, notice, *rest: NoticeDelivered(c, f"{c}-{notice}", *rest), _ids, _recordings, _words),
+    st.builds(BackupMade, _words, _small, _words, _small, _small),
+    st.builds(BackupFailed, _words),
+    st.builds(BackupDrilled, _words, _small, _small, _small, _small),
+    st.builds(BoxRestored, _small, _words, _small),
 ).map(owned)
 with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(ConversationErased, _ids, _words, _words)

@@ -122,8 +122,8 @@ def test_a_backup_taken_during_calls_restores_to_the_same_box_which_calls_back_w
                 office.provider.hang_up(talk)
             await asyncio.sleep(1.0)
 
-    box.start()
     try:
+        box.start()
         asyncio.run(before())
         assert "Traceback" not in box.log
     finally:
@@ -178,8 +178,8 @@ def test_a_backup_taken_during_calls_restores_to_the_same_box_which_calls_back_w
                 assert reader.verify() is not None
 
     other = box.moved(new)
-    other.start()
     try:
+        other.start()
         asyncio.run(after())
         assert "Traceback" not in other.log
     finally:

@@ -164,6 +164,7 @@ def _found(checked: Checked) -> dict[str, str | int]:
         "head": f"{about.head_n}:{about.head}",
         "ledger": about.ledger,
         "requests_open": checked.records.requests_open,
+        "left_out": ", ".join(about.left_out),
     }
 
 
@@ -182,6 +183,8 @@ def _say_found(checked: Checked) -> None:
             requests=checked.records.requests_open,
         )
     )
+    if about.left_out:
+        print(messages.text("backup.left_out", language, names=", ".join(about.left_out)[:200]))
 
 
 def _say(key: str, **fields: str | int) -> None:

@@ -4,6 +4,9 @@ Everything in the data folder is taken but what is named here, so that a room th
 forgotten. Left out: recordings (their own way, their own keys), what is true only while the services run, the page's
 certificate (each box makes its own), what sync can ask the upstream again, and other backups. Flows and prompts are
 always taken, also those that came with the package: the restored box shall say what this one said.
+
+A folder of secrets that this user may not enter belongs to another service: it is left out, and the backup says so. Run
+as root, `pasokh backup` takes it too.
 """
 
 from __future__ import annotations
@@ -29,9 +32,13 @@ class Source:
     path: Path
 
 
-def sources(settings: Path, places: Places, left_out: Collection[Path] = ()) -> list[Source]:
-    """All files but calls.db, in the order of their names; Problem where a folder cannot be read."""
-    skipped = {path.resolve() for path in left_out} | {places.data / name for name in LEFT_OUT}
+def sources(settings: Path, places: Places, others: Collection[Path] = ()) -> tuple[list[Source], list[str]]:
+    """All files but calls.db, in the order of their names, and the folders of other services that were left out.
+
+    ``others`` are folders of backups. Problem where a folder cannot be read.
+    """
+    closed = [path for path in _folders(places.secrets) if not os.access(path, os.R_OK | os.X_OK)]
+    skipped = {path.resolve() for path in others} | {places.data / name for name in LEFT_OUT} | set(closed)
     taken: dict[Path, Source] = {settings.resolve(): Source(SETTINGS, settings)}
     for root, folder in (
         ("secrets", places.secrets),
@@ -44,7 +51,15 @@ def sources(settings: Path, places: Places, left_out: Collection[Path] = ()) -> 
                 continue
             name = f"{root}/{path.relative_to(folder).as_posix()}"
             taken.setdefault(path.resolve(), Source(name, path))
-    return sorted(taken.values(), key=lambda source: source.name)
+    ordered = sorted(taken.values(), key=lambda source: source.name)
+    return ordered, [f"secrets/{path.name}" for path in sorted(closed)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except OSError:
+        return []  # refused below, with its reason
 
 
 def _files(folder: Path, skipped: Collection[Path]) -> Iterator[Path]:

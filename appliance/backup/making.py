@@ -98,7 +98,8 @@ def make(
         copy = scratch / "calls.db"
         taken = snapshot.take(places.database, database.key_from(secret), copy)
         for _ in range(TRIES):
-            sources = [Source(manifest.DATABASE, copy), *contents.sources(settings, places, [out.parent])]
+            found, left_out = contents.sources(settings, places, [out.parent])
+            sources = [Source(manifest.DATABASE, copy), *found]
             about = Manifest(
                 format=manifest.FORMAT,
                 version=__version__,
@@ -108,6 +109,7 @@ def make(
                 head_n=taken.head.n,
                 head=taken.head.link.hex(),
                 files=tuple(_entry(source) for source in sources),
+                left_out=tuple(left_out),
             )
             try:
                 sha256, size = _write(scratch / "sealed", about, sources, recipients, progress, drilled)

@@ -39,6 +39,7 @@ class Manifest(msgspec.Struct, frozen=True):
     head_n: int
     head: str
     files: tuple[Entry, ...]
+    left_out: tuple[str, ...] = ()  # folders of secrets that the maker could not read
 
     @property
     def total_bytes(self) -> int:

@@ -13,6 +13,7 @@ import contextlib
 import logging
 import os
 import pwd
+import resource
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
@@ -100,6 +101,7 @@ class ControlServer:
         self._tasks: list[asyncio.Task[None]] = []
         self._push_at: asyncio.TimerHandle | None = None
         self._vitals: dict[str, tuple[wire.Vitals, float]] = {}
+        self._born = clock.monotonic()
 
     def start(self) -> None:
         """Listens from now on; Problem ``control.unreachable`` where the socket cannot be made."""
@@ -232,6 +234,10 @@ class ControlServer:
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)
+            case wire.Measure():
+                uptime = round(1000 * (self._clock.monotonic() - self._born))
+                resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+                return picture.measured(self._snapshot(), uptime, resident)
             case wire.Vitals(service):
                 if service not in SERVICES or not connection.may_be(service):
                     raise Problem("control.not_for_service", service=connection.service or service)

@@ -43,7 +43,7 @@ from appliance.messages import Language
 from appliance.notify import ready
 from appliance.notify.ready import Writing
 from appliance.places import DATABASE_KEY, Places
-from appliance.records import ledger, writer
+from appliance.records import events, ledger, writer
 from appliance.records.store import Store
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
@@ -209,6 +209,9 @@ class _Process:
             case writer.Written(numbers, happened):
                 self._switchboard.last_event = numbers[-1] if numbers else self._switchboard.last_event
                 self._notices.written(happened)
+                for one in happened:
+                    if isinstance(one, events.ConversationClosed):
+                        self._office.count(f"ended_{one.outcome}")
             case writer.WritesDelayed(reason):
                 self._switchboard.findings["records"] = wire.Finding("calls.records_delayed", {"reason": reason})
             case writer.WritesResumed():
@@ -249,4 +252,5 @@ class _Process:
 
     def _snapshot(self) -> wire.Snapshot:
         self._office.counters.update({f"sip_{name}": count for name, count in self._agent.counters.items()})
+        self._office.counters.update(self._upkeep.figures, calls_owed=len(self._office.book))
         return self._switchboard.snapshot()

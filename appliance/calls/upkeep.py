@@ -78,6 +78,11 @@ class Upkeep:
         await self._tell_restored()
         self._show()
 
+    @property
+    def figures(self) -> dict[str, int]:
+        """When the last backup and the last good drill were, in seconds since 1970; 0: never."""
+        return {"backup_made_s": self._kept.made // 1000, "backup_drilled_s": self._kept.drilled // 1000}
+
     async def run(self) -> None:
         """Looks until it is cancelled."""
         period = self._settings.every_hours * 3600

@@ -113,6 +113,12 @@ class ControlClient:
     async def hang_up(self, token: str, conversation: str) -> None:
         await self.ask(wire.HangUpCall(token, conversation))
 
+    async def measure(self) -> wire.Measured:
+        """What a monitor may know of the box."""
+        reply = await self.ask(wire.Measure())
+        assert isinstance(reply, wire.Measured)
+        return reply
+
     async def tell_vitals(self, vitals: wire.Vitals) -> None:
         """Tells how this service is; nothing happens where calls is stopped."""
         with contextlib.suppress(Problem):

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
-from appliance.control.wire import Changes, Role, Snapshot
+from appliance.control.wire import Changes, Measured, Role, Snapshot
 
 CALLS_AT_ONCE = 150  # of some 200 bytes each: well below one datagram of 64 KiB
 SEES_NUMBERS: frozenset[Role] = frozenset({"owner", "supervisor", "agent"})
@@ -22,6 +23,25 @@ def for_role(snapshot: Snapshot, role: Role) -> Snapshot:
     hidden = tuple(msgspec.structs.replace(call, customer="") for call in snapshot.calls)
     switches = msgspec.structs.replace(snapshot.switches, divert="")
     return msgspec.structs.replace(snapshot, calls=hidden, switches=switches)
+
+
+def measured(snapshot: Snapshot, uptime_ms: int, resident_kb: int) -> Measured:
+    """The picture as a monitor may see it: counted, without who."""
+    return Measured(
+        version=snapshot.version,
+        uptime_ms=uptime_ms,
+        resident_kb=resident_kb,
+        trunks={trunk.name: trunk.state == "up" for trunk in snapshot.trunks},
+        phones=len(snapshot.phones),
+        phones_registered=sum(phone.is_registered for phone in snapshot.phones),
+        agents=dict(Counter(agent.doing for agent in snapshot.agents)),
+        calls=dict(Counter(call.state for call in snapshot.calls)),
+        lines=snapshot.lines,
+        counters=snapshot.counters,
+        findings=tuple(finding.key for finding in snapshot.findings),
+        media=snapshot.media,
+        last_event=snapshot.last_event,
+    )
 
 
 def difference(before: Snapshot, now: Snapshot) -> Changes | None:

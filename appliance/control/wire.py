@@ -280,6 +280,10 @@ class MoveCaller(_Message, frozen=True):
         return f"MoveCaller(***, {self.conversation!r}, {self.line!r})"
 
 
+class Measure(_Message, frozen=True):
+    """What a monitor may know; nobody is signed in for it. Answered by Measured."""
+
+
 class Vitals(_Message, frozen=True):
     """What every service tells of itself each second; ``figures`` are whole numbers by name (``rss_kb``, ...)."""
 
@@ -303,6 +307,7 @@ Request = (
     | CallNow
     | CloseRequest
     | MoveCaller
+    | Measure
     | Vitals
 )
 
@@ -355,7 +360,25 @@ class Promised(_Message, frozen=True):
     due: int
 
 
-Reply = Done | Refused | SignedIn | Who | Promised
+class Measured(_Message, frozen=True):
+    """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
+
+    version: str
+    uptime_ms: int
+    resident_kb: int
+    trunks: dict[str, bool]  # name: whether it is up
+    phones: int
+    phones_registered: int
+    agents: dict[str, int]  # what they do: how many
+    calls: dict[str, int]  # state: how many
+    lines: tuple[Line, ...]
+    counters: dict[str, int]
+    findings: tuple[str, ...]
+    media: str
+    last_event: int
+
+
+Reply = Done | Refused | SignedIn | Who | Promised | Measured
 
 
 class Told(_Message, frozen=True):

@@ -193,6 +193,7 @@ CREATE TABLE notice (
 CREATE INDEX notice_by_state ON notice (state, ended);
 CREATE INDEX notice_by_conversation ON notice (conversation);
 CREATE INDEX notice_by_time ON notice (tried);
+CREATE INDEX notice_by_plan ON notice (planned);
 """
 
 _ACCESS = """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -25,6 +26,7 @@ from appliance.records.reader import Reader
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.live import GONE
+from appliance.web.monitor import Monitor
 from appliance.web.security import Door
 from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, WORKS, Site
 
@@ -50,6 +52,8 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/sign-out"): EVERYONE,
     ("POST", "/language"): ANYBODY,
     ("GET", "/static/{name}"): ANYBODY,
+    ("GET", "/health"): ANYBODY,
+    ("GET", "/metrics"): ANYBODY,  # with a token of its own
 }
 PAGES = ("/", "/owed", "/switches")  # where who has chosen a language goes on
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
@@ -58,7 +62,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """All routes behind the door. ``clock`` says what is overdue."""
+    """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures."""
 
     def __init__(
         self,
@@ -68,8 +72,10 @@ class Page:
         language: Language,
         is_tls: bool,
         clock: Clock | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self._control = control
+        self._monitor = monitor or Monitor(control, "", Path("/"))
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
@@ -98,6 +104,8 @@ class Page:
             ("POST", "/sign-out"): self._sign_out,
             ("POST", "/language"): self._choose_language,
             ("GET", "/static/{name}"): self._file,
+            ("GET", "/health"): self._monitor.health,
+            ("GET", "/metrics"): self._monitor.metrics,
         }
         routes = [
             Route(path, self._guarded(handler, ROLES[method, path]), methods=[method])

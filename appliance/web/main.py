@@ -25,10 +25,12 @@ from appliance.records import database
 from appliance.records.reader import Reader
 from appliance.web import certificate
 from appliance.web.app import Page
+from appliance.web.monitor import Monitor
 from appliance.web.security import LOOPBACK_NAMES
 from appliance.web.settings import Web
 
 VITALS_SECONDS = 1.0
+METRICS_TOKEN = "metrics-token"  # noqa: S105 - the name of its file
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,9 @@ async def _serve(
         return kept[0]
 
     async with ControlClient(places.control_socket) as control:
-        config.app = Page(control, reader, name, language, web.tls).app(hosts)
+        token = service.made_once(places.data / "web" / METRICS_TOKEN).hex()
+        monitor = Monitor(control, token, places.data)
+        config.app = Page(control, reader, name, language, web.tls, monitor=monitor).app(hosts)
         server = _Server(config)
         telling = asyncio.create_task(_tell_vitals(control), name="vitals")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")

@@ -91,6 +91,18 @@ def test_recordings_and_what_lives_only_while_services_run_are_not_in_it(given: 
     assert "data/outbox.db" not in names and "data/first-boot-code" in names
 
 
+def test_secrets_of_another_services_user_are_left_out_and_named(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    (given.places.secrets / "upstream").mkdir()
+    (given.places.secrets / "upstream" / "s3").write_text("theirs")
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: "upstream" not in str(path) and access(path, mode))
+    about = reading.verify(made(given), given.owner).manifest
+    assert about.left_out == ("secrets/upstream",) and "secrets/trunk-main" in {entry.name for entry in about.files}
+    monkeypatch.undo()
+    about = reading.verify(made(given, "by-root.age"), given.owner).manifest
+    assert about.left_out == () and "secrets/upstream/s3" in {entry.name for entry in about.files}
+
+
 def test_without_an_owners_key_no_backup_is_made(given: Given, tmp_path: Path) -> None:
     keys.recipients_file(given.places.data).unlink()
     assert refused(lambda: made(given)).key == "backup.no_recipient"

@@ -22,6 +22,7 @@ from appliance.media.settings import Media
 from appliance.notify.settings import Mail, Notify
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.web.metrics import METRICS
 from appliance.web.settings import Web
 
 ROOT = Path(__file__).parents[2]
@@ -197,7 +198,35 @@ def nodes() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-LISTS = {"docs/SETTINGS.md": settings, "docs/COMMANDS.md": commands, "docs/NODES.md": nodes}
+def metrics() -> str:
+    """docs/METRICS.md: every figure for monitors, from the page's list."""
+    parts = [
+        "# Metrics",
+        _paragraph(
+            "Written by `make docs` from the code; a test compares. The page answers `GET /metrics` in the Prometheus",
+            "text format to whoever brings the token: `Authorization: Bearer TOKEN`, where TOKEN stands in the file",
+            "`web/metrics-token` of the data folder (made at the first start; root and the page may read it). No label",
+            "holds a number or the name of a person. `GET /health` needs no token and says one word: `ok` with 200, or",
+            "`down` with 503 when the service calls does not answer or the voices do not run.",
+        ),
+        "```yaml\n# prometheus.yml\nscrape_configs:\n  - job_name: pasokh\n    scheme: https\n"
+        "    authorization: {credentials_file: /etc/prometheus/pasokh-token}\n"
+        "    tls_config: {ca_file: /etc/prometheus/pasokh-authority.pem}  # web/authority.pem of the data folder\n"
+        '    static_configs: [{targets: ["pasokh.local:8080"]}]\n```',
+    ]
+    rows = ["| metric | is | labels | meaning |", "|---|---|---|---|"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.name}` | {metric.kind} | {labels} | {_cell(metric.meaning)} |")
+    return "\n\n".join([*parts, "\n".join(rows)]) + "\n"
+
+
+LISTS = {
+    "docs/SETTINGS.md": settings,
+    "docs/COMMANDS.md": commands,
+    "docs/NODES.md": nodes,
+    "docs/METRICS.md": metrics,
+}
 
 
 def write() -> None:

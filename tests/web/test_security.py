@@ -110,9 +110,10 @@ def test_a_form_belongs_to_its_session() -> None:
     assert not is_form_token(KEY, "session", "")
 
 
-def test_every_route_names_who_may_and_only_three_are_open_to_anybody_beside_files() -> None:
+def test_every_route_names_who_may_and_few_are_open_to_anybody() -> None:
     open_to_all = {path for (_, path), roles in ROLES.items() if not roles}
-    assert open_to_all == {"/sign-in", "/language", "/static/{name}"}
+    of_monitors = {"/health", "/metrics"}  # one word; and with a token of its own
+    assert open_to_all == {"/sign-in", "/language", "/static/{name}", *of_monitors}
 
 
 def test_openssl_verifies_the_pages_certificate_for_the_boxs_names_only(tmp_path: Path) -> None:

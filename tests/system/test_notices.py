@@ -9,6 +9,7 @@ import re
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qs
 
 from appliance.records import ledger
@@ -33,7 +34,7 @@ class SmsGateway:
         self.is_busy = False
         self.port = 0
 
-    async def __aenter__(self) -> SmsGateway:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -190,3 +191,86 @@ def test_the_owner_gets_an_e_mail_when_the_box_cannot_record(tmp_path: Path) -> 
             assert "Traceback" not in box.log
     text = server.got[0].get_content()
     assert server.got[0]["To"] == "owner@firm.example" and re.search("keys|کلید", text) and len(text.splitlines()) >= 2
+
+
+def test_the_journal_holds_none_of_fifty_seeded_secrets_and_numbers(tmp_path: Path) -> None:
+    (trunk,) = free_ports(1, "127.0.0.2")
+    numbers = [f"0912{7_310_000 + 97 * each}" for each in range(36)]
+    keys = [f"seeded-key-{each}" for each in range(6)]
+    passwords = {
+        "mail": "seeded-mail",
+        "trunk-provider": "seeded-trunk",
+        "lookup-orders": "seeded-lookup",
+        "old": "seeded-old",
+    }
+    answers = ("fine", "echo", "busy", "hangs", "500", "cut")
+
+    class Talkative(SmsGateway):
+        """Answers in every bad way, and says the key and the number where it can."""
+
+        how = "fine"
+
+        async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            try:
+                request = Heard(await reader.readuntil(b"\r\n\r\n"), b"")
+                body = await reader.readexactly(int(request.headers.get("content-length", "0")))
+                key, number = request.target.split("/")[2], parse_qs(body.decode())["receptor"][0]
+                self.got.append((number, key))
+                said = f'{{"return": {{"status": "{key} {number}"}}, "entries": [{{"messageid": "{key}"}}]}}'.encode()
+                if self.how == "hangs":
+                    await reader.read()
+                elif self.how in ("busy", "500"):
+                    code = "503" if self.how == "busy" else "500"
+                    writer.write(f"HTTP/1.1 {code} {key}\r\nContent-Length: {len(said)}\r\n\r\n".encode() + said)
+                elif self.how == "cut":
+                    writer.write(said)
+                else:
+                    self._say(writer, said if self.how == "echo" else b'{"return": {"status": 200}}')
+                await writer.drain()
+            except (ConnectionError, asyncio.IncompleteReadError):
+                return
+            finally:
+                writer.close()
+
+    async def scene(port: int) -> str:
+        async with Talkative() as gateway:
+            mail = f'[mail]\nserver = "127.0.0.1"\nport = {port}\ntls = "none"\nuser = "somebody@firm.example"\n'
+            box = the_box(trunk, 'alarm_mail = ["owner@firm.example"]\n' + mail + gateway.settings, has_key=False)
+            secrets = box.folder / "secrets"
+            for name, content in passwords.items():
+                (secrets / name).write_text(content)
+                (secrets / name).chmod(0o600)
+            seeded = [*keys, *passwords.values(), box.password, box.identity.encode(), "seeded-wrong-password"]
+            starting = running(box)
+            await asyncio.to_thread(starting.__enter__)
+            try:
+                seeded.append((secrets / "database-key").read_text().strip())
+                async with Office(box, trunk) as office:
+                    for batch, key in enumerate(keys):
+                        (secrets / "sms").write_text(key)
+                        gateway.how = answers[batch % len(answers)]
+                        here = numbers[6 * batch : 6 * batch + 6]
+                        await asyncio.gather(*(office.asks(number, 0.3) for number in here))
+                        await until(lambda here=here: {number for number, _ in gateway.got} >= {here[0]}, 30)
+                    await office.agents()
+                assert {key for _, key in gateway.got} == set(keys)
+                journal = box.log
+                with box.reader() as reader:
+                    told = reader.within(
+                        lambda db: db.execute(
+                            "SELECT group_concat(CAST(body AS TEXT)) FROM event JOIN event_body USING (n)"
+                            " WHERE kind LIKE 'notice.%'"
+                        ).fetchall()
+                    )[0][0]
+            finally:
+                await asyncio.to_thread(starting.__exit__, None, None, None)
+        found = [each for each in (*seeded, *numbers, *(f"+98{each[1:]}" for each in numbers)) if each in journal]
+        assert found == [], "in the journal"
+        assert [each for each in (*seeded, *numbers, *(each[1:] for each in numbers)) if each in told] == []
+        assert len(seeded) + len(numbers) >= 50
+        return journal
+
+    server = Server()
+    with listening(tmp_path, server, "none") as (port, _):
+        journal = asyncio.run(scene(port))
+    assert "notice callback by sms" in journal and "notice alarm by mail" in journal

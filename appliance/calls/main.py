@@ -36,11 +36,13 @@ from appliance.control import wire
 from appliance.errors import Problem
 from appliance.flow import catalogue
 from appliance.flow.shelf import Shelf
-from appliance.lookup.settings import Elsewhere
+from appliance.lookup.gateway import Gateway
+from appliance.lookup.settings import Elsewhere, Sms
 from appliance.media import port as media
 from appliance.media.client import MediaClient
 from appliance.messages import Language
 from appliance.notify import ready
+from appliance.notify.mail import Post
 from appliance.notify.ready import Writing
 from appliance.places import DATABASE_KEY, Places
 from appliance.records import events, ledger, writer
@@ -76,7 +78,8 @@ def run(
 ) -> int:
     """Runs until SIGTERM or SIGINT. Problem where the box cannot start with these settings."""
     flows, house = lines.checked_flows(places, settings, calls, elsewhere)
-    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, keeping, flows, house).run())
+    ways = ready.ways(keeping.writing, places)
+    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, keeping, flows, house, ways).run())
     return 0
 
 
@@ -94,7 +97,9 @@ class _Process:
         keeping: Keeping,
         flows: catalogue.Flows,
         house: catalogue.House,
+        ways: tuple[Gateway, Post],
     ) -> None:
+        hindered = ready.hindrance(keeping.writing, places)
         self._places = places
         self._clock = restart.BoxClock(SystemClock())
         for folder in (places.data, places.run):
@@ -128,7 +133,7 @@ class _Process:
             is_clock_sure=self._clock.is_sure,
             servers=BoxServers(
                 elsewhere.lookups,
-                elsewhere.sms,
+                elsewhere.sms if hindered is None else Sms(),  # no key goes out that others could have read
                 elsewhere.identity,
                 places.secret,
                 places.secrets / "pins",
@@ -148,9 +153,8 @@ class _Process:
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups
         )
-        ways = ready.check(keeping.writing, places)
         self._notices = Notices(
-            keeping.writing, self._office, ways, places.data, language, self._faults, self._found_at
+            keeping.writing, self._office, ways, places.data, language, self._faults, self._found_at, hindered
         )
         self._stopped = asyncio.Event()
 

@@ -70,7 +70,10 @@ class House(Protocol):
 
 
 class Notices:
-    """``faults`` are looked at every few seconds; ``found`` is told what is wrong with writing itself."""
+    """``faults`` are looked at every few seconds; ``found`` is told what is wrong with writing itself.
+
+    ``hindered`` is why nothing may be sent at all: a secret that lies open.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Notices:
         language: Language,
         faults: Facing,
         found: Callable[[str, Problem | None], None],
+        hindered: Problem | None = None,
     ) -> None:
         self._writing = writing
         self._office = office
@@ -89,6 +93,7 @@ class Notices:
         self._language = language
         self._faults = faults
         self._found = found
+        self._hindered = hindered
         self._outbox = Outbox(writing.notify)
         self._alarms = Alarms(round(writing.notify.alarm_minutes * 60_000), {})
         self._inbox: deque[Happened] = deque()
@@ -102,7 +107,7 @@ class Notices:
 
     @property
     def is_on(self) -> bool:
-        return self._writing.writes_to_callers or self._writing.writes_to_owner
+        return self._hindered is None and (self._writing.writes_to_callers or self._writing.writes_to_owner)
 
     def written(self, happened: Sequence[Happened]) -> None:
         """These events are on the disk."""
@@ -114,6 +119,9 @@ class Notices:
 
     async def start(self) -> None:
         """What the records know: what waits, what was under way, what the limits count, which alarms stand."""
+        if self._hindered is not None:
+            log.error("no messages are sent: %s", self._hindered)
+            self._found("notices", self._hindered)
         now = self._office.clock.utc_ms()
         kept, names, tried, raised, unknown = await self._office.records.call(
             lambda store: store.within(

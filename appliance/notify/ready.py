@@ -1,7 +1,9 @@
 """Whether the box can write to people as its settings say: before anything starts, and by `pasokh check`.
 
 Refused, with what to do: a key or password that is missing or that others on the machine can read, a server that would
-be spoken to in clear over a network, a message that has no way to go.
+be spoken to in clear over a network, a message that has no way to go. `pasokh check` and `pasokh notify test` refuse
+all of it; the process calls does not start with settings that cannot be meant, but a secret that lies open or is
+missing costs messages only: the telephone works, nothing is sent with it, and the page says why.
 """
 
 from __future__ import annotations
@@ -43,25 +45,43 @@ class Writing:
 
 
 def check(writing: Writing, places: Places) -> tuple[Gateway, Post]:
+    """The two ways out; Problem where anything stands in their way."""
+    found = ways(writing, places)
+    problem = hindrance(writing, places)
+    if problem is not None:
+        raise problem
+    return found
+
+
+def hindrance(writing: Writing, places: Places) -> Problem | None:
+    """The first secret that is missing or lies open; None where all are as they should be."""
+    sms, post = writing.sms, writing.mail
+    try:
+        if sms.url:
+            named = (sms.url, sms.status_url, sms.header, *sms.sends, *_of_templates(writing.templates))
+            _check_secret(places, gateway.SECRET, is_needed=any("{key}" in text for text in named))
+        if post.server:
+            _check_secret(places, mail.SECRET, is_needed=bool(post.user))
+    except Problem as problem:
+        return problem
+    return None
+
+
+def ways(writing: Writing, places: Places) -> tuple[Gateway, Post]:
     """The two ways out; Problem where the settings cannot be carried out."""
     sms, post = writing.sms, writing.mail
     quiet_hours(writing.notify)
     for template in writing.templates:
         if template.name not in TEMPLATES:
             raise Problem("notify.no_such_kind", name=template.name[:40], known=", ".join(TEMPLATES))
-    ways = Gateway(sms, writing.templates, places.secret), Post(post, places.secret)
+    found = Gateway(sms, writing.templates, places.secret), Post(post, places.secret)
     if (writing.writes_to_callers or writing.notify.alarm_sms) and not sms.url:
         raise Problem("notify.no_way", what="SMS", section="sms", setting="url")
     if writing.notify.alarm_mail and not post.server:
         raise Problem("notify.no_way", what="e-mail", section="mail", setting="server")
     if writing.notify.survey_url:
         _check_link(writing.notify.survey_url)
-    if sms.url:
-        named = (sms.url, sms.status_url, sms.header, *sms.sends, *_of_templates(writing.templates))
-        _check_secret(places, gateway.SECRET, is_needed=any("{key}" in text for text in named))
-    if post.server:
-        _check_secret(places, mail.SECRET, is_needed=bool(post.user))
-    return ways
+    return found
 
 
 def _of_templates(templates: Sequence[SmsTemplate]) -> list[str]:

@@ -258,6 +258,22 @@ def test_nothing_is_written_that_the_owner_has_not_asked_for(tmp_path: Path) -> 
     assert scene.sms.got == [] and scene.mail.got == [] and scene.rows() == {}
 
 
+def test_a_secret_that_lies_open_costs_messages_and_nothing_else(tmp_path: Path) -> None:
+    problem = Problem("notify.open_secret", file="secrets/sms", mode="044")
+
+    async def work(scene: Scene) -> None:
+        writing = Writing(scene.notify, Mail(), Sms(url="http://127.0.0.1:1/"))
+        ways = scene.sms, scene.mail
+        scene.notices = Notices(
+            writing, scene.office, ways, tmp_path, "fa", lambda: scene.faults, scene._found, problem
+        )
+        await scene.notices.start()
+        await scene.happens(*scene.asked("callback"))
+
+    scene = play(Scene(tmp_path), work)
+    assert scene.sms.got == [] and scene.findings == {"notices": problem}
+
+
 def test_who_rings_again_within_the_minute_is_not_told_that_they_were_missed(tmp_path: Path) -> None:
     async def work(scene: Scene) -> None:
         await scene.happens(*scene.asked("missed"))

@@ -177,6 +177,27 @@ def test_killing_calls_at_any_moment_sends_no_sms_twice() -> None:
     asyncio.run(scene())
 
 
+def test_a_box_whose_key_lies_open_answers_calls_and_sends_nothing() -> None:
+    (trunk,) = free_ports(1, "127.0.0.2")
+
+    async def scene() -> None:
+        async with SmsGateway() as gateway:
+            box = the_box(trunk, gateway.settings)
+            (box.folder / "secrets" / "sms").chmod(0o644)
+            starting = running(box)
+            await asyncio.to_thread(starting.__enter__)
+            try:
+                async with Office(box, trunk) as office:
+                    await office.asks("09121110001", 0.5)
+                    assert [state for _, state, _ in office.look()] == ["open"]
+                    await until(lambda: "no messages are sent: notify.open_secret" in box.log, 10)
+                    assert gateway.got == [] and states(box) == []
+            finally:
+                await asyncio.to_thread(starting.__exit__, None, None, None)
+
+    asyncio.run(scene())
+
+
 def test_the_owner_gets_an_e_mail_when_the_box_cannot_record(tmp_path: Path) -> None:
     (trunk,) = free_ports(1, "127.0.0.2")
     server = Server()

@@ -91,6 +91,7 @@ def _parser() -> _Parser:
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
     from appliance.saying import commands as saying
+    from appliance.sync import commands as sync
 
     top = _Parser(prog="pasokh", description="A small box that answers a business's telephone.")
     top.add_argument("--version", action="version", version=f"pasokh {__version__}")
@@ -98,6 +99,7 @@ def _parser() -> _Parser:
     for name, work, text in (
         ("media", _media, "the service that carries the voices (started by systemd or `pasokh run`)"),
         ("calls", _calls, "the service that speaks SIP, walks flows and writes records"),
+        ("sync", _sync, "the service that sends records and recordings upstream"),
         ("web", _web, "the service that shows the page"),
         ("run", _run, "all services on a machine without systemd, until Ctrl-C"),
         ("check", _check, "read the settings and the flows, say what is wrong, start nothing"),
@@ -114,6 +116,7 @@ def _parser() -> _Parser:
     lookup.register(commands)
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
+    sync.register(commands, _upstream, _adopt)
     _add_demo(commands)
     return top
 
@@ -146,6 +149,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     text = "a whole box on this machine, three scripted calls, and the page"
     demo = commands.add_parser("demo", help=text, description=text)
     demo.add_argument("--once", action="store_true", help="end after the calls and print one JSON object as last line")
+    demo.add_argument("--upstream", choices=("folder", "s3"), default="folder", help="where the recordings are sent")
     demo.add_argument("--players", type=Path, required=True, help="folder with the programs that play caller and phone")
     demo.set_defaults(run=_demo)
 
@@ -153,7 +157,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _demo(chosen: argparse.Namespace) -> int:
     from appliance import demo
 
-    return demo.run(players=chosen.players, once=chosen.once)
+    return demo.run(players=chosen.players, once=chosen.once, upstream=chosen.upstream)
 
 
 def _media(chosen: argparse.Namespace) -> int:
@@ -174,6 +178,33 @@ def _calls(chosen: argparse.Namespace) -> int:
     service.harden()
     box = settings.box
     return main.run(box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere)
+
+
+def _sync(chosen: argparse.Namespace) -> int:
+    from appliance import config, service
+    from appliance.sync import main
+
+    settings = config.load(chosen.config)
+    service.set_up_logging()
+    service.harden()
+    return main.run(settings.box.name, settings.places, settings.sync)
+
+
+def _upstream(chosen: argparse.Namespace) -> int:
+    from appliance import config
+    from appliance.sync import commands
+
+    return commands.show(config.load(chosen.config).places, chosen.target, chosen.json)
+
+
+def _adopt(chosen: argparse.Namespace) -> int:
+    from appliance import config
+    from appliance.sync import adopt
+
+    settings = config.load(chosen.config)
+    adopt.take_over(settings.box.name, settings.places, settings.sync, chosen.target)
+    print(messages.text("sync.adopted", messages.chosen_language(), target=chosen.target))
+    return 0
 
 
 def _web(chosen: argparse.Namespace) -> int:

@@ -37,6 +37,8 @@ from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
 from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.sync import targets
+from appliance.sync.settings import Sync, Target, Upstream
 from appliance.web.settings import Web
 
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class Config:
     calls: Calls
     web: Web = field(default_factory=Web)
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
+    sync: Sync = field(default_factory=Sync)
 
     @property
     def places(self) -> Places:
@@ -95,6 +98,7 @@ _TABLES: dict[str, type] = {
     "web": Web,
     "sms": Sms,
     "identity": Identity,
+    "sync": Upstream,
 }
 _LISTS: dict[str, type] = {
     "trunk": Trunk,
@@ -105,6 +109,7 @@ _LISTS: dict[str, type] = {
     "tariff": Tariff,
     "dial_hours": DialHours,
     "lookup": Lookup,
+    "target": Target,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
@@ -134,6 +139,13 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
     "increment_seconds": (1, 3600),
+    "batch_seconds": (0.1, 3600),
+    "first_pause_seconds": (0.1, 900),
+    "longest_pause_seconds": (0.5, 86_400),
+    "probe_seconds": (0.1, 3600),
+    "answer_seconds": (0.5, 300),
+    "budget": (1, 1000),
+    "lock_days": (0, 36_500),
 }
 
 
@@ -164,6 +176,7 @@ def load(file: Path) -> Config:
         ),
         web=tables["web"],
         elsewhere=Elsewhere(lookups=tuple(lists["lookup"]), sms=tables["sms"], identity=tables["identity"]),
+        sync=Sync(targets=tuple(lists["target"]), upstream=tables["sync"]),
     )
     _check(config)
     return config
@@ -307,6 +320,8 @@ def _check(config: Config) -> None:
             _tone(file, where, tone)
     _address(file, "signalling", "address", config.signalling.address)
     _address(file, "web", "address", config.web.address)
+    for target in config.sync.targets:
+        targets.check(target, file)
     if config.media.first_port >= config.media.last_port:
         raise Problem(
             "config.out_of_range",

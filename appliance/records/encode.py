@@ -57,6 +57,8 @@ def subject(happened: Happened) -> str:
             return happened.flow
         case events.SwitchTurned():
             return happened.switch
+        case events.UpstreamReceipt() | events.UpstreamErased():
+            return happened.target
         case (
             events.ConversationOpened()
             | events.StateEntered()

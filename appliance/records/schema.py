@@ -16,6 +16,7 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state",
+    "receipt",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -181,6 +182,20 @@ CREATE INDEX conversation_by_customer ON conversation (customer, opened);
 CREATE INDEX conversation_by_time ON conversation (opened);
 """
 
+_RECEIPTS = """
+CREATE TABLE receipt (
+    target TEXT NOT NULL, key TEXT NOT NULL,
+    unit TEXT NOT NULL,           -- events, records, call, head, seal, body
+    recording TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, place TEXT NOT NULL,
+    n INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (target, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipt_by_recording ON receipt (recording) WHERE recording != '';
+CREATE INDEX receipt_by_order ON receipt (n);
+ALTER TABLE recording ADD COLUMN sent_at INTEGER;  -- UTC ms: the first target has all of it, read back
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -227,6 +242,11 @@ def promises(database: Database) -> None:
 def attempts_heard(database: Database) -> None:
     """What an attempt's line let be heard."""
     database.execute("ALTER TABLE attempt ADD COLUMN heard TEXT NOT NULL DEFAULT ''")
+
+
+@migrations()
+def receipts(database: Database) -> None:
+    _run(database, _RECEIPTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -20,6 +20,7 @@ from appliance.lookup.settings import Identity, Lookup, Sms
 from appliance.media.settings import Media
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.sync.settings import Target, Upstream
 from appliance.web.settings import Web
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,8 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[[lookup]]", Lookup),
     ("[sms]", Sms),
     ("[identity]", Identity),
+    ("[[target]]", Target),
+    ("[sync]", Upstream),
 )
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 FIELD = re.compile(r"    (\w+): .*?#\s*(.*)")

@@ -101,8 +101,8 @@ class _Demo:
             is_whole = found["verified"] == found["receipts"] == found["recordings"] > 0
             return 0 if found["answered"] == len(SCRIPTS) and is_whole else 1
         finally:
-            if storage is not None and storage.returncode is None:
-                storage.kill()
+            if storage is not None and storage.stdin is not None:
+                storage.stdin.close()  # it ends its server then
                 await storage.wait()
             if phone is not None and phone.returncode is None:
                 phone.kill()

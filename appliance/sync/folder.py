@@ -59,6 +59,7 @@ class Folder:
                 return
             self._make(file.parent)
             self.write(file, parcel.chunks())
+            parcel.is_stored = True
 
     def verify(self, parcel: Parcel) -> str:
         file = self._root / parcel.key

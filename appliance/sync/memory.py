@@ -34,6 +34,7 @@ class Memory:
         if parcel.key not in self.objects:
             self.objects[parcel.key] = b"".join(parcel.chunks())
             self.placed.append(parcel.key)
+            parcel.is_stored = True
 
     def verify(self, parcel: Parcel) -> str:
         self._may_fail()

@@ -20,6 +20,7 @@ HIGHEST = 1 << 30  # stands for no limit
 LEAST_PIECE_BYTES = 1_400  # one packet
 LEAST_BYTES_PER_SECOND = 2_000  # below, nothing at all is sent
 PIECE_SECONDS = 0.05
+SLOW_BYTES_PER_SECOND = 4_096  # a line that gives less is told to its owner
 LOST_PERMILLE = 10  # a listener notices about one per cent (G.711 with concealment; G.113, Ie of packet loss)
 JITTER_MS = 30.0  # half of what a usual jitter buffer holds
 
@@ -102,6 +103,11 @@ class Bucket:
                 self._changed.wait((piece - self._tokens) / self._rate if self._rate else None)
         self.taken += wanted
         return wanted
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether it is we who are slow, and not the line."""
+        return self._rate < 2 * SLOW_BYTES_PER_SECOND
 
     def close(self) -> None:
         """Nobody waits any more."""

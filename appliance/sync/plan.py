@@ -26,7 +26,6 @@ from appliance.sync.units import ORDER, Kind
 
 SPARE_BYTES = 1 << 20  # of the budget, for small objects
 RECHECK_SECONDS = 3600.0
-MANGLED_TRIES = 3  # read back wrong so often: refused
 BUDGET_SECONDS = 3600.0  # so long until it is seen whether the day has ended
 BLAMED_TRIES = 3  # after so many faults in a row of one unit others go before it
 
@@ -226,7 +225,7 @@ class Plan:
 
     def _unit_failed(self, number: int, why: Why, now: float) -> State | None:
         tries = (self._resting[number].tries if number in self._resting else 0) + 1
-        is_refused = why in REFUSED_AT_ONCE or tries >= MANGLED_TRIES
+        is_refused = why in REFUSED_AT_ONCE
         self._resting[number] = _Rest(now + (RECHECK_SECONDS if is_refused else self._pause(tries)), tries)
         return State.REFUSED if is_refused else None
 

@@ -27,12 +27,21 @@ class Paid(Protocol):
         """Waits; how many bytes may leave now (at least 1, at most ``wanted``)."""
         ...
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether it is we who are slow."""
+        ...
+
 
 class Unlimited:
     """Nobody is disturbed."""
 
     def take(self, wanted: int) -> int:
         return wanted
+
+    @property
+    def holds_back(self) -> bool:
+        return False
 
 
 @dataclass(slots=True)
@@ -41,7 +50,8 @@ class Parcel:
 
     ``note`` is what the target remembers of a half-sent parcel (an upload's id): it outlives the process once
     ``remember`` has returned. ``sent_bytes`` counts what left the box in this try, ``read_bytes`` what was read back;
-    with ``is_retry`` it may lie there already, with ``was_placed`` an earlier try has put it there.
+    with ``is_retry`` it may lie there already, with ``was_placed`` an earlier try has put it there; the adapter sets
+    ``is_stored`` when this try did.
     """
 
     unit: Unit
@@ -54,6 +64,7 @@ class Parcel:
     read_bytes: int = 0
     is_retry: bool = False
     was_placed: bool = False
+    is_stored: bool = False
 
     @property
     def size(self) -> int:
@@ -66,7 +77,7 @@ class Parcel:
     @property
     def is_ours(self) -> bool:
         """Whether what lies there was put there by us."""
-        return self.sent_bytes > 0 or self.was_placed
+        return self.is_stored or self.was_placed
 
     def reading(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Counts what is read back."""

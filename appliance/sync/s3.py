@@ -14,7 +14,7 @@ import base64
 import contextlib
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from appliance.errors import Problem
 from appliance.sync.content import read_back
 from appliance.sync.faults import Fault, Why
-from appliance.sync.https import Answer, Https, retry_after
+from appliance.sync.https import Answer, Https, retry_after, wall_ms
 from appliance.sync.port import CHUNK_BYTES, MARKER, Marker, Parcel, Remark, marker_from
 from appliance.sync.settings import Target
 from appliance.sync.units import Kind
@@ -108,14 +108,16 @@ class _Raw:
 class S3:
     """``secret`` holds two lines: access key and secret key."""
 
-    def __init__(self, target: Target, prefix: str, secret: str, answer_seconds: float) -> None:
+    def __init__(
+        self, target: Target, prefix: str, secret: str, answer_seconds: float, utc_ms: Callable[[], int] = wall_ms
+    ) -> None:
         keys = secret.split()
         if len(keys) != 2:
             raise Problem("sync.secret_form", target=target.name, kind=target.kind)
         self._target = target
         self._bucket = target.bucket
         self._prefix = prefix
-        self._server = Https(target.url, target.ca, answer_seconds)
+        self._server = Https(target.url, target.ca, answer_seconds, utc_ms)
         self._has_conditions = True
         self._has_checksums = True
         self._locks = bool(target.lock_days)
@@ -141,12 +143,11 @@ class S3:
 
     def greet(self, marker: Marker, *, was_here: bool = False, takes_over: bool = False) -> Marker:  # noqa: ARG002 - a bucket that was made anew is greeted anew
         self._server.learn_clock()
-        self._ask("head_bucket")
         key = f"{self._prefix}/{MARKER}"
         found = None if takes_over else self._content(key)
         if found is None:
             conditions = {} if takes_over else {"IfNoneMatch": "*"}
-            with self._allowing(*THERE):
+            with self._settling(None):
                 self._ask("put_object", Key=key, Body=marker.packed(), **conditions)
             found = self._content(key)
         if found is None:
@@ -156,7 +157,9 @@ class S3:
         return marker_from(found)
 
     def probe(self, *, writes: bool) -> None:
-        self._ask("head_bucket")
+        # Read, not asked for by HEAD: only an answer with a body says why it is none.
+        if self._content(f"{self._prefix}/{MARKER}") is None:
+            raise Fault(Why.GONE, f"{self._server.name}: {MARKER} is not there any more")
         if writes:
             key = f"{self._prefix}/probe"
             self._ask("put_object", Key=key, Body=b"\n")
@@ -206,7 +209,7 @@ class S3:
     # Objects ----------------------------------------------------------------------------------------------------------
 
     def _put(self, parcel: Parcel) -> None:
-        with self._allowing(*THERE):
+        with self._settling(parcel):
             self._ask(
                 "put_object",
                 Key=parcel.key,
@@ -256,7 +259,7 @@ class S3:
             if self._has_checksums:
                 part["ChecksumSHA256"] = base64.b64encode(sha256).decode()
             parts.append(part)
-        with self._allowing(*THERE):
+        with self._settling(parcel):
             self._ask(
                 "complete_multipart_upload",
                 Key=parcel.key,
@@ -306,7 +309,7 @@ class S3:
         try:
             return bytes(self._ask("get_object", Key=key)["Body"].read())
         except Fault as fault:
-            if fault.why is Why.GONE and self._is_bucket_there():
+            if fault.why is Why.GONE and "NoSuchKey" in fault.detail:
                 return None
             raise
 
@@ -405,12 +408,16 @@ class S3:
             _server_time.seconds = None
 
     @contextlib.contextmanager
-    def _allowing(self, *statuses: int) -> Iterator[None]:
+    def _settling(self, parcel: Parcel | None) -> Iterator[None]:
+        """That something lies there already is no fault: reading it back will settle whose it is."""
         try:
             yield
         except Fault as fault:
-            if not isinstance(fault.__cause__, ClientError) or _status(fault.__cause__) not in statuses:
+            if not isinstance(fault.__cause__, ClientError) or _status(fault.__cause__) not in THERE:
                 raise
+        else:
+            if parcel is not None:
+                parcel.is_stored = True
 
     def _carry(self, request: Any, **_: object) -> AWSResponse:
         """boto3's request over our connection."""

@@ -81,7 +81,9 @@ class Sftp:
         return [] if self._syncs else [Remark("sync.no_fsync")]
 
     def close(self) -> None:
+        """For good: another adapter is made for what comes after."""
         self._drop()
+        self._runner.close()
 
     # ------------------------------------------------------------------------------------------------------------------
 
@@ -126,8 +128,9 @@ class Sftp:
         if await self._digest(client, part, parcel) != (parcel.size, parcel.sha256):
             await client.remove(part)
             raise Fault(Why.CUT, f"{self.name}: {part} was not what was sent")
-        await self._name(client, part, name)
-        self._verified = name
+        if await self._name(client, part, name):
+            self._verified = name
+            parcel.is_stored = True
 
     async def _send(self, client: asyncssh.SFTPClient, part: str, parcel: Parcel) -> None:
         """The bytes that are not there yet, and down to the server's disk."""
@@ -213,16 +216,18 @@ class Sftp:
                 size += len(chunk)
                 parcel.read_bytes += len(chunk)
 
-    async def _name(self, client: asyncssh.SFTPClient, part: str, name: str) -> None:
-        """The last step: verified bytes get their name. What lies there already stays."""
+    async def _name(self, client: asyncssh.SFTPClient, part: str, name: str) -> bool:
+        """The last step: verified bytes get their name. What lies there already stays; whether nothing did."""
         if await client.exists(name):
             await client.remove(part)
-            return
+            return False
         try:
             await client.rename(part, name)  # SFTP's own never replaces
         except asyncssh.SFTPFailure:
             if not await client.exists(name):
                 raise
+            return False
+        return True
 
     async def _write_small(self, client: asyncssh.SFTPClient, name: str, content: bytes, *, replaces: bool) -> None:
         beside = f"{name}{PART}"
@@ -263,6 +268,7 @@ class Sftp:
         connection, self._connection, self._client = self._connection, None, None
         if connection is not None:
             connection.abort()
+            await connection.wait_closed()
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs ``work`` in the adapter's loop; what the server or the line do to it becomes a Fault."""

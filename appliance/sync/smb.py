@@ -100,6 +100,7 @@ class Smb:
             self._make(name.rpartition("\\")[0])
             self._write(name, parcel.chunks(), parcel)
             self._verified = name
+            parcel.is_stored = True
 
     def verify(self, parcel: Parcel) -> str:
         name = self._path(parcel.key)
@@ -172,10 +173,19 @@ class Smb:
                 parcel.read_bytes += len(chunk)
         return size, digest.hexdigest()
 
-    def _open(self, name: str, mode: str) -> Any:
-        return smbclient.open_file(
+    @contextlib.contextmanager
+    def _open(self, name: str, mode: str) -> Iterator[Any]:
+        file = smbclient.open_file(
             name, mode=mode, buffering=0, share_access="r", port=self._port, connection_cache=self._cache
         )
+        try:
+            yield file
+            file.close()
+        except BaseException:
+            with contextlib.suppress(Exception):  # over a line that is gone nothing can be closed
+                file.close()
+            file.fd._connected = False  # the library's own mark: the handle ended with the line
+            raise
 
     def _call(self, what: str, *arguments: str, **options: Any) -> Any:
         function: Any = smbclient
@@ -224,6 +234,8 @@ def _fault(error: Exception, name: str) -> Fault:
             why = _OF_STATUS.get(error.ntstatus, _OF_ERRNO.get(error.errno or 0, Why.UNEXPECTED))
         case SMBResponseException():
             why = _OF_STATUS.get(error.status, Why.UNEXPECTED)
+        case SMBException() if "timeout" in str(error):
+            why = Why.SILENT
         case SMBConnectionClosed() | ConnectionError() if not isinstance(error, ConnectionRefusedError):
             why = Why.CUT
         case TimeoutError() | socket.timeout():

@@ -13,12 +13,12 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 from appliance.errors import Problem
 from appliance.sync.faults import Fault, Why
-from appliance.sync.https import Https, retry_after
+from appliance.sync.https import Https, retry_after, wall_ms
 from appliance.sync.port import Marker, Parcel, Remark
 from appliance.sync.settings import Target
 
@@ -26,7 +26,7 @@ from appliance.sync.settings import Target
 class Webhook:
     """``secret`` is ``whsec_`` and base64, as the standard writes it."""
 
-    def __init__(self, target: Target, secret: str, answer_seconds: float) -> None:
+    def __init__(self, target: Target, secret: str, answer_seconds: float, utc_ms: Callable[[], int] = wall_ms) -> None:
         try:
             self._key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
         except binascii.Error as error:
@@ -35,7 +35,7 @@ class Webhook:
             raise Problem("sync.secret_form", target=target.name, kind=target.kind)
         parts = urlsplit(target.url)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self._server = Https(target.url, target.ca, answer_seconds)
+        self._server = Https(target.url, target.ca, answer_seconds, utc_ms)
 
     def greet(self, marker: Marker, *, was_here: bool = False, takes_over: bool = False) -> Marker:  # noqa: ARG002 - a receiver keeps no marker
         self._server.learn_clock()

@@ -24,6 +24,7 @@ from appliance.records.reader import Reader
 from appliance.sync import content, faults, plan
 from appliance.sync.faults import Fault, Why
 from appliance.sync.outbox import Outbox, Shelf
+from appliance.sync.pace import SLOW_BYTES_PER_SECOND
 from appliance.sync.plan import Greet, Job, Plan, Probe, Send, State
 from appliance.sync.port import Marker, Paid, Parcel, Place
 from appliance.sync.settings import Target, Upstream
@@ -37,6 +38,7 @@ T = TypeVar("T")
 MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: an earlier clock is not set
 DAY_MS = 86_400_000
 QUIET_LOOK_SECONDS = 60.0
+MOST_TROUBLES = 100  # kept for the page, which shows the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,9 @@ class Worker:
         self._problem: Problem | None = None
         self._is_first = True
         self._remarks: tuple[wire.Finding, ...] = ()
+        self._troubles: dict[int, wire.Finding] = {}  # units that do not come through, and why
+        self._parcel: Parcel | None = None
+        self._since = 0.0
         self.is_sending = False
 
     @property
@@ -124,7 +129,11 @@ class Worker:
             fault = faults.finding(self.target.name, parked.why, parked.detail)
             if parked.why is Why.SETTINGS and self._problem is not None:
                 fault = wire.Finding(self._problem.key, dict(self._problem.fields))
+        elif self._troubles:
+            fault = next(iter(self._troubles.values()))
         remarks = list(self._remarks)
+        if self._is_slow():
+            remarks.append(wire.Finding("sync.slow", {"target": self.target.name}))
         if standing.refused:
             remarks.append(wire.Finding("sync.refused", {"target": self.target.name, "count": standing.refused}))
         return wire.Upstream(
@@ -197,18 +206,23 @@ class Worker:
         if job.kind is Kind.ERASE:
             await self._erase(job)
             return
-        parcel = await self._parcel(job)
+        parcel = await self._made(job)
         if parcel is None:
             self._around.outbox.settled(self._id, job, self.plan.void(job.number), job.size)
+            self._troubles.pop(job.number, None)
             return
+        self._parcel, self._since = parcel, self._now()
         try:
             place = await self._in_thread(lambda it: _place_and_verify(it, parcel))
         except Fault as fault:
             fault.sent_bytes = parcel.sent_bytes
             raise
+        finally:
+            self._parcel = None
         self._around.outbox.settled(self._id, job, self.plan.verified(job.number), parcel.size, place)
+        self._troubles.pop(job.number, None)
 
-    async def _parcel(self, job: Job) -> Parcel | None:
+    async def _made(self, job: Job) -> Parcel | None:
         """The unit with its content, fixed from here on; None where nothing is left of it."""
         outbox = self._around.outbox
         unit, kept = outbox.unit(job.number)
@@ -260,6 +274,8 @@ class Worker:
     def _failed(self, command: plan.Command, fault: Fault, sent: int) -> None:
         was = self.plan.parked
         state = self.plan.failed(fault.why, fault.detail, self._now(), retry_after=fault.retry_after_seconds)
+        if isinstance(command, Send) and fault.why in faults.OF_UNIT and len(self._troubles) < MOST_TROUBLES:
+            self._troubles[command.job.number] = faults.finding(self.target.name, fault.why, fault.detail)
         if fault.why is Why.MANGLED and state is None:
             state = State.PLACED  # by us: what lies there is looked at again, and not called somebody else's
         if isinstance(command, Send):
@@ -274,6 +290,13 @@ class Worker:
         if self._place is None:
             self._place = self._make()
         return work(self._place)
+
+    def _is_slow(self) -> bool:
+        """Whether the line crawls: it is waited for, and said."""
+        seconds = self._now() - self._since
+        if self._parcel is None or seconds < self._around.upstream.answer_seconds or self._around.paid.holds_back:
+            return False
+        return self._parcel.sent_bytes + self._parcel.read_bytes < seconds * SLOW_BYTES_PER_SECOND
 
     def _now(self) -> float:
         return self._around.clock.monotonic()

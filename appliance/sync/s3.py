@@ -146,6 +146,7 @@ class S3:
         key = f"{self._prefix}/{MARKER}"
         found = None if takes_over else self._content(key)
         if found is None:
+            self._ask("head_bucket")  # some servers make a bucket at the first write
             conditions = {} if takes_over else {"IfNoneMatch": "*"}
             with self._settling(None):
                 self._ask("put_object", Key=key, Body=marker.packed(), **conditions)

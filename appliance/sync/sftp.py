@@ -25,7 +25,6 @@ from appliance.sync.settings import Target
 T = TypeVar("T")
 
 LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES = 4 << 10, 256 << 10
-SLOW_SECONDS, FAST_SECONDS = 2.0, 0.5
 SPARE_BYTES = 64 << 10
 PART = ".part"
 KEPT_SECONDS = 30.0  # an unused connection is closed and made again
@@ -152,9 +151,9 @@ class Sftp:
 
     def _adapt(self, seconds: float) -> None:
         """Pieces so long that a sign of life never waits behind one for more than a few seconds."""
-        if seconds > SLOW_SECONDS:
+        if seconds > self._answer_seconds / 10:
             self._block = max(LEAST_BLOCK_BYTES, self._block // 4)
-        elif seconds < FAST_SECONDS:
+        elif seconds < self._answer_seconds / 40:
             self._block = min(MOST_BLOCK_BYTES, self._block * 2)
 
     async def _is_full(self, client: asyncssh.SFTPClient, part: str, size: int, error: Exception) -> None:

@@ -10,6 +10,8 @@ import contextlib
 import errno
 import hashlib
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +29,7 @@ from appliance.sync.faults import Fault, Why
 from appliance.sync.port import MARKER, Marker, Parcel, Remark, marker_from
 from appliance.sync.settings import Target
 
-READ_BYTES = 256 << 10
+LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES = 4 << 10, 256 << 10
 PART = ".part"
 
 _OF_ERRNO = {
@@ -59,6 +61,11 @@ class Smb:
         parts = (target.host, target.share, target.folder.strip("/").replace("/", "\\"))
         self._root = r"\\" + "\\".join(part for part in parts if part)
         self._cache: dict[str, Any] = {}
+        self._block = 16 << 10
+        self._due: float | None = None  # until then the server must have answered
+        self._was_cut_off = False
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch, name=f"watch {self.name}", daemon=True).start()
         self._folders: set[str] = set()
         self._verified = ""
 
@@ -131,6 +138,8 @@ class Smb:
         return []
 
     def close(self) -> None:
+        """For good: another adapter is made for what comes after."""
+        self._closed.set()
         self._drop()
 
     # Files ------------------------------------------------------------------------------------------------------------
@@ -152,8 +161,10 @@ class Smb:
             for chunk in chunks:
                 view = memoryview(chunk)
                 while view:
-                    view = view[file.write(view) or len(view) :]
-            file.flush()
+                    began = self._step()
+                    view = view[file.write(view[: self._block]) :]
+                    self._adapt(began)
+            self._step()
             file.fd.flush()  # SMB2 FLUSH: to the server's disk
         if parcel is not None and self._digest(beside, parcel) != (parcel.size, parcel.sha256):
             self._call("remove", beside)
@@ -167,14 +178,33 @@ class Smb:
     def _digest(self, name: str, parcel: Parcel) -> tuple[int, str]:
         digest, size = hashlib.sha256(), 0
         with self._open(name, "rb") as file:
-            while chunk := file.read(READ_BYTES):
+            while True:
+                began = self._step()
+                chunk = file.read(self._block)
+                self._adapt(began)
+                if not chunk:
+                    return size, digest.hexdigest()
                 digest.update(chunk)
                 size += len(chunk)
                 parcel.read_bytes += len(chunk)
-        return size, digest.hexdigest()
+
+    def _step(self) -> float:
+        """Something is asked of the server now; it has its time from here on."""
+        now = time.monotonic()
+        self._due = now + self._answer_seconds
+        return now
+
+    def _adapt(self, began: float) -> None:
+        """Pieces of such a length that a line that crawls still moves one in time."""
+        seconds = time.monotonic() - began
+        if seconds > self._answer_seconds / 10:
+            self._block = max(LEAST_BLOCK_BYTES, self._block // 4)
+        elif seconds < self._answer_seconds / 40:
+            self._block = min(MOST_BLOCK_BYTES, self._block * 2)
 
     @contextlib.contextmanager
     def _open(self, name: str, mode: str) -> Iterator[Any]:
+        self._step()
         file = smbclient.open_file(
             name, mode=mode, buffering=0, share_access="r", port=self._port, connection_cache=self._cache
         )
@@ -188,6 +218,7 @@ class Smb:
             raise
 
     def _call(self, what: str, *arguments: str, **options: Any) -> Any:
+        self._step()
         function: Any = smbclient
         for part in what.split("."):
             function = getattr(function, part)
@@ -195,7 +226,18 @@ class Smb:
 
     # Connection -------------------------------------------------------------------------------------------------------
 
+    def _watch(self) -> None:
+        """The library waits for ever: a server that is silent for too long has its line taken away."""
+        while not self._closed.wait(self._answer_seconds / 4):
+            due = self._due
+            if due is not None and time.monotonic() > due:
+                self._was_cut_off, self._due = True, None
+                for connection in list(self._cache.values()):
+                    with contextlib.suppress(OSError, AttributeError):
+                        connection.transport._sock.shutdown(socket.SHUT_RDWR)
+
     def _connect(self) -> None:
+        self._step()
         smbclient.register_session(
             self._target.host,
             username=self._target.user,
@@ -211,6 +253,9 @@ class Smb:
         self._folders.clear()
         self._verified = ""
         cache, self._cache = self._cache, {}
+        for connection in cache.values():
+            with contextlib.suppress(OSError, AttributeError):  # else closing waits for a server that may be silent
+                connection.transport._sock.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(Exception):  # the connection may be gone already
             smbclient.reset_connection_cache(fail_on_error=False, connection_cache=cache)
 
@@ -221,8 +266,13 @@ class Smb:
         except Fault:
             raise
         except (SMBException, OSError, ValueError) as error:
+            was_cut_off, self._was_cut_off, self._due = self._was_cut_off, False, None
             self._drop()
+            if was_cut_off:
+                raise Fault(Why.SILENT, f"{self.name}: {self._answer_seconds:g} s") from error
             raise _fault(error, self.name) from error
+        finally:
+            self._due = None
 
 
 def _fault(error: Exception, name: str) -> Fault:

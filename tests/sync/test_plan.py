@@ -103,7 +103,7 @@ def test_pauses_double_from_half_a_minute_to_a_quarter_of_an_hour() -> None:
         if isinstance(command, Send):
             tries.append(now)
         if command is not None:
-            plan.failed(Why.DENIED, "", now)
+            plan.failed(Why.UNREACHABLE, "", now)
         deadline = plan.deadline(now)
         assert deadline is not None and deadline <= now + RULES.probe
         now = deadline

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from bench import cadence, wait
+from bench import upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -34,6 +35,7 @@ TESTS = {
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
     "answers": "tests/system/test_answers.py",
+    "upstream-kills": "tests/sync/test_process.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 
@@ -88,12 +90,17 @@ def run_cadence() -> int:
     result = {"commit": commit(), **cadence.measure()}
     (RESULTS / "long-cadence.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     print(json.dumps(result, ensure_ascii=False), flush=True)
+def run_upstream() -> int:
+    result = {"commit": commit(), **upstream.measure()}
+    (RESULTS / "long-upstream.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
     return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence}
+    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "upstream": run_upstream}
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names

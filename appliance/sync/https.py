@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import email.utils
+import fcntl
 import http.client
 import socket
 import ssl
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +28,7 @@ from appliance.sync.faults import Fault, Why
 
 PIECE_BYTES = 8 << 10
 READ_BYTES = 64 << 10
+DRAIN_SECONDS = 0.002
 IDLE_SECONDS = 4.0  # servers close kept connections after five seconds and more
 MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: a clock before it is not set
 SKEW_SECONDS = 60.0  # smaller differences are not corrected
@@ -155,10 +159,21 @@ class Https:
                 view = memoryview(chunk)
                 while view:
                     view = view[connection.sock.send(view[:PIECE_BYTES]) :]
+            self._drain(connection.sock)
         except TimeoutError as error:
             raise Fault(Why.SILENT, f"{self.name}: takes nothing for {self._answer_seconds:g} s") from error
         except (ConnectionError, ssl.SSLError):
             return  # its answer, if there is one, says more
+
+    def _drain(self, line: socket.socket) -> None:
+        """Waits until the kernel has passed on what it took: a slow line must not look like a silent server."""
+        left, since = -1, time.monotonic()
+        while (now_left := _queued(line)) > 0:
+            if now_left != left:
+                left, since = now_left, time.monotonic()
+            elif time.monotonic() - since > self._answer_seconds:
+                raise TimeoutError
+            time.sleep(DRAIN_SECONDS)
 
     def _connected(self) -> http.client.HTTPConnection:
         if self._connection is not None and time.monotonic() - self._used_at < IDLE_SECONDS:
@@ -259,6 +274,12 @@ class Https:
         usual = 443 if self._is_tls else 80
         host = f"[{self._host}]" if ":" in self._host else self._host
         return host if self._port == usual else f"{host}:{self._port}"
+
+
+def _queued(line: socket.socket) -> int:
+    """Bytes that the other side has not acknowledged (tcp(7), SIOCOUTQ)."""
+    answer = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def _said(error: BaseException) -> str:

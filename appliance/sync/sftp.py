@@ -53,7 +53,7 @@ class Sftp:
         self._used_at = 0.0
         self._folders: set[str] = set()
         self._syncs = True
-        self._block = 16 << 10
+        self._block = LEAST_BLOCK_BYTES
         self._verified = ""
 
     # The port ---------------------------------------------------------------------------------------------------------
@@ -294,6 +294,8 @@ def _fault(error: Exception, name: str, seconds: float) -> Fault:
             why = Why.GONE
         case asyncssh.SFTPNoSpaceOnFilesystem() | asyncssh.SFTPQuotaExceeded():
             why = Why.FULL
+        case asyncssh.ConnectionLost() if "keepalive" in str(error):
+            why = Why.SILENT
         case asyncssh.SFTPConnectionLost() | asyncssh.SFTPNoConnection() | asyncssh.ConnectionLost() | EOFError():
             why = Why.CUT
         case asyncssh.SFTPFailure():

@@ -61,7 +61,7 @@ class Smb:
         parts = (target.host, target.share, target.folder.strip("/").replace("/", "\\"))
         self._root = r"\\" + "\\".join(part for part in parts if part)
         self._cache: dict[str, Any] = {}
-        self._block = 16 << 10
+        self._block = LEAST_BLOCK_BYTES
         self._due: float | None = None  # until then the server must have answered
         self._was_cut_off = False
         self._closed = threading.Event()

@@ -27,7 +27,10 @@ class Relay:
         self.cuts = 0
         self.connections: list[float] = []  # when somebody came
         self._random = random.Random(seed)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)  # a line holds little: it pushes back
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(16)
         self.port = int(self._listener.getsockname()[1])
         self._open: set[socket.socket] = set()
         self._is_closing = False
@@ -82,7 +85,7 @@ class Relay:
     def _pump(self, source: socket.socket, sink: socket.socket, is_up: bool) -> None:
         passed, limit = 0, self._random.randint(*self.cut_after)
         try:
-            while chunk := source.recv(16_384):
+            while chunk := source.recv(1024 if self.mode == "slow" else 16_384):
                 while self.mode == "hang" and not self._is_closing:
                     time.sleep(0.02)
                 if self.mode == "slow":

@@ -31,7 +31,7 @@ START_SECONDS = 60.0
 class Seaweed:
     """Use it with ``with``; ``url``, ``access`` and ``secret`` are what a client needs."""
 
-    def __init__(self, folder: Path, access: str = "test-id", secret: str = "test-only", volumes: int = 100) -> None:
+    def __init__(self, folder: Path, access: str = "test-id", secret: str = "test-only", volumes: int = 2000) -> None:
         self.folder = folder
         self.access, self.secret = access, secret
         self._volumes = volumes

@@ -51,9 +51,11 @@ def bucket(seaweed: Seaweed, request: pytest.FixtureRequest) -> str:
     return name
 
 
-def s3(seaweed: Seaweed, port: int, bucket: str, **settings: object) -> tuple[Target, Callable[[], Place]]:
-    target = Target(name="there", kind="s3", url=f"http://127.0.0.1:{port}", bucket=bucket, **settings)  # type: ignore[arg-type] # of the dataclass
-    return target, lambda: S3(target, "office", f"{seaweed.access} {seaweed.secret}", QUICK.answer_seconds)
+def s3(
+    seaweed: Seaweed, port: int, bucket: str, seconds: float = QUICK.answer_seconds
+) -> tuple[Target, Callable[[], Place]]:
+    target = Target(name="there", kind="s3", url=f"http://127.0.0.1:{port}", bucket=bucket)
+    return target, lambda: S3(target, "office", f"{seaweed.access} {seaweed.secret}", seconds)
 
 
 def sftp(ssh: Sshd, port: int, seconds: float = QUICK.answer_seconds) -> tuple[Target, Callable[[], Place]]:
@@ -107,7 +109,7 @@ class Behind:
                 self.settings = smb(self._server, self.relay.port, self._seconds)
             case _:
                 self.relay = Relay(int(self._seaweed.url.rpartition(":")[2]))
-                self.settings = s3(self._seaweed, self.relay.port, self._bucket)
+                self.settings = s3(self._seaweed, self.relay.port, self._bucket, self._seconds)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -164,7 +166,7 @@ def test_a_line_of_a_kilobyte_a_second_is_said_and_waited_for(
             await shop.until_all_verified()
             behind.relay.mode = "slow"
             shop.add(60_000, first=2)
-            await shop.until_named("slow")
+            await shop.until_named("slow", 60)
             assert worker.plan.parked is None or worker.plan.parked.why in (Why.SILENT, Why.CUT)
             behind.relay.mode = "pass"
             await shop.until_all_verified()

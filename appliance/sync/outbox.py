@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,14 @@ CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, n INTEGER NOT NULL) ST
 """
 _PENDING = "state IN ('queued', 'placed', 'refused')"
 _UNIT = "number, kind, key, first, last, recording, born, size, sha256"
-_FIRST = f"""SELECT unit, kind, state, size, tries, sent, day FROM job JOIN unit ON number = unit
-WHERE target = ? AND rank = ? AND {_PENDING} ORDER BY unit LIMIT ?"""  # noqa: S608 - constants only
+_FIRST = f"""SELECT unit, kind, state, size, tries, sent, day FROM job INDEXED BY job_pending
+CROSS JOIN unit ON number = unit WHERE target = ? AND rank = ? AND {_PENDING} ORDER BY unit LIMIT ?"""  # noqa: S608 - constants only
+
+_OLDEST = f"""SELECT born FROM unit WHERE number = (SELECT unit FROM job INDEXED BY job_pending
+WHERE target = ? AND rank = ? AND {_PENDING} ORDER BY unit LIMIT 1)"""  # noqa: S608 - constants only
+_NOTES = f"SELECT note FROM job INDEXED BY job_pending WHERE target = ? AND note != '' AND {_PENDING}"  # noqa: S608 - constants only
+_VERIFIED = f"""SELECT name, id, place, {_UNIT} FROM target CROSS JOIN job INDEXED BY job_verified
+ON target = id AND state = 'verified' CROSS JOIN unit ON number = unit LIMIT ?"""  # noqa: S608 - constants only
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +153,7 @@ class Outbox:
         row = self._db.execute("SELECT n FROM cursor WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
 
-    def add(self, units: Sequence[NewUnit], cursors: dict[str, int], takers: dict[int, Collection[Kind]]) -> None:
+    def add(self, units: Sequence[NewUnit], cursors: Mapping[str, int], takers: Mapping[int, Collection[Kind]]) -> None:
         """New units with their jobs for ``takers``, and how far was read, in one transaction.
 
         A unit whose key is there already is the same one: nothing changes. An ERASE makes the pending units of its
@@ -164,7 +170,7 @@ class Outbox:
         for target in takers:
             self._count(target) if any(unit.kind is Kind.ERASE for unit in units) else None
 
-    def _add(self, unit: NewUnit, takers: dict[int, Collection[Kind]]) -> None:
+    def _add(self, unit: NewUnit, takers: Mapping[int, Collection[Kind]]) -> None:
         added = self._db.execute(
             "INSERT INTO unit (kind, key, first, last, recording, conversation, born, size, sha256)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number",
@@ -245,7 +251,7 @@ class Outbox:
 
     def notes(self, target: int) -> frozenset[str]:
         """What a target remembers of parcels that are half sent."""
-        rows = self._db.execute(f"SELECT note FROM job WHERE target = ? AND note != '' AND {_PENDING}", (target,))  # noqa: S608 - constants only
+        rows = self._db.execute(_NOTES, (target,))
         return frozenset(note for (note,) in rows.fetchall())
 
     def remember(self, target: int, number: int, note: str) -> None:
@@ -280,8 +286,7 @@ class Outbox:
     def verified(self, count: int = 60) -> list[Verified]:
         """What is to be told to calls, oldest targets first."""
         rows = self._db.execute(
-            f"SELECT name, id, place, {_UNIT} FROM target CROSS JOIN job ON target = id AND state = 'verified'"  # noqa: S608 - constants only
-            " JOIN unit ON number = unit LIMIT ?",
+            _VERIFIED,
             (count,),
         ).fetchall()
         return [Verified(name, identifier, _unit(row), place) for name, identifier, place, *row in rows]
@@ -313,8 +318,7 @@ class Outbox:
         found = []
         for rank in RANKS.values():
             row = self._db.execute(
-                f"SELECT born FROM unit WHERE number = (SELECT unit FROM job WHERE target = ? AND rank = ?"  # noqa: S608 - constants only
-                f" AND {_PENDING} ORDER BY unit LIMIT 1)",
+                _OLDEST,
                 (target, rank),
             ).fetchone()
             if row is not None:
@@ -324,7 +328,7 @@ class Outbox:
     def _count(self, target: int) -> None:
         row = self._db.execute(
             f"SELECT count(*), coalesce(sum(size), 0), coalesce(sum(state = 'refused'), 0)"  # noqa: S608 - constants only
-            f" FROM job JOIN unit ON number = unit WHERE target = ? AND {_PENDING}",
+            f" FROM job INDEXED BY job_pending CROSS JOIN unit ON number = unit WHERE target = ? AND {_PENDING}",
             (target,),
         ).fetchone()
         assert row is not None

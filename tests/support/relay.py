@@ -28,7 +28,7 @@ class Relay:
         self.connections: list[float] = []  # when somebody came
         self._random = random.Random(seed)
         self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)  # a line holds little: it pushes back
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # a line holds little: it pushes back
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(16)
         self.port = int(self._listener.getsockname()[1])

@@ -89,7 +89,8 @@ class Upstream:
                 pulse, self._try_now = self._pulse(), set()
                 return pulse
             case wire.AskPulse():
-                return self._pulse()
+                pulse, self._try_now = self._pulse(), set()
+                return pulse
             case wire.AskUpstream():
                 return wire.UpstreamNow(self._shown.upstream, self._is_running)
             case wire.TryUpstream(target):

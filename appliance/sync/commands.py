@@ -74,7 +74,7 @@ def lines(target: wire.Upstream, now_utc_ms: int, language: Language) -> list[st
     said = [
         say(f"sync.state_{target.state}", target=target.name, kind=target.kind),
         "  " + say("sync.waits", count=target.pending, kilobytes=round(target.pending_bytes / 1000))
-        + (" " + say("sync.oldest", length=calendar.length(max(0, now_utc_ms - target.oldest_utc_ms), language))
+        + (" " + say("sync.oldest", length=calendar.age(now_utc_ms - target.oldest_utc_ms, language))
            if target.pending else ""),
         "  " + (say("sync.receipts", count=target.receipts, moment=calendar.moment(target.receipt_utc_ms, language))
                 if target.receipt_utc_ms else say("sync.no_receipt")),

@@ -39,7 +39,8 @@ from appliance.sync.worker import Surroundings, Worker
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 1.0
-IDLE_SECONDS = 2.0
+IDLE_SECONDS = 3.0
+LEAST_SECONDS = 0.5  # between two questions
 TELL_SECONDS = 10.0  # at the latest: calls says that sync is stopped after three times as long
 RETRY_SECONDS = 1.0
 CPU = Path("/proc/cpuinfo")
@@ -62,6 +63,9 @@ class _Process:
         self._bucket = Bucket(self._pace.told(Strain()))
         self._stopped = asyncio.Event()
         self._receipts = asyncio.Event()
+        self._news = asyncio.Event()
+        self._shown: tuple[wire.Upstream, ...] = ()
+        self._is_shown_old = True
         self._workers: list[Worker] = []
         self._born = self._clock.monotonic()
 
@@ -92,7 +96,7 @@ class _Process:
         marker = Marker(box, self._name, machine())
         around = Surroundings(
             outbox, reader, self._places.data / "kept", marker, self._bucket, self._clock, self._sync.upstream,
-            self._receipts.set,
+            self._changed,
         )  # fmt: skip
         records = records_of(reader)
         for target in self._sync.targets:
@@ -137,16 +141,15 @@ class _Process:
         """Asks calls for its pulse, reads what is new, cuts units, wakes the targets."""
         cut = outbox.cursor("cut")
         feeding = Feed(self._sync.upstream.batch_seconds, cut, cut)  # what was seen and not cut is seen again
-        shown: tuple[wire.Upstream, ...] = ()
-        told_at = 0.0
+        told_at = asked = 0.0
+        taken = 0
         while True:
             await self._control.until_alive()
-            began, taken = self._clock.monotonic(), self._bucket.taken
-            now_shown = tuple(worker.shown() for worker in self._workers)
+            began = self._clock.monotonic()
             try:
-                if now_shown != shown or began - told_at >= TELL_SECONDS:
-                    pulse = await self._control.tell_upstream(now_shown)
-                    shown, told_at = now_shown, began
+                if self._is_different() or began - told_at >= TELL_SECONDS:
+                    pulse = await self._control.tell_upstream(self._shown)
+                    told_at = began
                     await self._control.tell_vitals(self._vitals())
                 else:
                     pulse = await self._control.pulse()
@@ -159,8 +162,33 @@ class _Process:
             for worker in self._workers:
                 if worker.target.name in pulse.try_now:
                     worker.try_now()
-            self._bucket.set_rate(self._pace.told(_strain(pulse), self._bucket.taken - taken))
-            await asyncio.sleep(self._seconds_to_next(feeding, pulse))
+            sent = (self._bucket.taken - taken) / max(0.1, began - asked)
+            taken, asked = self._bucket.taken, began
+            self._bucket.set_rate(self._pace.told(_strain(pulse), round(sent)))
+            await self._pause(self._seconds_to_next(feeding, pulse))
+
+    def _changed(self) -> None:
+        """A worker has done something: a receipt may be to be told, and the picture is different."""
+        self._is_shown_old = True
+        self._receipts.set()
+        self._news.set()
+
+    def _is_different(self) -> bool:
+        """Whether the targets stand otherwise than was shown; asks the outbox only if something has happened."""
+        busy = any(worker.is_sending for worker in self._workers)  # its line may crawl
+        if not self._is_shown_old and not busy:
+            return False
+        before, self._shown = self._shown, tuple(worker.shown() for worker in self._workers)
+        self._is_shown_old = False
+        return self._shown != before
+
+    async def _pause(self, seconds: float) -> None:
+        """Until then, or until something has happened; never less than a moment."""
+        self._news.clear()
+        await asyncio.sleep(min(seconds, LEAST_SECONDS))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds - LEAST_SECONDS)):
+                await self._news.wait()
 
     def _seconds_to_next(self, feeding: Feed, pulse: Pulse) -> float:
         is_busy = pulse.calls or any(worker.is_sending for worker in self._workers)
@@ -190,6 +218,7 @@ class _Process:
                 cut = feed.batches(first, last, found, self._clock.utc_ms(), kinds)
                 feeding.was_cut(last)
                 outbox.add(cut, {"cut": feeding.cut}, takers)
+            self._is_shown_old = True
             for worker in self._workers:
                 worker.wake()
             if news.last == after:

@@ -204,7 +204,7 @@ def _upstream(target: Upstream, now: int, language: Language) -> UpstreamRow:
         ),
         pending=digits(target.pending, language),
         size=digits(f"{target.pending_bytes / 1e6:.1f}", language),
-        oldest=calendar.length(max(0, now - target.oldest_utc_ms), language) if target.oldest_utc_ms else "–",
+        oldest=calendar.age(now - target.oldest_utc_ms, language) if target.oldest_utc_ms else "–",
         receipt=calendar.moment(target.receipt_utc_ms, language) if target.receipt_utc_ms else "–",
         fault=said[0].what if said else "",
         todo=said[0].do if said else "",

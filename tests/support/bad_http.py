@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 
 @dataclass
@@ -106,7 +107,7 @@ class BadHttp:
         assert self._tls is not None
         self._tls.load_cert_chain(certificate)
 
-    def __enter__(self) -> BadHttp:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -19,7 +19,7 @@ Mode = Literal["pass", "refuse", "hang", "cut", "slow"]
 class Relay:
     """``cut_after`` are bytes from the client until the line is cut (a range drawn from), ``slow`` bytes a second."""
 
-    def __init__(self, port: int, mode: Mode = "pass", *, seed: int = 1) -> None:
+    def __init__(self, port: int, mode: Mode = "pass", *, seed: int = 1, is_narrow: bool = False) -> None:
         self._to = port
         self.mode: Mode = mode
         self.cut_after = (20_000, 400_000)
@@ -28,7 +28,8 @@ class Relay:
         self.connections: list[float] = []  # when somebody came
         self._random = random.Random(seed)
         self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # a line holds little: it pushes back
+        if is_narrow:  # a slow line holds little: it pushes back packet by packet
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(16)
         self.port = int(self._listener.getsockname()[1])

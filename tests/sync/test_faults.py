@@ -94,6 +94,7 @@ class Behind:
         self, kind: str, folder: Path, seaweed: Seaweed, bucket: str, seconds: float = QUICK.answer_seconds
     ) -> None:
         self._seconds = seconds
+        self._is_narrow = seconds > QUICK.answer_seconds
         self._kind, self._folder, self._seaweed, self._bucket = kind, folder, seaweed, bucket
         self._server: Sshd | Samba | None = None
 
@@ -101,14 +102,14 @@ class Behind:
         match self._kind:
             case "sftp":
                 self._server = Sshd(self._folder / "server").__enter__()
-                self.relay = Relay(self._server.port)
+                self.relay = Relay(self._server.port, is_narrow=self._is_narrow)
                 self.settings = sftp(self._server, self.relay.port, self._seconds)
             case "smb":
                 self._server = Samba(self._folder / "server").__enter__()
-                self.relay = Relay(self._server.port)
+                self.relay = Relay(self._server.port, is_narrow=self._is_narrow)
                 self.settings = smb(self._server, self.relay.port, self._seconds)
             case _:
-                self.relay = Relay(int(self._seaweed.url.rpartition(":")[2]))
+                self.relay = Relay(int(self._seaweed.url.rpartition(":")[2]), is_narrow=self._is_narrow)
                 self.settings = s3(self._seaweed, self.relay.port, self._bucket, self._seconds)
         return self
 

@@ -16,7 +16,9 @@ import pytest
 from appliance.control import wire
 from appliance.records.events import ConversationErased, UpstreamReceipt
 from appliance.records.reader import Reader
-from tests.support.bad_http import BadHttp
+from appliance.sync.faults import Why, finding
+from tests.support.bad_http import BadHttp, Instead
+from tests.support.relay import Relay
 from tests.support.seaweed import Seaweed
 from tests.sync.office import KEY, Office, office
 
@@ -160,6 +162,40 @@ def test_after_kills_at_random_moments_nothing_is_lost_and_nothing_is_sent_twice
     with Seaweed(tmp_path / "s3") as server, BadHttp(int(server.url.rpartition(":")[2])) as bad:
         server.make_bucket("upstream")
         asyncio.run(scenario(server, bad))
+
+
+def test_after_days_without_upstream_everything_arrives_once_and_in_order(tmp_path: Path) -> None:
+    """Row 90 with real files and a real server; the seven days themselves pass in virtual time (test_plan.py)."""
+    calls = 2000 if os.environ.get("PASOKH_LONG") else 100
+
+    async def scenario(server: Seaweed, relay: Relay, bad: BadHttp) -> None:
+        target = f'[[target]]\nname = "store"\nkind = "s3"\nurl = "{bad.url}"\nbucket = "upstream"\n'
+        async with office(target) as it:
+            it.secret("store", f"{server.access}\n{server.secret}\n")
+            bad.rule = lambda _seen: Instead(503)
+            await it.start()
+            for number in range(1, calls + 1):
+                it.call(number, 20_000 + 997 * (number % 50))
+            await it.until(lambda: bool(it.shown.upstream) and it.shown.upstream[0].pending >= 3 * calls, 120)
+            await it.until(lambda: it.shown.upstream[0].fault == finding("store", Why.BUSY, _BUSY.format(bad.port)))
+            assert it.receipts() == []
+            bad.rule = lambda _seen: None
+            await it.until_receipts(3 * calls, 900)
+            await _settled(it)
+        stored = [one.path for one in bad.seen if one.method == "PUT" and one.status == 200]
+        recordings = [path for path in stored if "/recordings/" in path]
+        assert len(recordings) == len(set(recordings)) == 3 * calls
+        bodies = [path for path in recordings if path.endswith(".body")]
+        assert bodies == sorted(bodies)
+        print(f"calls: {calls}, files: {len(recordings)}, lost: 0, twice: 0")
+
+    with Seaweed(tmp_path / "s3") as server, Relay(int(server.url.rpartition(":")[2])) as relay:
+        server.make_bucket("upstream")
+        with BadHttp(relay.port) as bad:
+            asyncio.run(scenario(server, relay, bad))
+
+
+_BUSY = "127.0.0.1:{}: 503 503"
 
 
 def _receipt_events(db: object) -> list[tuple[str, str]]:

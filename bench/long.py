@@ -15,8 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import cadence, wait
-from bench import upstream, wait
+from bench import cadence, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -90,6 +89,9 @@ def run_cadence() -> int:
     result = {"commit": commit(), **cadence.measure()}
     (RESULTS / "long-cadence.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     print(json.dumps(result, ensure_ascii=False), flush=True)
+    return 0
+
+
 def run_upstream() -> int:
     result = {"commit": commit(), **upstream.measure()}
     (RESULTS / "long-upstream.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -99,8 +101,9 @@ def run_upstream() -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence}
-    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "upstream": run_upstream}
+    measurements = {
+        "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "upstream": run_upstream,
+    }  # fmt: skip
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names

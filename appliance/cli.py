@@ -247,11 +247,14 @@ def _say_kept(event: object) -> None:
 def _check(chosen: argparse.Namespace) -> int:
     from appliance import config
     from appliance.calls import lines
+    from appliance.sync import targets
 
     settings = config.load(chosen.config)
     flows, _ = lines.checked_flows(
         settings.places, settings.signalling, settings.calls, settings.elsewhere, settings.file.name
     )
+    for target in settings.sync.targets:
+        targets.check_secret(target, settings.places)
     language = messages.chosen_language()
     warnings = config.warnings(settings)
     for warning in warnings:

@@ -24,7 +24,7 @@ class Target:
     host: str = ""  # sftp, smb
     port: int = 0  # sftp, smb; 0: the usual one
     user: str = ""  # sftp, smb
-    folder: str = ""  # folder, daily: on this box; sftp: on the server; smb: inside the share
+    folder: str = ""  # folder, daily: on this box (systemd: ReadWritePaths in a drop-in); sftp, smb: over there
     share: str = ""  # smb: the name of the share
     bucket: str = ""  # s3
     region: str = "us-east-1"  # s3

@@ -29,6 +29,7 @@ NEEDS = {
     "webhook": ("url",),
 }
 ONLY_RECORDS = frozenset({"daily", "webhook"})
+WITHOUT_SECRET = frozenset({"folder", "daily"})
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
@@ -77,6 +78,12 @@ def check(target: Target, file: str) -> None:
             raise Problem("sync.not_an_hour", file=file, target=target.name, setting=setting, value=value)
     if ".." in Path(target.prefix).parts or target.prefix.startswith("/"):
         raise Problem("sync.bad_prefix", file=file, target=target.name, prefix=target.prefix)
+
+
+def check_secret(target: Target, places: Places) -> None:
+    """Problem where a target needs a secret and it is missing, or others can read it."""
+    if target.kind not in WITHOUT_SECRET:
+        secrets.read(places, target.name)
 
 
 def _url(target: Target, file: str) -> None:

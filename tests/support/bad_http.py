@@ -46,7 +46,7 @@ Rule = Callable[[Seen], Instead | None]
 class BadHttp:
     """``behind`` is the port of the real server; without one every request is answered 204."""
 
-    def __init__(self, behind: int = 0, *, certificate: Path | None = None) -> None:
+    def __init__(self, behind: int = 0, *, certificate: Path | None = None, address: str = "127.0.0.1") -> None:
         self.seen: list[Seen] = []
         self.rule: Rule = lambda _seen: None
         self.date: str | None = ""  # "": the right one; None: none at all
@@ -87,7 +87,7 @@ class BadHttp:
             def handle_error(self, *_: object) -> None:
                 return  # a client that went away
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((address, 0), Handler)
         self.port = self._server.server_port
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:

@@ -14,7 +14,7 @@ from appliance.sync.faults import Fault, Why
 from appliance.sync.s3 import PART_BYTES, S3
 from appliance.sync.settings import Target
 from appliance.sync.units import Kind
-from tests.support.bad_http import BadHttp, Instead, Seen
+from tests.support.memory_s3 import MemoryS3
 from tests.support.seaweed import Seaweed
 from tests.sync.given import MARKER, content, parcel
 
@@ -70,37 +70,6 @@ def test_a_bucket_with_versions_is_told_because_erased_heads_would_stay(seaweed:
         assert "sync.versioned" in [each.key for each in it.remarks()]
 
 
-class _Unsigned(BadHttp):
-    """Answers for objects itself, in memory: no signature is looked at, so that headers may be left out."""
-
-    def __init__(self, *, conditions: bool, checksums: bool) -> None:
-        super().__init__()
-        self.objects: dict[str, bytes] = {}
-        self._conditions, self._checksums = conditions, checksums
-        self.rule = self._object
-
-    def _object(self, seen: Seen) -> Instead:
-        path, headers = seen.path.partition("?")[0], {name.lower() for name in seen.headers}
-        key = path.partition("/bucket/")[2]
-        if "authorization" not in headers and seen.method == "GET":
-            return Instead(403)
-        if not key:
-            return Instead(200 if seen.method == "HEAD" or "versioning" in seen.path else 404)
-        if seen.method == "PUT":
-            if self._conditions and "if-none-match" in headers and key in self.objects:
-                return Instead(412)
-            if self._checksums and "A" * 43 + "=" in seen.headers.values():
-                return Instead(400, b"<Error><Code>BadDigest</Code></Error>")
-            self.objects[key] = seen.body
-            return Instead(200)
-        if seen.method == "DELETE":
-            self.objects.pop(key, None)
-            return Instead(204)
-        if key not in self.objects:
-            return Instead(404, b"<Error><Code>NoSuchKey</Code></Error>" if seen.method == "GET" else b"")
-        return Instead(200, self.objects[key])
-
-
 @pytest.mark.parametrize(
     ("conditions", "checksums", "told"),
     [
@@ -113,7 +82,7 @@ class _Unsigned(BadHttp):
 def test_a_server_that_can_less_is_told_and_overwrites_nothing_all_the_same(
     conditions: bool, checksums: bool, told: list[str]
 ) -> None:
-    with _Unsigned(conditions=conditions, checksums=checksums) as server:
+    with MemoryS3(conditions=conditions, checksums=checksums) as server:
         target = Target(name="t", kind="s3", url=server.url, bucket="bucket")
         with greeted(S3(target, "office", "id secret", 5)) as it:
             assert [each.key for each in it.remarks()] == told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import config
+from appliance import cli, config
 from appliance.errors import Problem
 from appliance.places import Places
 from appliance.sync import secrets, targets
@@ -123,3 +123,17 @@ def test_what_systemd_hands_over_wins(places: Places, tmp_path: Path, monkeypatc
     (handed / "upstream_there").chmod(0o400)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     assert secrets.read(places, "there") == "new"
+
+
+@pytest.mark.parametrize(("secret", "mode", "code"), [(None, 0, 2), ("x\ny\n", 0o644, 2), ("x\ny\n", 0o600, 0)])
+def test_the_check_of_the_whole_box_looks_at_secrets_too(
+    tmp_path: Path, secret: str | None, mode: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    file = tmp_path / "pasokh.toml"
+    file.write_text(f'[box]\nsecrets_folder = "secrets"\n[[target]]\nname = "there"\n{S3}')
+    (tmp_path / "secrets" / "upstream").mkdir(parents=True)
+    if secret is not None:
+        (tmp_path / "secrets" / "upstream" / "there").write_text(secret)
+        (tmp_path / "secrets" / "upstream" / "there").chmod(mode)
+    assert cli.run(["check", "--config", str(file)]) == code

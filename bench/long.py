@@ -34,7 +34,9 @@ TESTS = {
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
     "answers": "tests/system/test_answers.py",
-    "upstream-kills": "tests/sync/test_process.py",
+    "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",
+    "upstream-outage": "tests/sync/test_process.py::test_after_days_without_upstream_everything_arrives_once",
+    "upstream-narrow": "tests/sync/test_narrow_line.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 

@@ -39,7 +39,7 @@ from appliance.sync.worker import Surroundings, Worker
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 1.0
-IDLE_SECONDS = 3.0
+IDLE_SECONDS = 5.0
 LEAST_SECONDS = 0.5  # between two questions
 TELL_SECONDS = 10.0  # at the latest: calls says that sync is stopped after three times as long
 RETRY_SECONDS = 1.0

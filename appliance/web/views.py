@@ -198,7 +198,7 @@ def _upstream(target: Upstream, now: int, language: Language) -> UpstreamRow:
         name=target.name,
         kind=target.kind,
         state=State(
-            _word(f"web.upstream_{target.state}", language),
+            word(f"web.upstream_{target.state}", language),
             BAD if target.refused and target.state != "parked" else _UPSTREAM_TONES.get(target.state, IDLE),
             reason,
         ),

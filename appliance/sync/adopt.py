@@ -17,6 +17,8 @@ def take_over(box: str, places: Places, sync: Sync, name: str) -> None:
     target = next((each for each in sync.targets if each.name == name), None)
     if target is None:
         raise Problem("sync.no_such_target", target=name)
+    if not (places.data / "sync" / "box-id").is_file():
+        raise Problem("sync.stopped")  # it has never run: the box has no id yet
     secret = places.secret(DATABASE_KEY)
     if secret is None:
         raise Problem("records.no_key", file=str(places.secrets / DATABASE_KEY))

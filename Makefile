@@ -14,9 +14,9 @@ help: ## this list
 setup: ## install what the tests need (done by test and check themselves)
 	@requirements/setup test
 
-demo: ## a whole box on this machine, three scripted calls, the page until Ctrl-C (ONCE=1 ends by itself)
+demo: ## a whole box on this machine, three scripted calls, the page until Ctrl-C (ONCE=1 ends by itself, UPSTREAM=s3)
 	@requirements/setup demo
-	@$(PY) -m appliance demo --players tests/support/players $(if $(ONCE),--once)
+	@$(PY) -m appliance demo --players tests/support/players $(if $(ONCE),--once) $(if $(UPSTREAM),--upstream $(UPSTREAM))
 
 test: setup ## every test (ONLY="tests/flow tests/records" for a part)
 	@$(PY) -m pytest -q -n auto --dist worksteal $(ONLY)

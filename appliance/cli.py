@@ -95,6 +95,7 @@ def _parser() -> _Parser:
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
     from appliance.saying import commands as saying
+    from appliance.sync import commands as sync
 
     top = _Parser(prog="pasokh", description="A small box that answers a business's telephone.")
     top.add_argument("--version", action="version", version=f"pasokh {__version__}")
@@ -102,6 +103,7 @@ def _parser() -> _Parser:
     for name, work, text in (
         ("media", _media, "the service that carries the voices (started by systemd or `pasokh run`)"),
         ("calls", _calls, "the service that speaks SIP, walks flows and writes records"),
+        ("sync", _sync, "the service that sends records and recordings upstream"),
         ("web", _web, "the service that shows the page"),
         ("run", _run, "all services on a machine without systemd, until Ctrl-C"),
         ("check", _check, "read the settings and the flows, say what is wrong, start nothing"),
@@ -120,6 +122,7 @@ def _parser() -> _Parser:
     calls.register(commands, _load, DEFAULT_CONFIG)
     backup.register(commands, _box_of, DEFAULT_CONFIG)
     notify.register(commands, _writing_of, DEFAULT_CONFIG)
+    sync.register(commands, _upstream, _adopt)
     _add_demo(commands)
     return top
 
@@ -166,6 +169,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
     text = "a whole box on this machine, three scripted calls, and the page"
     demo = commands.add_parser("demo", help=text, description=text)
     demo.add_argument("--once", action="store_true", help="end after the calls and print one JSON object as last line")
+    demo.add_argument("--upstream", choices=("folder", "s3"), default="folder", help="where the recordings are sent")
     demo.add_argument("--players", type=Path, required=True, help="folder with the programs that play caller and phone")
     demo.set_defaults(run=_demo)
 
@@ -173,7 +177,7 @@ def _add_demo(commands: argparse._SubParsersAction[_Parser]) -> None:
 def _demo(chosen: argparse.Namespace) -> int:
     from appliance import demo
 
-    return demo.run(players=chosen.players, once=chosen.once)
+    return demo.run(players=chosen.players, once=chosen.once, upstream=chosen.upstream)
 
 
 def _media(chosen: argparse.Namespace) -> int:
@@ -197,6 +201,33 @@ def _calls(chosen: argparse.Namespace) -> int:
     return main.run(
         box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
     )
+
+
+def _sync(chosen: argparse.Namespace) -> int:
+    from appliance import config, service
+    from appliance.sync import main
+
+    settings = config.load(chosen.config)
+    service.set_up_logging()
+    service.harden()
+    return main.run(settings.box.name, settings.places, settings.sync)
+
+
+def _upstream(chosen: argparse.Namespace) -> int:
+    from appliance import config
+    from appliance.sync import commands
+
+    return commands.show(config.load(chosen.config).places, chosen.target, chosen.json)
+
+
+def _adopt(chosen: argparse.Namespace) -> int:
+    from appliance import config
+    from appliance.sync import adopt
+
+    settings = config.load(chosen.config)
+    adopt.take_over(settings.box.name, settings.places, settings.sync, chosen.target)
+    print(messages.text("sync.adopted", messages.chosen_language(), target=chosen.target))
+    return 0
 
 
 def _web(chosen: argparse.Namespace) -> int:
@@ -240,12 +271,15 @@ def _check(chosen: argparse.Namespace) -> int:
     from appliance import config
     from appliance.calls import lines
     from appliance.notify import ready
+    from appliance.sync import targets
 
     settings = config.load(chosen.config)
     ready.check(settings.writing, settings.places)
     flows, _ = lines.checked_flows(
         settings.places, settings.signalling, settings.calls, settings.elsewhere, settings.file.name
     )
+    for target in settings.sync.targets:
+        targets.check_secret(target, settings.places)
     language = messages.chosen_language()
     warnings = config.warnings(settings)
     for warning in warnings:

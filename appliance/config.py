@@ -40,6 +40,8 @@ from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
 from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.sync import targets
+from appliance.sync.settings import Sync, Target, Upstream
 from appliance.web.settings import Web
 
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class Config:
     def writing(self) -> Writing:
         return Writing(self.notify, self.mail, self.elsewhere.sms, self.elsewhere.sms_templates)
 
+    sync: Sync = field(default_factory=Sync)
+
     @property
     def places(self) -> Places:
         flows = self._folder(self.box.flows_folder) if self.box.flows_folder else shipped_flows()
@@ -108,6 +112,7 @@ _TABLES: dict[str, type] = {
     "mail": Mail,
     "notify": Notify,
     "identity": Identity,
+    "sync": Upstream,
 }
 _LISTS: dict[str, type] = {
     "trunk": Trunk,
@@ -119,6 +124,7 @@ _LISTS: dict[str, type] = {
     "dial_hours": DialHours,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
+    "target": Target,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
@@ -159,6 +165,13 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "every_hours": (0, 8_760),
     "keep": (1, 10_000),
     "drill_days": (0.0001, 366),
+    "batch_seconds": (0.1, 3600),
+    "first_pause_seconds": (0.1, 900),
+    "longest_pause_seconds": (0.5, 86_400),
+    "probe_seconds": (0.1, 3600),
+    "answer_seconds": (0.5, 300),
+    "budget": (1, 1000),
+    "lock_days": (0, 36_500),
 }
 
 
@@ -197,6 +210,7 @@ def load(file: Path) -> Config:
         ),
         mail=tables["mail"],
         notify=tables["notify"],
+        sync=Sync(targets=tuple(lists["target"]), upstream=tables["sync"]),
     )
     _check(config)
     return config
@@ -340,6 +354,8 @@ def _check(config: Config) -> None:
             _tone(file, where, tone)
     _address(file, "signalling", "address", config.signalling.address)
     _address(file, "web", "address", config.web.address)
+    for target in config.sync.targets:
+        targets.check(target, file)
     if config.media.first_port >= config.media.last_port:
         raise Problem(
             "config.out_of_range",

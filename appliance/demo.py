@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from appliance import messages
 from appliance.errors import Problem
@@ -27,7 +28,7 @@ from appliance.messages import Language
 from appliance.places import shipped_flows
 from appliance.recorder import keys, reading
 from appliance.records import cdr
-from appliance.records.reader import Conversation, Reader
+from appliance.records.reader import Conversation, Reader, Recording
 
 AGENT_TALKS_SECONDS = 6.0
 RECORDS_SECONDS = 25.0
@@ -51,13 +52,13 @@ SCRIPTS = (
 )
 
 
-def run(players: Path, once: bool) -> int:
-    """Exit status 0 if all three calls went as they should and every recording is whole."""
+def run(players: Path, once: bool, upstream: Literal["folder", "s3"] = "folder") -> int:
+    """Exit status 0 if all three calls went as they should, every recording is whole, and has arrived upstream."""
     if not (players / "caller.py").is_file():
         raise Problem("demo.no_players", folder=str(players))
     folder = Path(tempfile.mkdtemp(prefix="pasokh-"))
     try:
-        return asyncio.run(_Demo(folder, players, messages.chosen_language()).play(once))
+        return asyncio.run(_Demo(folder, players, messages.chosen_language(), upstream).play(once))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -65,7 +66,8 @@ def run(players: Path, once: bool) -> int:
 class _Demo:
     """One throw-away box and the people around it."""
 
-    def __init__(self, folder: Path, players: Path, language: Language) -> None:
+    def __init__(self, folder: Path, players: Path, language: Language, upstream: Literal["folder", "s3"]) -> None:
+        self._upstream = upstream
         self._folder = folder
         self._players = players
         self._language = language
@@ -80,7 +82,10 @@ class _Demo:
         journal = self._folder / "journal.log"
         kept = Keeper(self._folder / "pasokh.toml", self._folder / "run", lambda _event: None, journal=journal)
         phone: asyncio.subprocess.Process | None = None
+        storage: asyncio.subprocess.Process | None = None
         try:
+            if self._upstream == "s3":
+                storage = await self._storage()
             await kept.start()
             self._say("demo.started", folder=str(self._folder))
             phone = await self._player("phone.py", self._phone_arguments(), asyncio.subprocess.PIPE)
@@ -93,8 +98,12 @@ class _Demo:
             if not once:
                 await self._stay()
             print(json.dumps(found), flush=True)
-            return 0 if found["answered"] == len(SCRIPTS) and found["verified"] == found["recordings"] > 0 else 1
+            is_whole = found["verified"] == found["receipts"] == found["recordings"] > 0
+            return 0 if found["answered"] == len(SCRIPTS) and is_whole else 1
         finally:
+            if storage is not None and storage.stdin is not None:
+                storage.stdin.close()  # it ends its server then
+                await storage.wait()
             if phone is not None and phone.returncode is None:
                 phone.kill()
                 await phone.wait()
@@ -107,6 +116,7 @@ class _Demo:
         (self._folder / "secrets").mkdir(mode=0o700)
         (self._folder / "secrets" / "phone-desk1").write_text(self._password)
         keys.install(keys.recipients_file(self._folder / "data"), self._identity.recipient())
+        (self._folder / "upstream").mkdir()
         first = 20_000 + 2 * secrets.randbelow(15_000)
         (self._folder / "pasokh.toml").write_text(
             f'[box]\nname = "demo"\nlanguage = "{self._language}"\ndata_folder = "data"\nrun_folder = "run"\n'
@@ -117,16 +127,44 @@ class _Demo:
             f'[[trunk]]\nname = "provider"\nproxy = "{PROVIDER}:{self._trunk}"\nregisters = false\n'
             '[[line]]\nname = "office"\ntrunk = "provider"\nflow = "welcome"\n'
             '[[phone]]\nname = "desk1"\n[[agent]]\nname = "first"\nphone = "desk1"\n'
+            "[sync]\nbatch_seconds = 1\n"
         )
+        if self._upstream == "folder":
+            self._send_to(f'kind = "folder"\nfolder = "{self._folder / "upstream"}"')
+
+    def _send_to(self, place: str) -> None:
+        with (self._folder / "pasokh.toml").open("a") as settings:
+            settings.write(f'[[target]]\nname = "demo"\n{place}\n')
+
+    async def _storage(self) -> asyncio.subprocess.Process:
+        """A real S3 server, a program of its own, with a bucket for this box."""
+        access, secret = secrets.token_hex(8), secrets.token_urlsafe(16)
+        server = await asyncio.create_subprocess_exec(
+            sys.executable, str(self._players / "storage.py"), str(self._folder / "s3"), access, secret, "recordings",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert server.stdout is not None
+        async with asyncio.timeout(90):
+            said = await server.stdout.readline()
+        if not said:
+            raise Problem("demo.player_ended", player="storage.py")
+        url = json.loads(said)["url"]
+        folder = self._folder / "secrets" / "upstream"
+        folder.mkdir(mode=0o700)
+        (folder / "demo").touch(mode=0o600)
+        (folder / "demo").write_text(f"{access}\n{secret}\n")
+        self._send_to(f'kind = "s3"\nurl = "{url}"\nbucket = "recordings"')
+        self._say("demo.storage", url=url)
+        return server
 
     async def _records(self) -> list[Conversation]:
-        """The records of all calls, oldest first, once they are closed and their recordings were checked."""
+        """The records of all calls, oldest first, once they are closed, their recordings checked and sent."""
         until = asyncio.get_running_loop().time() + RECORDS_SECONDS
-        key = bytes.fromhex((self._folder / "secrets" / "database-key").read_text().strip())
+        key = self._database_key()
         while True:
             with Reader(self._folder / "data" / "calls.db", key) as reader:
                 found = reader.last(len(SCRIPTS))[::-1]
-            checked = all(part.verified for each in found for part in each.recordings)
+            checked = all(part.verified and part.sent_at for each in found for part in each.recordings)
             is_whole = len(found) == len(SCRIPTS) and all(each.revision for each in found) and checked
             if is_whole or asyncio.get_running_loop().time() >= until:
                 return found
@@ -200,6 +238,7 @@ class _Demo:
             self._say("demo.record", outcome=outcome, seconds=(each.total_ms or 0) / 1000, parts=len(each.recordings))
         for part in recordings:
             self._say("demo.recording", recording=part.recording, state=part.verified or part.state)
+        self._tell_receipts(recordings)
         talked = next((each for each in conversations if each.talking_ms and each.recordings), None)
         if talked is not None:
             base = self._folder / "data" / "kept" / talked.recordings[0].recording
@@ -216,8 +255,21 @@ class _Demo:
             "answered": sum(any(leg.answered_ms is not None for leg in each.legs) for each in conversations),
             "recordings": len(recordings),
             "verified": sum(part.verified == "verified" for part in recordings),
+            "receipts": sum(part.sent_at is not None for part in recordings),
             "mos": min(clarity, default=0.0),
         }
+
+    def _tell_receipts(self, recordings: list[Recording]) -> None:
+        """Where each recording lies now, by the receipts in the records."""
+        with Reader(self._folder / "data" / "calls.db", self._database_key()) as reader:
+            bodies = {one.recording: one for one in reader.receipts(1000) if one.unit == "body"}
+        for part in recordings:
+            if part.sent_at is not None and part.recording in bodies:
+                receipt = bodies[part.recording]
+                self._say("demo.receipt", recording=part.recording, place=receipt.place, sha256=receipt.sha256[:16])
+
+    def _database_key(self) -> bytes:
+        return bytes.fromhex((self._folder / "secrets" / "database-key").read_text().strip())
 
     async def _stay(self) -> None:
         """Leaves the page up until Ctrl-C."""

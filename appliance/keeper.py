@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SERVICES = ("media", "calls", "web")
+SERVICES = ("media", "calls", "sync", "web")
 SHORT_LIFE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 5.0
 STOP_SECONDS = 10.0

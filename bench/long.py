@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import cadence, wait
+from bench import cadence, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -35,6 +35,9 @@ TESTS = {
     "random-office": "tests/simulation/test_random_office.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",
+    "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",
+    "upstream-outage": "tests/sync/test_process.py::test_after_days_without_upstream_everything_arrives_once",
+    "upstream-narrow": "tests/sync/test_narrow_line.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 
@@ -92,9 +95,18 @@ def run_cadence() -> int:
     return 0
 
 
+def run_upstream() -> int:
+    result = {"commit": commit(), **upstream.measure()}
+    (RESULTS / "long-upstream.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measurements = {"cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence}
+    measurements = {
+        "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "upstream": run_upstream,
+    }  # fmt: skip
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names

@@ -1,9 +1,9 @@
 """The server of the control socket: page, panel and services ask here, and are shown what is live.
 
 Which service speaks is known from the socket's credentials (SO_PEERCRED), never from what it says; which person asks,
-from the token; what the role may do is decided here and nowhere else. Pictures go out when something has changed, at
-most five times a second, each watcher gets what is different from what it has; one that does not read keeps its old
-picture until it does. Nothing here waits for a watcher.
+from the token; what the role may do is decided here and nowhere else. Sync may write receipts, and no more. Pictures go
+out when something has changed, at most five times a second, each watcher gets what is different from what it has; one
+that does not read keeps its old picture until it does. Nothing here waits for a watcher.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.calls.access import Access, Grant
+from appliance.calls.upstream import Upstream
 from appliance.clock import Clock
 from appliance.control import picture, wire
 from appliance.control.wire import Alive, Ask, Done, Push, Refused, Reply, Role, Shown, SignedIn, Snapshot, Told, Who
@@ -46,6 +47,9 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.CloseRequest: WORKS,
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
+
+
+_OF_SYNC = wire.TellReceipts | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
 
 
 @dataclass(slots=True)
@@ -89,6 +93,7 @@ class ControlServer:
         clock: Clock,
         *,
         users: Mapping[int, str] | None = None,
+        upstream: Upstream | None = None,
     ) -> None:
         self._path = path
         self._access = access
@@ -96,6 +101,7 @@ class ControlServer:
         self._carry_out = carry_out
         self._clock = clock
         self._users = service_users() if users is None else users
+        self._upstream = upstream
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -203,7 +209,7 @@ class ControlServer:
             if request.action not in BUTTON:
                 raise Problem("control.not_for_service", service="panel")
             return await self._carry_out(request, "button")
-        if not isinstance(request, wire.Vitals) and not connection.may_be("web"):
+        if not isinstance(request, _OF_SYNC | wire.Vitals) and not connection.may_be("web"):
             raise Problem("control.not_for_service", service=connection.service or "")
         match request:
             case wire.SignIn(name, secret, address):
@@ -238,6 +244,10 @@ class ControlServer:
                 uptime = round(1000 * (self._clock.monotonic() - self._born))
                 resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 return picture.measured(self._snapshot(), uptime, resident)
+            case wire.TellReceipts() | wire.TellUpstream() | wire.AskPulse() | wire.AskUpstream() | wire.TryUpstream():
+                if not connection.may_be("sync") or self._upstream is None:
+                    raise Problem("control.not_for_service", service=connection.service or "")
+                return await self._upstream.answer(request)
             case wire.Vitals(service):
                 if service not in SERVICES or not connection.may_be(service):
                     raise Problem("control.not_for_service", service=connection.service or service)

@@ -30,6 +30,7 @@ from appliance.calls.settings import Calls
 from appliance.calls.spoken import Spoken
 from appliance.calls.switchboard import Switchboard
 from appliance.calls.upkeep import Upkeep
+from appliance.calls.upstream import Upstream
 from appliance.calls.verification import Verifier
 from appliance.clock import SystemClock
 from appliance.control import wire
@@ -147,8 +148,14 @@ class _Process:
         self._orders = Orders(self._office, self._switchboard.sessions, self._changed)
         self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
+        self._upstream = Upstream(self._writer, self._clock, self._switchboard, self._changed)
         self._control = ControlServer(
-            places.control_socket, self._access, self._snapshot, self._orders.carry_out, self._clock
+            places.control_socket,
+            self._access,
+            self._snapshot,
+            self._orders.carry_out,
+            self._clock,
+            upstream=self._upstream,
         )
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups
@@ -255,6 +262,7 @@ class _Process:
         self._control.changed()
 
     def _snapshot(self) -> wire.Snapshot:
+        self._upstream.look()
         self._office.counters.update({f"sip_{name}": count for name, count in self._agent.counters.items()})
         self._office.counters.update(self._upkeep.figures, calls_owed=len(self._office.book))
         return self._switchboard.snapshot()

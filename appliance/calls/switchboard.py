@@ -22,6 +22,7 @@ from appliance.calls.phone_call import PhoneCall
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
+from appliance.calls.upstream import Strain
 from appliance.control import wire
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -62,11 +63,17 @@ class Switchboard:
         }
         self._media = "unknown"
         self._load: media.Load | None = None
+        self.strain = Strain()
+        self.upstream: tuple[wire.Upstream, ...] = ()
         self._is_draining = False
         self._early: list[signalling.Event] | None = None  # what came before it was open; None: it is
         self.callbacks = Callbacks(office, self._begin)
         office.outside.conversations = self.sessions.values
         office.outside.is_up = self._is_up
+
+    @property
+    def calls_now(self) -> int:
+        return len(self.sessions)
 
     # Events of signalling ---------------------------------------------------------------------------------------------
 
@@ -144,6 +151,7 @@ class Switchboard:
                 self._find_recorder(event)
             case media.Load():
                 self._load = event
+                self.strain.loaded(event, self.office.clock.monotonic())
                 self._media = "up" if event.accepts else "full"
             case media.MediaLost(streams):
                 self._media = "lost"
@@ -154,6 +162,9 @@ class Switchboard:
                 known = {id(found): found for leg in streams if (found := self.office.legs.get(leg)) is not None}
                 for each in known.values():
                     each.put(event)
+            case media.Statistics(stream):
+                self.strain.measured(event, self.office.clock.monotonic())
+                self._pass(stream, event)
             case (
                 media.Opened(stream)
                 | media.OpenFailed(stream)
@@ -167,7 +178,6 @@ class Switchboard:
                 | media.MediaSilent(stream)
                 | media.SpeechStarted(stream)
                 | media.SpeechEnded(stream)
-                | media.Statistics(stream)
             ):
                 self._pass(stream, event)
             case media.RecordingContinued(recording, follows):
@@ -356,6 +366,7 @@ class Switchboard:
             lines=tuple(self.office.floor.lines()),
             agents=tuple(self.office.floor.agents()),
             switches=self._switches(),
+            upstream=self.upstream,
         )
 
     def _switches(self) -> wire.Switches:

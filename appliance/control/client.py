@@ -124,6 +124,33 @@ class ControlClient:
         with contextlib.suppress(Problem):
             await self.ask(vitals)
 
+    async def tell_receipts(self, receipts: wire.TellReceipts) -> None:
+        """Returns once the receipts are in the records, on the disk."""
+        await self.ask(receipts)
+
+    async def tell_upstream(self, targets: tuple[wire.Upstream, ...]) -> wire.Pulse:
+        """Shows how the targets stand; how calls fare meanwhile."""
+        return await self._pulse(wire.TellUpstream(targets))
+
+    async def pulse(self) -> wire.Pulse:
+        """How calls fare now."""
+        return await self._pulse(wire.AskPulse())
+
+    async def _pulse(self, request: Request) -> wire.Pulse:
+        reply = await self.ask(request)
+        assert isinstance(reply, wire.Pulse)
+        return reply
+
+    async def upstream(self) -> wire.UpstreamNow:
+        """How the targets upstream stand."""
+        reply = await self.ask(wire.AskUpstream())
+        assert isinstance(reply, wire.UpstreamNow)
+        return reply
+
+    async def try_upstream(self, target: str) -> None:
+        """Has a target tried at once."""
+        await self.ask(wire.TryUpstream(target))
+
     async def watch(self, token: str) -> AsyncGenerator[Snapshot | None, None]:
         """Whole pictures, each as soon as something changes; None while calls is stopped.
 

@@ -61,6 +61,7 @@ def difference(before: Snapshot, now: Snapshot) -> Changes | None:
         lines=now.lines if now.lines != before.lines else None,
         agents=now.agents if now.agents != before.agents else None,
         switches=now.switches if now.switches != before.switches else None,
+        upstream=now.upstream if now.upstream != before.upstream else None,
     )
     return None if changes == Changes(now_utc_ms=now.now_utc_ms) else changes
 
@@ -82,6 +83,7 @@ def after(before: Snapshot, changes: Changes) -> Snapshot:
         lines=before.lines if changes.lines is None else changes.lines,
         agents=before.agents if changes.agents is None else changes.agents,
         switches=before.switches if changes.switches is None else changes.switches,
+        upstream=before.upstream if changes.upstream is None else changes.upstream,
     )
 
 

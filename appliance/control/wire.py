@@ -100,6 +100,27 @@ class Finding(_Struct, frozen=True):
     fields: dict[str, Field] = {}
 
 
+class Upstream(_Struct, frozen=True):
+    """A target upstream as it stands. ``state`` is idle, sending, parked or disabled; ``reason`` why it is parked.
+
+    ``oldest_utc_ms`` is when the oldest pending unit was made, ``receipt_utc_ms`` when the last receipt came (0: none);
+    ``fault`` is the last fault while it lasts, ``remarks`` what the owner should know of a target that works.
+    """
+
+    name: str
+    kind: str
+    state: str
+    reason: str = ""
+    pending: int = 0
+    pending_bytes: int = 0
+    refused: int = 0
+    oldest_utc_ms: int = 0
+    receipt_utc_ms: int = 0
+    receipts: int = 0
+    fault: Finding | None = None
+    remarks: tuple[Finding, ...] = ()
+
+
 class Snapshot(_Struct, frozen=True):
     """Everything live at once. ``counters`` are totals since calls started, by name."""
 
@@ -117,6 +138,7 @@ class Snapshot(_Struct, frozen=True):
     lines: tuple[Line, ...] = ()
     agents: tuple[AgentNow, ...] = ()
     switches: Switches = Switches()
+    upstream: tuple[Upstream, ...] = ()
 
 
 class Changes(_Struct, frozen=True):
@@ -134,6 +156,7 @@ class Changes(_Struct, frozen=True):
     lines: tuple[Line, ...] | None = None
     agents: tuple[AgentNow, ...] | None = None
     switches: Switches | None = None
+    upstream: tuple[Upstream, ...] | None = None
 
 
 # Requests -------------------------------------------------------------------------------------------------------------
@@ -293,6 +316,55 @@ class Vitals(_Message, frozen=True):
     findings: tuple[Finding, ...] = ()
 
 
+class Receipt(_Struct, frozen=True):
+    """A unit lies at a target and was read back (records.events.UpstreamReceipt)."""
+
+    target: str
+    unit: str
+    key: str
+    recording: str
+    first: int
+    last: int
+    sha256: str
+    size: int
+    place: str
+
+
+class Erased(_Struct, frozen=True):
+    """A recording was taken away from a target (records.events.UpstreamErased)."""
+
+    target: str
+    recording: str
+    left: str
+
+
+class TellReceipts(_Message, frozen=True):
+    """From sync alone: answered by Done once they are in the records, on the disk; what stands there is passed over."""
+
+    receipts: tuple[Receipt, ...] = ()
+    erased: tuple[Erased, ...] = ()
+
+
+class TellUpstream(_Message, frozen=True):
+    """From sync alone: how its targets stand, for the page. Answered by Pulse."""
+
+    targets: tuple[Upstream, ...]
+
+
+class AskPulse(_Message, frozen=True):
+    """From sync: how do calls fare? Answered by Pulse."""
+
+
+class AskUpstream(_Message, frozen=True):
+    """How the targets stand; for the command line of the box's own user. Answered by UpstreamNow."""
+
+
+class TryUpstream(_Message, frozen=True):
+    """A person has put something right: sync shall try this target at once. Answered by Done."""
+
+    target: str
+
+
 Request = (
     SignIn
     | SignOut
@@ -309,6 +381,11 @@ Request = (
     | MoveCaller
     | Measure
     | Vitals
+    | TellReceipts
+    | TellUpstream
+    | AskPulse
+    | AskUpstream
+    | TryUpstream
 )
 
 
@@ -378,7 +455,26 @@ class Measured(_Message, frozen=True):
     last_event: int
 
 
-Reply = Done | Refused | SignedIn | Who | Promised | Measured
+class Pulse(_Message, frozen=True):
+    """What sync yields to: the worst loss, jitter and lateness of all streams lately. ``last_event`` is the chain's.
+
+    ``try_now`` names targets that a person wants to be tried at once.
+    """
+
+    last_event: int
+    calls: int = 0
+    lost_permille: int = 0
+    jitter_ms: int = 0
+    late_ticks: int = 0
+    try_now: tuple[str, ...] = ()
+
+
+class UpstreamNow(_Message, frozen=True):
+    targets: tuple[Upstream, ...]
+    is_running: bool = True
+
+
+Reply = Done | Refused | SignedIn | Who | Promised | Measured | Pulse | UpstreamNow
 
 
 class Told(_Message, frozen=True):

@@ -10,7 +10,7 @@ import re
 
 from persiantools.jdatetime import JalaliDate, JalaliDateTime
 
-from appliance.messages import Language
+from appliance.messages import Language, text
 from appliance.messages.numbers import digits, latin
 
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
@@ -53,9 +53,9 @@ def day_number(utc_ms: int) -> int:
     return _local(utc_ms).toordinal()
 
 
-def moment_of(text: str) -> int | None:
+def moment_of(written: str) -> int | None:
     """UTC milliseconds of ``1405/07/12 19:30`` or ``2026-10-04 19:30`` in Tehran; None where it is neither."""
-    found = _MOMENT.fullmatch(latin(text).strip())
+    found = _MOMENT.fullmatch(latin(written).strip())
     if found is None:
         return None
     year, month, day, hour, minute = (int(part) for part in found.groups())
@@ -70,6 +70,16 @@ def length(milliseconds: int, language: Language) -> str:
     """Minutes and seconds."""
     seconds = round(milliseconds / 1000)
     return digits(f"{seconds // 60}:{seconds % 60:02}", language)
+
+
+def age(milliseconds: int, language: Language) -> str:
+    """How long something waits, in its largest unit: minutes, hours or days."""
+    minutes = max(0, milliseconds) // 60_000
+    if minutes < 120:
+        return text("sync.age_minutes", language, count=digits(minutes, language))
+    if minutes < 48 * 60:
+        return text("sync.age_hours", language, count=digits(minutes // 60, language))
+    return text("sync.age_days", language, count=digits(minutes // 1440, language))
 
 
 def _gregorian(year: int, month: int, day: int) -> datetime.date:

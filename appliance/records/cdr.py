@@ -183,4 +183,5 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "dead_air_ms": recording.dead_air_ms,
         "verified": recording.verified or None,
         "verified_utc_ms": recording.verified_at,
+        "sent_utc_ms": recording.sent_at,
     }

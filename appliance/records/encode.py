@@ -61,6 +61,8 @@ def subject(happened: Happened) -> str:
             return happened.conversation or happened.notice
         case events.BackupMade() | events.BackupFailed() | events.BackupDrilled() | events.BoxRestored():
             return backups.SUBJECT
+        case events.UpstreamReceipt() | events.UpstreamErased():
+            return happened.target
         case (
             events.ConversationOpened()
             | events.StateEntered()

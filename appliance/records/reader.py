@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from appliance.errors import Problem
-from appliance.records import chain, database, encode, events, ledger, store
+from appliance.records import chain, database, encode, events, ledger, outgoing, store
 from appliance.records.database import Connection, Value
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ class Recording:
     verified: str
     verified_reason: str
     verified_at: int | None
+    sent_at: int | None = None  # UTC ms: a target upstream has all of it, and it was read back
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0)
 _LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
 _RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
 missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, verified, verified_reason,
-verified_at"""
+verified_at, sent_at"""
 
 
 class Reader:
@@ -257,6 +258,11 @@ class Reader:
                 "SELECT flow, flow_hash, what, by, at FROM flow_version WHERE flow = ? ORDER BY n DESC", (flow,)
             ).fetchall()
         return [FlowVersion(*row) for row in rows]
+
+    def receipts(self, count: int = 100) -> list[outgoing.Receipt]:
+        """The newest receipts of targets upstream, newest first."""
+        with self._reading() as db:
+            return outgoing.receipts(db, count)
 
     def trunks(self) -> list[TrunkState]:
         """The last known state of each trunk: what is shown while calls is stopped."""

@@ -94,6 +94,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _NOTICE_TRIED = "UPDATE notice SET state = 'trying', tries = tries + 1, tried = ? WHERE name = ?"
 _NOTICE_ENDED = "UPDATE notice SET state = ?, detail = ?, reference = ?, ended = ? WHERE name = ?"
 _NOTICE_DELIVERED = "UPDATE notice SET delivery = ? WHERE name = ?"
+_RECEIPT = """INSERT INTO receipt (target, key, unit, recording, first, last, sha256, size, place, n, at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+# A recording is sent where one target has all three files; ?1 is the time, ?2 the recording, ?3 the target.
+_SENT = """UPDATE recording SET sent_at = ?1 WHERE id = ?2 AND sent_at IS NULL
+AND (SELECT count(DISTINCT unit) FROM receipt WHERE recording = ?2 AND target = ?3) = 3"""
+_TAKEN_BACK = "DELETE FROM receipt WHERE target = ? AND recording = ?"
+_UNSENT = """UPDATE recording SET sent_at = NULL WHERE id = ?1
+AND NOT EXISTS (SELECT 1 FROM receipt WHERE recording = ?1 GROUP BY target HAVING count(DISTINCT unit) = 3)"""
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -164,6 +172,11 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_SWITCH, (switch, value, by, at)),)
         case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
             return (_of_notice(happened, at),)
+        case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
+            values = target, key, unit, recording, first, last, sha256, size, place, n, at
+            return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())
+        case events.UpstreamErased(target, recording, _):
+            return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,))
         case (
             events.CredentialSet()
             | events.SignedIn()

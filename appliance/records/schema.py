@@ -16,6 +16,8 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
+    "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state",
+    "receipt",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -196,6 +198,20 @@ CREATE INDEX notice_by_time ON notice (tried);
 CREATE INDEX notice_by_plan ON notice (planned);
 """
 
+_RECEIPTS = """
+CREATE TABLE receipt (
+    target TEXT NOT NULL, key TEXT NOT NULL,
+    unit TEXT NOT NULL,           -- events, records, call, head, seal, body
+    recording TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, size INTEGER NOT NULL, place TEXT NOT NULL,
+    n INTEGER NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (target, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX receipt_by_recording ON receipt (recording) WHERE recording != '';
+CREATE INDEX receipt_by_order ON receipt (n);
+ALTER TABLE recording ADD COLUMN sent_at INTEGER;  -- UTC ms: the first target has all of it, read back
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -247,6 +263,11 @@ def attempts_heard(database: Database) -> None:
 @migrations()
 def notices(database: Database) -> None:
     _run(database, _NOTICES)
+
+
+@migrations()
+def receipts(database: Database) -> None:
+    _run(database, _RECEIPTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -90,6 +90,8 @@ class Home:
         if role in WORKS:
             rows = owed.reminders(kept.owed, language) if kept.owed else []
             found["reminders"] = part("reminders", words, rows=rows)
+        if snapshot.upstream:
+            found["upstream"] = part("upstream", words, rows=views.upstream(snapshot, language))
         if role in ("owner", "technician"):
             found["counters"] = part("counters", words, rows=views.counters(snapshot, language))
         return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance import messages
-from appliance.control.wire import Finding, LiveCall, Role, Snapshot
+from appliance.control.wire import Finding, LiveCall, Role, Snapshot, Upstream
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
@@ -66,6 +66,21 @@ class LastRow:
     talked: str
     clarity: str
     recording: State
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRow:
+    """A target: ``size`` in megabytes, ``fault`` and ``todo`` the last error in plain words."""
+
+    name: str
+    kind: str
+    state: State
+    pending: str
+    size: str
+    oldest: str
+    receipt: str
+    fault: str
+    todo: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +184,35 @@ def findings(found: Sequence[Finding], language: Language) -> list[FindingRow]:
         what, do = messages.problem_lines(Problem(each.key, **each.fields), language)
         rows.append(FindingRow(what, do))
     return rows
+
+
+def upstream(snapshot: Snapshot, language: Language) -> list[UpstreamRow]:
+    return [_upstream(each, snapshot.now_utc_ms, language) for each in snapshot.upstream]
+
+
+def _upstream(target: Upstream, now: int, language: Language) -> UpstreamRow:
+    faults = [*((target.fault,) if target.fault else ()), *target.remarks]
+    said = findings(faults, language)
+    reason = messages.text(f"web.upstream_reason_{target.reason}", language) if target.reason in _REASONS else ""
+    return UpstreamRow(
+        name=target.name,
+        kind=target.kind,
+        state=State(
+            word(f"web.upstream_{target.state}", language),
+            BAD if target.refused and target.state != "parked" else _UPSTREAM_TONES.get(target.state, IDLE),
+            reason,
+        ),
+        pending=digits(target.pending, language),
+        size=digits(f"{target.pending_bytes / 1e6:.1f}", language),
+        oldest=calendar.age(now - target.oldest_utc_ms, language) if target.oldest_utc_ms else "–",
+        receipt=calendar.moment(target.receipt_utc_ms, language) if target.receipt_utc_ms else "–",
+        fault=said[0].what if said else "",
+        todo=said[0].do if said else "",
+    )
+
+
+_UPSTREAM_TONES = {"idle": GOOD, "sending": BUSY, "parked": BAD, "disabled": BAD}
+_REASONS = frozenset({"clock", "link", "full", "denied", "quiet"})
 
 
 def counters(snapshot: Snapshot, language: Language) -> list[tuple[str, str]]:

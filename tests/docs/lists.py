@@ -22,6 +22,7 @@ from appliance.media.settings import Media
 from appliance.notify.settings import Mail, Notify
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
+from appliance.sync.settings import Target, Upstream
 from appliance.web.metrics import METRICS
 from appliance.web.settings import Web
 
@@ -47,6 +48,8 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[mail]", Mail),
     ("[notify]", Notify),
     ("[identity]", Identity),
+    ("[[target]]", Target),
+    ("[sync]", Upstream),
 )
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 FIELD = re.compile(r"    (\w+): .*?#\s*(.*)")

@@ -19,7 +19,7 @@ FILES = {"calls.db", "calls.sock"}  # look like keys and are names of files
 KINDS = PACKAGE / "records" / "events.py"  # names kinds of events, which look like keys
 LABEL = re.compile(r"\b_\(\s*(['\"])([a-z0-9_]+)\1")  # _('key') in a template of the page
 CARRIERS = {"_Script"}  # keep a key for later, when it gets its fields
-ADDED = {"_problem": {"file", "line"}}  # functions that add fields of their own
+ADDED = {"_problem": {"file", "line"}, "Remark": {"target"}}  # functions that add fields of their own
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def test_the_demo_places_three_calls_and_verifies_their_recordings() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     found = json.loads(lines[-1])
-    assert found["calls"] == found["answered"] == found["recordings"] == found["verified"] == 3
+    assert found["calls"] == found["answered"] == found["recordings"] == found["verified"] == found["receipts"] == 3
     assert found["mos"] >= 4.0
     assert any(line.startswith("Opened with the owner's key") for line in lines)
     assert "Traceback" not in done.stderr

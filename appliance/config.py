@@ -77,12 +77,11 @@ class Config:
     elsewhere: Elsewhere = field(default_factory=Elsewhere)
     mail: Mail = field(default_factory=Mail)
     notify: Notify = field(default_factory=Notify)
+    sync: Sync = field(default_factory=Sync)
 
     @property
     def writing(self) -> Writing:
         return Writing(self.notify, self.mail, self.elsewhere.sms, self.elsewhere.sms_templates)
-
-    sync: Sync = field(default_factory=Sync)
 
     @property
     def places(self) -> Places:

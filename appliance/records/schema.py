@@ -16,7 +16,6 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state",
     "receipt",
 )  # fmt: skip
 

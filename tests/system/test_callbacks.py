@@ -64,7 +64,7 @@ prompt = ["goodbye"]
 QUEUE = """
 [[queue]]
 name = "reception"
-agents = [AGENTS]
+agents = ["first", "agent2"]
 callback_spacing_minutes = 1
 ring_seconds = 10
 """
@@ -73,7 +73,7 @@ ring_seconds = 10
 def the_box(trunk: int) -> Box:
     names = ", ".join(f'"{name}"' for name in ("first", *(f"agent{number}" for number in range(2, AGENTS + 1))))
     phones = [f"desk{number}" for number in range(1, AGENTS + 1)]
-    box = Box(f"127.0.0.2:{trunk}", phones=phones, flow=FLOW, extra=QUEUE.replace("AGENTS", names))
+    box = Box(f"127.0.0.2:{trunk}", phones=phones, flow=FLOW, extra=QUEUE.replace('"first", "agent2"', names))
     box.file.write_text(box.file.read_text().replace("[calls]\n", f"[calls]\nmost_callbacks = {AGENTS}\n"))
     return box
 

@@ -139,7 +139,7 @@ class Desk:
         """Keeps a place in the line for who asks; the one that they have already, where there is one.
 
         ``opened`` is the place (UTC ms); 0: where they wait in that line, else now. Who has a callback and gives
-        another number changes it.
+        another number changes it, unless somebody else has asked for the same call meanwhile: then it stays theirs.
         """
         customer, refusal = self._house.callback_number(number or asked.customer, asked.trunk)
         if refusal:
@@ -151,7 +151,11 @@ class Desk:
             known = self._book.change(known.request, customer=customer)
             if known is None:
                 return Reply(False, reason="being_dialled")
+            known = self._book.asks(known.request, asked.customer) or known
             self._changed_to(known, asked.customer or "telephone")
+        elif known is not None and known.customer == customer and asked.customer != known.asker != customer:
+            known = self._book.asks(known.request, customer) or known
+            self._changed_to(known, customer)
         if known is None:
             now = self._clock.utc_ms()
             self._settle_missed(asked.customer)

@@ -72,7 +72,8 @@ class Wanted:
     """A request. ``opened`` is its place in the line; ``not_before`` 0 or the moment that was promised.
 
     ``customer`` is the number to call, ``asker`` the one from which it was asked for: somebody who gives another
-    number has one request all the same. ``is_wish``: the customer, or a person of the office, wants it.
+    number has one request all the same. Once a second person wants the same number called the asker is the number
+    itself: none of the two can take it from the other. ``is_wish``: the customer, or a person of the office, wants it.
     """
 
     request: str
@@ -182,12 +183,14 @@ class Book:
         return None if entry is None else entry.wanted
 
     def of(self, customer: str, queue: str) -> Wanted | None:
-        """The open callback of this customer in this line: there is never a second one."""
-        for entry in self._entries.values() if customer else ():
-            wanted = entry.wanted
-            if wanted.what == "callback" and wanted.queue == queue and customer in (wanted.customer, wanted.asker):
-                return wanted
-        return None
+        """The open callback of this customer in this line: there is never a second one. Else the one they asked for."""
+        here = [
+            entry.wanted
+            for entry in self._entries.values()
+            if customer and entry.wanted.what == "callback" and entry.wanted.queue == queue
+        ]
+        theirs = next((wanted for wanted in here if wanted.customer == customer), None)
+        return theirs or next((wanted for wanted in here if wanted.asker == customer), None)
 
     def ready(self, now: int) -> list[Wanted]:
         """Those whose next attempt may begin, in order of their places; one of each customer."""
@@ -343,6 +346,14 @@ class Book:
         entry.expires = self._expires(entry.wanted)
         if not_before is not None:
             entry.not_before, entry.is_reminded = not_before, False
+        return entry.wanted
+
+    def asks(self, request: str, asker: str) -> Wanted | None:
+        """From now on the request is of who asks from this number, be it in whose hand it may."""
+        entry = self._entries.get(request)
+        if entry is None:
+            return None
+        entry.wanted = replace(entry.wanted, asker=asker)
         return entry.wanted
 
     def hurry(self, request: str) -> bool:

@@ -136,8 +136,9 @@ def attempts(connection: Connection, requests: Collection[str]) -> dict[str, lis
 class OpenCallback:
     """A callback, promise or missed call that is not done, as ``queue.callbacks`` knows it.
 
-    ``attempts`` are those that count; ``dialling`` is the conversation of one that was never ended, ``dial`` how its
-    INVITE is cancelled, ``dialled`` when it left. ``place`` is since when they wait.
+    ``asker`` is the number from which it was asked for, or changed, last. ``attempts`` are those that count;
+    ``dialling`` is the conversation of one that was never ended, ``dial`` how its INVITE is cancelled, ``dialled`` when
+    it left. ``place`` is since when they wait.
     """
 
     request: str
@@ -164,7 +165,9 @@ class OpenCallback:
 
 _CALLBACKS = """SELECT r.id, r.what, r.code, r.queue, r.customer, r.language,
 iif(r.trunk = '', coalesce(c.trunk, ''), r.trunk), iif(r.place = 0, r.opened, r.place), r.due,
-iif(coalesce(c.is_withheld, 1), '', c.customer), r.agent, r.reminded, r.detail, r.state,
+CASE WHEN r.by GLOB '+[0-9]*' THEN r.by WHEN r.by = 'telephone' OR coalesce(c.is_withheld, 1) THEN ''
+ELSE c.customer END,
+r.agent, r.reminded, r.detail, r.state,
 (SELECT count(*) FROM attempt WHERE request = r.id AND ended IS NOT NULL
  AND outcome NOT IN ('network', 'no_agent', 'interrupted')),
 (SELECT coalesce(max(ended), 0) FROM attempt WHERE request = r.id),

@@ -18,13 +18,15 @@ from appliance.errors import Problem
 from appliance.hours.load import load_folder
 from appliance.messages.calendar import moment_of
 from appliance.places import shipped_flows
-from appliance.queue.callbacks import Outcome
+from appliance.queue.callbacks import Book, Outcome
 from appliance.records import ledger
+from tests.records.given import opened
 from tests.simulation.test_menus import office
 from tests.simulation.test_whole_office import TheOffice
 from tests.support.virtual_time import run
 
 ALI, MINA = "+989121234567", "+989351112233"
+ALI_AT_WORK = "+982188111111"
 NOON = moment_of("1405/09/02 12:00") or 0
 DAY_MS = 86_400_000
 
@@ -162,6 +164,49 @@ def test_who_asks_again_with_another_number_has_one_callback_at_the_new_number(t
         await box.it.records.flush()
         (request,) = box.requests()
         assert request.customer == MINA and len(box.office.book) == 1
+
+    box.run(scene)
+
+
+@pytest.mark.parametrize("has_restarted", [False, True])
+@pytest.mark.parametrize("second", [MINA, ALI_AT_WORK, ""])
+def test_who_changes_the_number_takes_the_call_from_nobody_who_asked_for_it_too(
+    tmp_path: Path, second: str, has_restarted: bool
+) -> None:
+    box = Box(tmp_path)
+
+    async def scene() -> None:
+        box.it.records.put(opened("c1", customer=ALI))
+        first = box.desk.call_back(asked_by("c1", ALI, "fa", "provider"), "0935 111 22 33", "reception", 0)
+        other = box.desk.call_back(asked_by("c2", second, "fa", "provider"), MINA, "reception", 0)
+        assert first.values["code"] == other.values["code"]
+        box.office.book.release_all("c1")
+        if has_restarted:
+            await box.it.records.flush()
+            box.office.book = box.desk._book = Book()
+            box.it.switchboard.callbacks.restore(box.it.store.within(ledger.open_callbacks))
+        back = box.desk.call_back(asked_by("c3", ALI, "fa", "provider"), "", "reception", 0)
+        again = box.desk.call_back(asked_by("c4", ALI, "fa", "provider"), "", "reception", 0)
+        assert back.values["code"] == again.values["code"] != first.values["code"]
+        await box.it.records.flush()
+        assert {each.customer: each.code for each in box.requests()} == {
+            MINA: first.values["code"],
+            ALI: back.values["code"],
+        }
+        box.desk.spoke_with(ALI)
+        assert [each.customer for each in box.office.book.of_customer(MINA)] == [MINA]
+
+    box.run(scene)
+
+
+def test_who_gives_a_number_and_takes_it_back_has_one_callback_to_the_first(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+
+    async def scene() -> None:
+        for number in ("", "0935 111 22 33", "0935 111 22 33", ""):
+            box.desk.call_back(asked_by("c1", ALI, "fa", "provider"), number, "reception", 0)
+        await box.it.records.flush()
+        assert [each.customer for each in box.requests()] == [ALI] and len(box.office.book) == 1
 
     box.run(scene)
 

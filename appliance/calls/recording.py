@@ -96,7 +96,9 @@ class ConversationRecording:
                 self._settled(recording)
                 conversation.put(sealed(conversation.id, event))
                 conversation.office.verify(event)
-            case media.RecordingContinued(recording, _, part, gap_ms):
+            case media.RecordingContinued(recording, follows, part, gap_ms):
+                if follows in self._unsealed:
+                    self._opened(follows)  # nobody has said that it began; what is left of it is known later
                 self._await(recording, part)
                 self._opened(recording)
                 conversation.put(events.RecordingGap(conversation.id, recording, "media_restarted", gap_ms))

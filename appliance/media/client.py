@@ -45,14 +45,14 @@ class _Wanted:
     played_at: float = 0.0
     bridge: port.Bridge | None = None
     recording: port.StartRecording | None = None
-    is_recording: bool = False
+    is_asked: bool = False  # a media process was told to record
     mask: port.Mask | None = None
     attend: port.Attend | None = None
 
 
 @dataclass(slots=True)
 class MediaState:
-    """The streams as calls wants them. ``now`` is monotonic seconds."""
+    """The streams as calls wants them. ``now`` is monotonic seconds; ``birth`` is empty while no process listens."""
 
     new_id: Callable[[], str]
     streams: dict[str, _Wanted] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class MediaState:
             case port.StopRecording(recording):
                 for wanted in self.streams.values():
                     if wanted.recording is not None and wanted.recording.recording == recording:
-                        wanted.recording, wanted.is_recording = None, False
+                        wanted.recording, wanted.is_asked = None, False
             case (
                 port.SetRemote(name)
                 | port.Play(name)
@@ -111,7 +111,7 @@ class MediaState:
                 if wanted.play is not None and play in (0, wanted.play.play):
                     wanted.play = None
             case port.StartRecording():
-                wanted.recording = command
+                wanted.recording, wanted.is_asked = command, self.birth != ""
             case port.Mask(is_on=is_on):
                 wanted.mask = command if is_on else None
             case port.Attend(_, tones):
@@ -133,9 +133,6 @@ class MediaState:
                 wanted = self.streams.get(name)
                 if wanted is not None and wanted.play is not None and wanted.play.play == play:
                     wanted.play = None
-            case port.RecordingStarted(_, name):
-                if name in self.streams:
-                    self.streams[name].is_recording = True
             case port.RecordingRefused(_, name):
                 if name in self.streams:
                     self.streams[name].recording = None
@@ -150,6 +147,7 @@ class MediaState:
                 | port.MediaSilent()
                 | port.SpeechStarted()
                 | port.SpeechEnded()
+                | port.RecordingStarted()
                 | port.RecordingGap()
                 | port.RecordingSealed()
                 | port.Statistics()
@@ -176,16 +174,15 @@ class MediaState:
                 commands.append(_resumed(wanted.play, now - wanted.played_at))
             if wanted.bridge is not None:
                 bridges[wanted.bridge.left, wanted.bridge.right] = wanted.bridge
-            if wanted.recording is not None:
+            if wanted.recording is not None and not wanted.is_asked:
+                commands.append(wanted.recording)  # nobody has heard of it yet
+                wanted.is_asked = True
+            elif wanted.recording is not None:  # the dead process may have begun it: its files are its own
                 before = wanted.recording
                 wanted.recording = self._next_part(before, gap_ms)
                 commands.append(wanted.recording)
-                if wanted.is_recording:
-                    events.append(
-                        port.RecordingContinued(
-                            wanted.recording.recording, before.recording, wanted.recording.part, gap_ms
-                        )
-                    )
+                follows = wanted.recording
+                events.append(port.RecordingContinued(follows.recording, before.recording, follows.part, gap_ms))
         commands += bridges.values()
         if self.streams and self.lost_at is not None:
             events.append(port.MediaBack(tuple(self.streams), gap_ms))

@@ -15,7 +15,7 @@ RECORDING = port.StartRecording(CUSTOMER, "1" * 32, "f" * 32, 1, "consent", '{"l
 
 def state() -> MediaState:
     numbers = itertools.count(2)
-    made = MediaState(lambda: str(next(numbers)) * 32)
+    made = MediaState(lambda: str(next(numbers)) * 32, birth="first")
     for command in (port.Open(CUSTOMER, "127.0.0.1"), REMOTE, port.Open(AGENT, "127.0.0.1"), RECORDING):
         made.commanded(command, 0.0)
     for event in (
@@ -48,6 +48,25 @@ def test_a_recording_goes_on_as_its_next_part_that_names_the_one_before() -> Non
         port.RecordingContinued("2" * 32, "1" * 32, 2, 400),
         port.MediaBack((CUSTOMER, AGENT), 400),
     ]
+
+
+def test_a_recording_that_no_process_has_heard_of_begins_under_the_id_that_is_waited_for() -> None:
+    made = MediaState(lambda: "9" * 32)
+    for command in (port.Open(CUSTOMER, "127.0.0.1"), RECORDING):
+        made.commanded(command, 0.0)
+    commands, events = made.replay(0.5)
+    assert [each for each in commands if isinstance(each, port.StartRecording)] == [RECORDING] and events == []
+
+
+def test_a_recording_that_a_dead_process_may_have_begun_goes_on_under_an_id_that_is_told() -> None:
+    made = MediaState(lambda: "9" * 32, birth="first")
+    for command in (port.Open(CUSTOMER, "127.0.0.1"), RECORDING):
+        made.commanded(command, 0.0)
+    made.birth, made.lost_at = "", 0.1
+    commands, events = made.replay(0.5)
+    (started,) = [each for each in commands if isinstance(each, port.StartRecording)]
+    assert events[0] == port.RecordingContinued(started.recording, RECORDING.recording, 2, 400)
+    assert started.recording == "9" * 32
 
 
 def test_a_play_goes_on_where_it_would_be_now_and_one_that_ended_is_not_played_again() -> None:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 DIVERT_SECONDS = 30.0
 FIGURES_SECONDS = 2.0
 KEPT_SECONDS = 2.0
+WRITTEN_SECONDS = 2.0  # as long as any question may take; what a full disk keeps back is kept in memory, and is told
 KNOWN_SECONDS = 0.5  # what a caller hears nothing of
 SPOKEN = ("outage_record", "prompt_record")
 DAY_MS = 86_400_000
@@ -305,12 +306,22 @@ class Session(Conversation):
 
         async def answer() -> None:
             reply = await self.office.answers.answer(asked)
-            self._has_asked |= reply.is_ok and isinstance(question, steps.OpenRequest)
+            if reply.is_ok and isinstance(question, steps.OpenRequest):
+                self._has_asked = True
+                await self._written()
             self.inbox.put(steps.Answer(number, reply.is_ok, reply.values, reply.reason))
 
         task = asyncio.create_task(answer(), name=f"question of {self.id}")
         self._asking.add(task)
         task.add_done_callback(lambda done: self._asked_for(number, done))
+
+    async def _written(self) -> None:
+        """Nobody is told that something is kept which the next cut of the power would lose."""
+        try:
+            async with asyncio.timeout(WRITTEN_SECONDS):
+                await self.office.records.flush()
+        except TimeoutError:
+            log.warning("what conversation %s asked for is kept, and not written yet", self.id)
 
     def _asked_for(self, number: int, task: asyncio.Task[None]) -> None:
         self._asking.discard(task)

@@ -6,7 +6,10 @@ import asyncio
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from appliance.calls import aftermath, restart
+from appliance.media import port as media
 from appliance.records import events, ledger
 from appliance.signalling.loopback import Behaviour
 from tests.simulation.test_callbacks import CUSTOMER, Box, agents
@@ -42,6 +45,33 @@ def test_who_leaves_the_line_for_a_callback_keeps_the_place_of_having_joined_it(
     box.run(scene, 20.0)
     (owed,) = box.it.store.within(ledger.open_callbacks)
     assert abs(owed.place - joined) < 1000
+
+
+@pytest.mark.parametrize(("disk_seconds", "told_after"), [(0.0, 0.0), (1.2, 1.2), (60.0, 2.0)])
+def test_nobody_is_told_of_a_callback_before_it_is_on_the_disk_or_the_disk_has_taken_too_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_seconds: float, told_after: float
+) -> None:
+    box = Box(tmp_path)
+    flush = box.it.records.flush
+    asked: list[float] = []
+
+    async def slow() -> None:
+        asked.append(box.it.clock.monotonic())
+        await asyncio.sleep(disk_seconds)
+        await flush()
+
+    monkeypatch.setattr(box.it.records, "flush", slow)
+    told: list[float] = []
+    say = box.it.mouth.submit
+
+    def heard(command: media.Command) -> None:
+        if isinstance(command, media.Play) and "callback_kept" in str(command.pieces) and not told:
+            told.append(box.it.clock.monotonic())
+        say(command)
+
+    monkeypatch.setattr(box.it.office.mouth, "submit", heard)
+    box.run(box.asks, 20.0)
+    assert told and abs(told[0] - asked[0] - told_after) < 0.01, (asked, told)
 
 
 def test_a_callback_that_ends_frees_nobody_who_speaks_with_another(tmp_path: Path) -> None:

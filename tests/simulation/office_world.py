@@ -38,7 +38,8 @@ from appliance.records.writer import LINGER_SECONDS, DirectWriter, Work
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour, Loopback
 from appliance.signalling.settings import Phone, Signalling, Trunk
-from tests.simulation.model import Line, Model, Row
+from tests.simulation.model import Model
+from tests.simulation.model_seen import Line, Row
 from tests.support.virtual_time import VirtualLoop
 
 KEY = bytes(range(32))
@@ -196,7 +197,7 @@ on_failure = "bye"
 2 = "say{n}"
 [node.ask{n}]
 kind = "menu"
-prompt = "ask"
+prompt = "ask_q{n}"
 timeout_seconds = 4
 attempts = 2
 on_failure = "keep{n}"
@@ -205,7 +206,7 @@ on_failure = "keep{n}"
 2 = "number{n}"
 [node.number{n}]
 kind = "digits"
-prompt = "number"
+prompt = "number_q{n}"
 into = "other"
 least = 11
 most = 11
@@ -589,7 +590,7 @@ class World:
                 self._talks[stream.recording] = stream.recording, ""
         if self.life is not None:
             state = self.life.mouth.state
-            state.lost_at = self.now
+            state.birth, state.lost_at = "", self.now
             self._mediated(media.MediaLost(tuple(state.streams)))
 
     def media_returns(self) -> None:
@@ -606,7 +607,8 @@ class World:
     def _connect(self, life: Life) -> None:
         """The client finds a media process that it does not know: everything is said again."""
         assert self.media is not None
-        self._mediated(media.Hello(1, str(id(self.media)), True, "", (), 400))
+        life.mouth.state.birth = birth = str(id(self.media))
+        self._mediated(media.Hello(1, birth, True, "", (), 400))
         commands, events = life.mouth.state.replay(self.now)
         for command in commands:
             self.media.submit(command)

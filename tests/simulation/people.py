@@ -11,7 +11,7 @@ from pathlib import Path
 from appliance.records.reader import Reader
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour
-from tests.simulation.model import overtaken
+from tests.simulation.model_turns import overtaken
 from tests.simulation.office_world import KEY, LONG_AGO_MS, World, e164, unencrypted
 from tests.support.virtual_time import run
 

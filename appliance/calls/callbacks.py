@@ -1,7 +1,8 @@
 """Drives the book of callbacks: begins attempts when hours, clock, lines and cap allow it, keeps what came of them.
 
 No customer is dialled while the clock is in doubt (DECISIONS 10). Nothing begins that the way out would refuse now (its
-policy, the money of the day, lines that are kept for callers), and there are ``calls.most_callbacks`` at once at most.
+policy, the money of the day, lines that are kept for callers), nothing while media is down, and there are
+``calls.most_callbacks`` at once at most.
 """
 
 from __future__ import annotations
@@ -137,8 +138,8 @@ class Callbacks:
         self._begin(Callback(office, wanted, trunk, queue.callback_first == "agent", has_room, ended))
 
     def _has_room(self, wanted: Wanted, trunk: Trunk) -> bool:
-        """Whether the customer could be dialled now."""
-        return not self._office.outside.why_not(wanted.customer, trunk.name)
+        """Whether the customer could be dialled now, and would hear something."""
+        return self._office.mouth.accepts() and not self._office.outside.why_not(wanted.customer, trunk.name)
 
     def _ended(self, wanted: Wanted, outcome: Outcome | None) -> None:
         office = self._office

@@ -6,7 +6,7 @@ The rules of turns stand in model_turns.py, those of promises in model_owed.py; 
 
 Loose, and why: an agent may be rung in the instant in which the caller hangs up; a refused call is told from a callback
 that has just taken a line by looking again when attempts are written, and a callback that is done may hold its line
-while the agent is still asked; an agent may count as busy without a dialog while a customer is asked first.
+while the agent is still asked, or while media does not answer; an agent may count as busy without a dialog while a customer is asked first.
 """
 
 from __future__ import annotations
@@ -50,7 +50,10 @@ class Model(Owed):
             inbound = sum(other.is_up and other.is_known and other is not caller for other in self.callers.values())
             outbound = self._most_callbacks_up()
             self.count("refused: every line taken")
-            if inbound + outbound < self._max_calls:  # unless a callback has just taken a line, and is written down
+            is_media_settled = self.is_media_up and at - self.media_at > SETTLED_SECONDS
+            if (
+                inbound + outbound < self._max_calls and is_media_settled
+            ):  # unless a callback has just taken a line, and is written down
                 text = f"{caller.name} is refused with {inbound} in and {outbound} out on {self._max_calls}"
                 self._refusals.append((at, text))
             if inbound < self._kept:

@@ -156,6 +156,26 @@ def test_a_callback_that_no_agent_took_leaves_the_line_to_callers(tmp_path: Path
     assert 1 in busy and busy[busy.index(1) :].count(0) > 2
 
 
+def test_a_callback_takes_no_line_while_media_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box(tmp_path)
+    box.it.line.outside = Behaviour(answers_after=2.0, talks_seconds=20.0)
+    busy: list[int] = []
+
+    async def scene() -> None:
+        await box.asks()
+        with monkeypatch.context() as down:
+            down.setattr(box.it.office.mouth, "accepts", lambda: False)
+            agents(box)
+            for _ in range(20):
+                await asyncio.sleep(0.5)
+                busy.append(box.it.office.outside.busy("provider"))
+        await asyncio.sleep(10.0)
+        busy.append(box.it.office.outside.busy("provider"))
+
+    box.run(scene, 60.0)
+    assert busy == [0] * 20 + [1]
+
+
 def test_an_attempt_for_a_request_that_is_done_is_ended_by_the_next_process(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.put(events.RequestOpened("", "r", 1, "1", "callback", CUSTOMER, "fa", "reception", 0, "", 0))

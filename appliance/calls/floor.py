@@ -191,6 +191,13 @@ class Floor:
         self._wind()
         return True
 
+    def occupy(self, agent: str, conversation: str) -> None:
+        """The agent dials somebody while being rung or in a call: busy until ``vacate``, whatever becomes of that."""
+        self._lines.occupy(agent, conversation)
+
+    def vacate(self, agent: str, conversation: str) -> None:
+        self._tell(self._lines.vacate(agent, conversation, self._now))
+
     def ended(self, agent: str) -> None:
         """The agent's call is over. Nothing for people who are no agents."""
         if agent not in self._talks:

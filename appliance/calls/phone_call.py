@@ -56,6 +56,8 @@ class PhoneCall(Conversation):
         self._open_record()
         own = self.agent
         is_engaged = bool(own) and self.office.floor.engage(own, self.id, self.customer.leg)
+        if own and not is_engaged:
+            self.office.floor.occupy(own, self.id)
         try:
             answering.check_codecs(self, self._offered)
             await self.open(self.customer)
@@ -78,6 +80,8 @@ class PhoneCall(Conversation):
         finally:
             if is_engaged:
                 self.office.floor.ended(own)
+            elif own:
+                self.office.floor.vacate(own, self.id)
         self.hang_up(self.customer, Cause.ENDED_HERE)
         await self.close(outcome, detail)
 

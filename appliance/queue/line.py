@@ -68,6 +68,7 @@ class _Agent:
     missed: int = 0
     paused_until: float = float("-inf")
     wraps_until: float = float("-inf")
+    own: set[str] = field(default_factory=set)  # calls that they dialled themselves while they were rung or spoke
 
 
 @dataclass(slots=True)
@@ -125,7 +126,8 @@ class Lines:
         return self._rules[line].agents
 
     def doing(self, agent: str) -> Doing:
-        return self._agents[agent].doing
+        known = self._agents[agent]
+        return Doing.TALKING if known.own and known.doing in (Doing.FREE, Doing.WRAP_UP) else known.doing
 
     def since(self, agent: str) -> float:
         """Since when the agent does it; 0 where nothing has happened yet."""
@@ -133,7 +135,9 @@ class Lines:
 
     def engaged(self) -> Mapping[str, str]:
         """Agents that are rung or speak, and for whom."""
-        return {agent.name: agent.ticket for agent in self._agents.values() if agent.ticket}
+        return {
+            agent.name: agent.ticket or min(agent.own) for agent in self._agents.values() if agent.ticket or agent.own
+        }
 
     def is_offered(self, ticket: str) -> bool:
         """Whether somebody is being rung for this caller."""
@@ -232,6 +236,14 @@ class Lines:
         known.doing, known.since, known.ticket, known.line = Doing.TALKING, now, ticket, ""
         return True
 
+    def occupy(self, agent: str, ticket: str) -> None:
+        """The agent has dialled somebody, though rung or in a call: not rung again before that is over too."""
+        self._agents[agent].own.add(ticket)
+
+    def vacate(self, agent: str, ticket: str, now: float) -> list[Offer]:
+        self._agents[agent].own.discard(ticket)
+        return self._match(now)
+
     def ended(self, agent: str, now: float) -> list[Offer]:
         """The agent's last dialog is over; wrap-up begins where the line has one."""
         known = self._agents[agent]
@@ -256,7 +268,7 @@ class Lines:
 
     def _can_ring(self, agent: _Agent, now: float, wrapped: bool = False) -> bool:
         is_free = agent.doing is Doing.FREE or (wrapped and agent.doing is Doing.WRAP_UP)
-        return agent.is_present and is_free and agent.paused_until <= now
+        return agent.is_present and is_free and not agent.own and agent.paused_until <= now
 
     def _match(self, now: float) -> list[Offer]:
         """Offers callers in order to agents as long as both are there."""

@@ -58,6 +58,19 @@ def test_a_day_of_a_thousand_callers_equals_the_recursion(agents: int) -> None:
     assert len(day.served) == 1000
 
 
+def test_who_dials_somebody_while_rung_or_in_a_call_is_not_rung_again_before_that_is_over() -> None:
+    it = lines_of("sara")
+    assert it.join("c1", "sales", 0.0) == [Offer("c1", ("sara",))]
+    it.occupy("sara", "own")
+    assert it.leave("c1", 1.0) == [] and it.join("c2", "sales", 2.0) == []
+    assert it.engaged() == {"sara": "own"} and it.doing("sara") is Doing.TALKING and not it.is_free("sara", 2.0)
+    assert it.vacate("sara", "own", 3.0) == [Offer("c2", ("sara",))]
+    it.answered("c2", "sara", 4.0)
+    it.occupy("sara", "second")
+    it.join("c3", "sales", 5.0)
+    assert it.ended("sara", 6.0) == [] and it.vacate("sara", "second", 7.0) == [Offer("c3", ("sara",))]
+
+
 # Priority -------------------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ The rules of turns stand in model_turns.py, those of promises in model_owed.py; 
 
 Loose, and why: an agent may be rung in the instant in which the caller hangs up; a refused call is told from a callback
 that has just taken a line by looking again when attempts are written, and a callback that is done may hold its line
-while the agent is still asked, or while media does not answer; an agent may count as busy without a dialog while a customer is asked first.
+while the agent is still asked, or while media does not answer; an agent may count as busy without a dialog while a
+customer is asked first.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ too: with a fault of each kind put into the box, it says which rule is broken.
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import functools
 import gc
@@ -52,15 +53,26 @@ def ground(tmp_path: Path) -> Iterator[Path]:
         each.rmdir() if each.is_dir() else each.unlink()
 
 
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Many runs in one process: no log, and rings of tasks are swept afterwards instead of in the middle."""
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.collect()
+        logging.disable(logging.NOTSET)
+
+
 def run_many(folder: Path, seeds: Iterable[int]) -> tuple[list[Told], list[str]]:
     """These runs, one after the other: what they were, and which rules were broken."""
-    logging.disable(logging.CRITICAL)
     folder.mkdir(parents=True, exist_ok=True)
     empty = template(folder)
     told: list[Told] = []
     broken: list[str] = []
-    gc.disable()  # rings of tasks and frames: swept after each chunk instead of in the middle of everything
-    try:
+    with quietly():
         for seed in seeds:
             try:
                 told.append(office_run(folder / str(seed), seed, empty))
@@ -68,10 +80,6 @@ def run_many(folder: Path, seeds: Iterable[int]) -> tuple[list[Told], list[str]]
                 broken.append(f"seed {seed}: {rule}")
             for each in (folder / str(seed)).iterdir():
                 each.unlink()
-    finally:
-        gc.enable()
-        gc.collect()
-        logging.disable(logging.NOTSET)
     return told, broken
 
 

@@ -44,6 +44,28 @@ def test_a_recording_that_is_sealed_after_its_record_closed_revises_it(
     assert [sealed.recording for sealed in verified] == [part.recording]
 
 
+def test_of_a_recording_that_died_before_it_was_told_to_have_begun_both_parts_stand_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loopback.LoopbackMedia, "_record", lambda _self, _command: None)
+    it = TheOffice(tmp_path)
+
+    async def scene() -> None:
+        leg = it.line.call_in("provider", "02188123456", "09121234567")
+        await asyncio.sleep(9.0)
+        (first,) = it.office.recordings
+        it.switchboard.mediated(media.RecordingContinued("f" * 32, first, 2, 400))
+        it.switchboard.mediated(media.RecordingSealed("f" * 32, "sealed", "", 1, "", "", 1000, 0, 0, 0, 0, 0, 0))
+        it.switchboard.mediated(media.RecordingSealed(first, "recovered", "", 1, "", "", 20, 0, 0, 0, 0, 0, 0))
+        it.line.hang_up(leg)
+        await it.until_quiet()
+
+    run(it.loop, scene())
+    it.records.flush_now()
+    (conversation,) = it.all()
+    assert [(part.part, part.state) for part in conversation.recordings] == [(1, "recovered"), (2, "sealed")]
+
+
 def test_a_recording_that_nobody_knows_changes_nothing(tmp_path: Path) -> None:
     it = TheOffice(tmp_path)
 

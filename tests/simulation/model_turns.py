@@ -35,6 +35,8 @@ class Turns(Seen):
         for other in self.callers.values():
             if other is who or not (other.is_waiting and other.is_up and other.line) or other.ringing:
                 continue
+            if other.line == who.line:
+                self.count("pairs compared")
             if other.place[1] >= who.place[0] or other.joined >= at - slack - SLACK or other.rung_until >= at - SLACK:
                 continue
             if slack and (other.line != who.line or other.rung_until > at - REFUSED_SECONDS - slack - 1.0):
@@ -44,12 +46,10 @@ class Turns(Seen):
             if isinstance(who, Caller) and who.number == other.number != "":
                 continue  # one person who rings twice
             if self._may_serve(at, agent, other) if agent else self._waits_for_all(at, other, line, slack):
-                self.count("pairs compared")
                 self._suspects.append((at, f"{name_of(who)} at {who.place} is served before", other))
         if isinstance(who, Caller) and who.priority == 0:
             for wish in self.wishes:
                 if wish.line == who.line and wish.place[1] < who.place[0] and self._must_stand(at, wish):
-                    self.count("pairs compared")
                     self.fail("row 4", f"{who.name} is served before the callback of {wish.customer} at {wish.place}")
 
     def _waits_for_all(self, at: float, caller: Caller, line: Line, slack: float) -> bool:

@@ -150,10 +150,6 @@ def _flattered(self: Conversation, happened: Any) -> None:
     _put(self, happened)
 
 
-async def _nowhere(_self: Session) -> None:
-    return None
-
-
 async def _owes_nothing(_office: Any, _left: Any) -> None:
     return None
 
@@ -172,7 +168,7 @@ _music = Conversation.music
 _answered, _ended_call = Floor.answered, Floor.ended
 
 FAULTS: dict[str, tuple[object, str, Any, str]] = {
-    "two attempts at once": (Book, "take", _takes_twice, "row 3|row 6|row 9|row 18"),
+    "two attempts at once": (Book, "take", _takes_twice, "row 3|row 6|row 9|row 17|row 18"),
     "attempts without end": (Book, "ended", _forgets_attempts, "row 3"),
     "attempts without a pause": (Book, "_may_begin", _at_once, "row 9"),
     "an INVITE that nobody wrote down": (Conversation, "put", _unwritten, "row 3"),
@@ -183,7 +179,6 @@ FAULTS: dict[str, tuple[object, str, Any, str]] = {
     "who was cut off is forgotten": (aftermath, "_owe", _owes_nothing, "row 5"),
     "the book is not brought back": (Callbacks, "restore", _nothing, "row 3|row 4|row 5|row 6"),
     "legs that nobody ends": (KeptLegs, "keep", _nothing, "row 5"),
-    "told of a callback before it is written": (Session, "_written", _nowhere, "row 5"),
     "told of a callback that is nowhere": (Desk, "call_back", lambda *_a, **_s: Reply(True, {"code": "1"}), "row 5"),
     "callbacks on every line": (capacity, "why_no_line_out", lambda *_calls: "", "row 17"),
     "busy after the last dialog": (Floor, "ended", _nothing, "row 18|always"),

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from appliance.calls import recording, runtime, verification
-from appliance.calls.callbacks import Callbacks
+from appliance.calls import recording, verification
 from appliance.calls.desk import CUT_OFF, Asked
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import Item, Office
 from appliance.flow.model import Enqueue
 from appliance.flow.steps import OpenRequest
 from appliance.media import port as media
-from appliance.queue import callbacks as callback_book
 from appliance.records import events, ledger
 from appliance.records.events import Outcome
 from appliance.records.store import OpenConversation, Store
@@ -28,34 +26,7 @@ from appliance.signalling.port import Cause, EndOrphan, LegKey
 
 log = logging.getLogger(__name__)
 
-RINGS_MOST_MS = 600_000  # after that nobody's telephone rings any more, and a CANCEL would meet nothing
-LONGEST_QUARANTINE_MS = 1_000 * 3_600_000
 RECOVERY_SECONDS = 15.0  # media closes what nobody claims after 10 s, and replays its journal at start
-
-
-async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[LegKey]) -> int:
-    """All that a start owes to the process before: the book, whoever was being dialled, whatever was still up.
-
-    Returns how many legs had not ended. Nothing is dialled before ``callbacks.look``.
-    """
-    now = office.clock.utc_ms()
-    owed = await office.records.call(lambda store: store.within(ledger.open_callbacks))
-    in_vain = await office.records.call(
-        lambda store: store.within(lambda db: ledger.tried_in_vain(db, now - LONGEST_QUARANTINE_MS))
-    )
-    for conversation, request, began_ms in await office.records.call(lambda store: store.within(ledger.unended)):
-        office.records.put(events.CallbackEnded(conversation, request, callback_book.Outcome.INTERRUPTED, "", began_ms))
-    callbacks.restore(owed, in_vain)
-    return await settle(office, [*left_over, *_dialled(owed, left_over, now)])
-
-
-def _dialled(owed: Sequence[ledger.OpenCallback], left_over: Sequence[LegKey], now: int) -> Iterator[LegKey]:
-    """Customers who may still be ringing, and of whom only the record knows: the power was cut."""
-    known = {key.leg for key in left_over}
-    for each in owed:
-        key = runtime.decoded(each.dial)
-        if key is not None and key.leg not in known and 0 <= now - each.dialled < RINGS_MOST_MS:
-            yield key
 
 
 async def settle(office: Office, left_over: Sequence[LegKey]) -> int:

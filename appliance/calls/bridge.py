@@ -11,7 +11,7 @@ import math
 from collections.abc import Awaitable, Callable
 
 from appliance.calls.agent_keys import AgentKeys, PassOn, Said
-from appliance.calls.conversation import Conversation, Left, Party, Trouble
+from appliance.calls.conversation import Conversation, Left, Party, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Item
 from appliance.calls.outside import Permit, Purpose
@@ -322,15 +322,10 @@ async def talk(
 
 def heard_of(keys: AgentKeys, agent: Party, item: Item | None, now: float) -> list[Said]:
     """What the agent has said by keys, however they came; ``item`` None: time has passed."""
-    match item:
-        case media.DigitHeard(stream, digit) if stream == agent.leg:
-            return keys.press(digit, now)
-        case signalling.DigitPressed(leg, digit, _) if leg == agent.leg:
-            return keys.press(digit, now)
-        case None:
-            return keys.due(now)
-        case _:
-            return []
+    if item is None:
+        return keys.due(now)
+    key = key_of(agent, item)
+    return keys.press(key, now) if key else []
 
 
 def press(conversation: Conversation, party: Party, digits: str) -> None:
@@ -361,7 +356,7 @@ def _join(conversation: Conversation, agent: Party, holds: bool) -> None:
 
 
 def _bridged(conversation: Conversation, agent: Party, holds: bool) -> media.Bridge:
-    return media.Bridge(conversation.customer.leg, agent.leg, holds=agent.leg if holds else "")
+    return media.Bridge(conversation.customer.leg, agent.leg, agent.leg if holds else "")
 
 
 def _hold(conversation: Conversation, agent: Party, leg: str) -> None:

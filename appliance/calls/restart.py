@@ -7,18 +7,22 @@ open, who was cut off in them; and only then what rings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from appliance import __version__
-from appliance.calls import aftermath, switches
+from appliance.calls import aftermath, runtime, switches
+from appliance.calls.callbacks import Callbacks
 from appliance.calls.office import Office
 from appliance.calls.switchboard import Switchboard
 from appliance.clock import Clock
+from appliance.queue import callbacks as callback_book
 from appliance.records import events, ledger
 from appliance.records.store import Store
 from appliance.signalling.port import LegKey
 
 MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: no box is older
+LONGEST_QUARANTINE_MS = 1_000 * 3_600_000
+RINGS_MOST_MS = 600_000  # after that nobody's telephone rings any more, and a CANCEL would meet nothing
 TICK_MS = 60_000  # a clock that lies no further behind what is known is right (DECISIONS 10)
 
 
@@ -66,10 +70,35 @@ async def resume(switchboard: Switchboard, left_over: Sequence[LegKey], last_mom
     To be called with the switchboard closed; calls that came meanwhile are taken afterwards.
     """
     office = switchboard.office
-    orphans = await aftermath.take_over(office, switchboard.callbacks, left_over)
+    orphans = await take_over(office, switchboard.callbacks, left_over)
     await office.find_spent(last_moment)
     office.records.put(events.ServiceStarted("calls", __version__, office.boot, orphans))
     await office.records.flush()  # what is owed is on the disk before anybody is called
     switchboard.open()
     switchboard.callbacks.look()
     return orphans
+
+
+async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[LegKey]) -> int:
+    """All that is owed to the process before: the book, whoever was being dialled, whatever was still up.
+
+    Returns how many legs had not ended. Nothing is dialled before ``callbacks.look``.
+    """
+    now = office.clock.utc_ms()
+    owed = await office.records.call(lambda store: store.within(ledger.open_callbacks))
+    in_vain = await office.records.call(
+        lambda store: store.within(lambda db: ledger.tried_in_vain(db, now - LONGEST_QUARANTINE_MS))
+    )
+    for conversation, request, began_ms in await office.records.call(lambda store: store.within(ledger.unended)):
+        office.records.put(events.CallbackEnded(conversation, request, callback_book.Outcome.INTERRUPTED, "", began_ms))
+    callbacks.restore(owed, in_vain)
+    return await aftermath.settle(office, [*left_over, *_dialled(owed, left_over, now)])
+
+
+def _dialled(owed: Sequence[ledger.OpenCallback], left_over: Sequence[LegKey], now: int) -> Iterator[LegKey]:
+    """Customers who may still be ringing, and of whom only the record knows: the power was cut."""
+    known = {key.leg for key in left_over}
+    for each in owed:
+        key = runtime.decoded(each.dial)
+        if key is not None and key.leg not in known and 0 <= now - each.dialled < RINGS_MOST_MS:
+            yield key

@@ -83,8 +83,8 @@ class Engine:
                 known = self._recordings.get(recording)
                 if known is not None:
                     known[0].mark(kind, detail, now)
-            case port.Bridge(left, right, relays_digits, holds):
-                self._bridge(left, right, relays_digits, holds, now)
+            case port.Bridge(left, right, holds):
+                self._bridge(left, right, holds, now)
             case (
                 port.SetRemote(stream)
                 | port.Play(stream)
@@ -132,14 +132,14 @@ class Engine:
             case port.Attend(_, tones):
                 stream.attend(tones)
 
-    def _bridge(self, left: str, right: str, relays_digits: bool, holds: str, now: float) -> None:
+    def _bridge(self, left: str, right: str, holds: str, now: float) -> None:
         one, other = self.streams.get(left), self.streams.get(right)
         if one is None or other is None or one is other or one.other is other:
             return
         self._separate(one, now)
         self._separate(other, now)
-        one.bridge(other, relays_digits and holds != left)
-        other.bridge(one, relays_digits and holds != right)
+        one.bridge(other, relays_digits=holds != left)
+        other.bridge(one, relays_digits=holds != right)
 
     @staticmethod
     def _separate(stream: Stream, now: float) -> None:

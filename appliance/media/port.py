@@ -98,14 +98,13 @@ class SendDigits(_Message, frozen=True):
 
 
 class Bridge(_Message, frozen=True):
-    """Each of the two hears the other from now on; ends what they play; digits pass with ``relays_digits``.
+    """Each of the two hears the other from now on; ends what they play; digits pass.
 
-    Those of the stream ``holds`` never pass: its keys are told, and whoever owns it decides what they are for.
+    Those of the stream ``holds`` do not: its keys are told, and whoever owns it decides what they are for.
     """
 
     left: Stream
     right: Stream
-    relays_digits: bool = True
     holds: Stream = ""
 
 

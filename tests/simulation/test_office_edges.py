@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.calls import aftermath, restart
+from appliance.calls import restart
 from appliance.media import port as media
 from appliance.records import events, ledger
 from appliance.signalling.loopback import Behaviour
@@ -183,7 +183,7 @@ def test_an_attempt_for_a_request_that_is_done_is_ended_by_the_next_process(tmp_
     box.put(events.RequestMoved("r", "done", "box", "got_through"))
 
     async def scene() -> None:
-        await aftermath.take_over(box.it.office, box.it.switchboard.callbacks, ())
+        await restart.take_over(box.it.office, box.it.switchboard.callbacks, ())
         await box.it.records.flush()
 
     run(box.it.loop, scene())

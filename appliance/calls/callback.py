@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from appliance import saying
 from appliance.calls import bridge, promises, runtime
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said
-from appliance.calls.conversation import Conversation, Left, Party, Trouble
+from appliance.calls.conversation import Conversation, Left, Party, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
-from appliance.calls.office import Item, Office
+from appliance.calls.office import Office
 from appliance.calls.outside import Permit
 from appliance.flow.run import TICK_SECONDS
 from appliance.flow.steps import LISTENING
@@ -104,7 +104,7 @@ class Callback(Conversation):
             log.warning("callback %s: %s", self._wanted.request, trouble.detail)
             self._outcome = Outcome.NETWORK if self._is_dialled else Outcome.NO_AGENT
         except Exception:
-            log.exception("a fault ended callback %s", self._wanted.request)
+            log.exception("a fault ended conversation %s", self.id)
             self.office.count("faults")
             self._outcome = Outcome.NETWORK
         finally:
@@ -355,10 +355,10 @@ class Callback(Conversation):
                         break
                     self.say_to(party, (LISTENING,), self._wanted.language)
                     deadline = min(ends, now + TICK_SECONDS)
-                for key in _keys_of(party, item):
-                    if key in keys:
-                        self.digits.clear()
-                        return key
+                key = key_of(party, item)
+                if key and key in keys:
+                    self.digits.clear()
+                    return key
                 if isinstance(item, media.PlayEnded) and item.stream == party.leg and item.play == play:
                     ends, deadline = now + KEY_SECONDS, now + TICK_SECONDS
         return ""
@@ -394,14 +394,3 @@ class Callback(Conversation):
                 language=self._wanted.language,
             )
         )
-
-
-def _keys_of(party: Party, item: Item | None) -> Iterator[str]:
-    """The key that ``party`` has pressed, however it came."""
-    match item:
-        case media.DigitHeard(stream, digit) if stream == party.leg:
-            yield digit
-        case signalling.DigitPressed(leg, digit, _) if leg == party.leg:
-            yield digit
-        case _:
-            return

@@ -89,16 +89,17 @@ class Callbacks:
         now = office.clock.utc_ms()
         self._notice_jump(now)
         office.desk.remind()
+        if not office.is_clock_sure():
+            self._wind(now, is_hurried=True)
+            return
+        for wanted in office.book.expired(now):
+            office.records.put(events.RequestMoved(wanted.request, "expired", "box", "too old"))
         waiting = office.book.ready(now)
-        if office.is_clock_sure():
-            for wanted in office.book.expired(now):
-                office.records.put(events.RequestMoved(wanted.request, "expired", "box", "too old"))
-            waiting = office.book.ready(now)
-            for wanted in waiting:
-                if len(self._live) >= office.settings.most_callbacks:
-                    break
-                self._attempt(wanted)
-        self._wind(now, is_hurried=len(waiting) > len(self._live) or not office.is_clock_sure())
+        for wanted in waiting:
+            if len(self._live) >= office.settings.most_callbacks:
+                break
+            self._attempt(wanted)
+        self._wind(now, is_hurried=len(waiting) > len(self._live))
 
     def _wind(self, now: int, is_hurried: bool) -> None:
         """Looks again when something changes by itself; every second while somebody could be called but for a line."""

@@ -76,7 +76,6 @@ class Conversation(ABC):
 
     direction = "in"
     trunk_name = ""  # the trunk that the customer's leg takes
-    is_incoming = False  # whether the customer rang us
 
     def __init__(
         self, office: Office, leg: str, caller: Identity, address: str, law: sdp.Law, sources: tuple[str, ...]
@@ -107,6 +106,11 @@ class Conversation(ABC):
         self._sources = sources
         self._plays = OWN_PLAYS
         self._announced = 0  # the play after which the music goes on
+
+    @property
+    def is_incoming(self) -> bool:
+        """Whether the customer rang us."""
+        return self.direction == "in"
 
     @abstractmethod
     async def run(self) -> None:
@@ -154,12 +158,8 @@ class Conversation(ABC):
                 self._moved(leg, description, is_held=False)
             case signalling.MediaChanged(leg, description):
                 self._moved(leg, description, is_held=None)
-            case signalling.DigitPressed(leg, digit, _):
-                if leg == self.customer.leg:
-                    self.digits.append(digit)
-            case media.DigitHeard(stream, digit):
-                if stream == self.customer.leg:
-                    self.digits.append(digit)
+            case signalling.DigitPressed() | media.DigitHeard():
+                self.digits += key_of(self.customer, item)
             case media.Heard(stream, law, sound, is_last):
                 if stream == self.customer.leg:
                     self.sound += sound
@@ -408,3 +408,14 @@ class Conversation(ABC):
     def _loop(self, party: Party, piece: media.Piece) -> None:
         self._plays += 1
         self.office.mouth.submit(media.Play(party.leg, self._plays, (piece,), loops=True, is_speech=False))
+
+
+def key_of(party: Party, item: Item | None) -> str:
+    """The key that ``party`` has pressed, however it came; empty where this is none of theirs."""
+    match item:
+        case media.DigitHeard(stream, digit) if stream == party.leg:
+            return digit
+        case signalling.DigitPressed(leg, digit, _) if leg == party.leg:
+            return digit
+        case _:
+            return ""

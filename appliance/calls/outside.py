@@ -57,9 +57,11 @@ class Followed(Protocol):
 
     id: str
     trunk_name: str
-    is_incoming: bool
     state: State
     began: float
+
+    @property
+    def is_incoming(self) -> bool: ...
 
     @property
     def customer(self) -> _Leg: ...

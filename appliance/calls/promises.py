@@ -14,20 +14,18 @@ from appliance.signalling.settings import Trunk
 
 def by_keys(conversation: Conversation, digits: str, customer: str, trunk: Trunk) -> tuple[str, ...]:
     """The agent of this conversation has keyed in a time; the prompts that tell what came of it."""
-    office = conversation.office
+    office, number = conversation.office, numbers.normalise(customer, trunk.area_code)
     due = due_of(digits, office.clock.utc_ms())
     if due is None:
         return ("feature_no_sense",)
-    asked = asked_by(conversation.id, customer, conversation.language, trunk.name, offset_ms=conversation.offset_ms())
+    asked = asked_by(
+        conversation.id, number.e164 or "", conversation.language, trunk.name, offset_ms=conversation.offset_ms()
+    )
     reply = office.desk.promise(asked, customer, conversation.line_name, due, "", conversation.agent)
     if not reply.is_ok:
         return ("feature_refused",)
-    return promised(conversation.language, numbers.normalise(customer, trunk.area_code).national, due)
-
-
-def promised(language: str, national: str, due: int) -> tuple[str, ...]:
-    """What an agent hears who has promised a call."""
-    return ("promise_made", *saying.say(language, "phone", national).pieces, *moment(language, due))
+    said = saying.say(conversation.language, "phone", number.national).pieces
+    return ("promise_made", *said, *moment(conversation.language, due))
 
 
 def moment(language: str, utc_ms: int) -> tuple[str, ...]:

@@ -49,8 +49,6 @@ LEAST_MESSAGE_MS = 1000  # anything shorter is no message
 class Session(Conversation):
     """``line`` and ``flow`` were chosen by the number that was called."""
 
-    is_incoming = True
-
     def __init__(self, office: Office, offered: signalling.Offered, line: CalledLine, flow: Flow) -> None:
         trunk = office.trunk(line.trunk)
         super().__init__(

@@ -13,11 +13,10 @@ import logging
 from collections.abc import Sequence
 
 from appliance.calls import recording, verification
-from appliance.calls.desk import CUT_OFF, Asked
+from appliance.calls.desk import asked_by
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import Item, Office
 from appliance.flow.model import Enqueue
-from appliance.flow.steps import OpenRequest
 from appliance.media import port as media
 from appliance.records import events, ledger
 from appliance.records.events import Outcome
@@ -52,13 +51,9 @@ async def _owe(office: Office, left: OpenConversation) -> None:
         return
     flow = office.flows.get(found.flow)
     node = flow.nodes.get(found.node) if flow is not None else None
-    queue = node.queue if isinstance(node, Enqueue) else next(iter(office.queues), "")
-    number = found.customer
-    asked = Asked(
-        OpenRequest("callback", number, queue, 0, CUT_OFF), left.conversation, found.node, number, found.language,
-        left.last_offset_ms, found.trunk,
-    )  # fmt: skip
-    reply = office.desk.call_back(asked, number, queue, 0, found.opened, is_wish=False)
+    queue = office.line_for(node.queue if isinstance(node, Enqueue) else "", "")
+    asked = asked_by(left.conversation, found.customer, found.language, found.trunk, found.node, left.last_offset_ms)
+    reply = office.desk.call_back(asked, found.customer, queue, 0, found.opened, is_wish=False)
     office.book.release_all(left.conversation)
     if not reply.is_ok:
         log.warning("who was cut off in conversation %s is not called back: %s", left.conversation, reply.reason)

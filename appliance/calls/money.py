@@ -13,11 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from appliance.calls.settings import Tariff
+from appliance.messages.calendar import day_number
 from appliance.signalling import numbers
 from appliance.signalling.numbers import Number
-
-DAY_MS = 86_400_000
-TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +32,6 @@ class _Running:
     number: Number
     day: int
     since: float  # monotonic seconds
-
-
-def day_of(utc_ms: int) -> int:
-    """The day in Tehran, counted from 1970-01-01."""
-    return (utc_ms + TEHRAN_OFFSET_MS) // DAY_MS
-
-
-def begin_of_day(utc_ms: int) -> int:
-    """The midnight in Tehran before this moment, in UTC milliseconds."""
-    return day_of(utc_ms) * DAY_MS - TEHRAN_OFFSET_MS
 
 
 def price_of(tariffs: Sequence[Tariff], number: Number) -> Tariff | None:
@@ -72,7 +60,7 @@ def spent_by_day(tariffs: Sequence[Tariff], calls: Iterable[Answered]) -> dict[i
     """Rials of these calls, by the day on which they were answered."""
     spent: dict[int, int] = {}
     for call in calls:
-        day = day_of(call.at_ms)
+        day = day_number(call.at_ms)
         spent[day] = spent.get(day, 0) + cost(price_of(tariffs, call.number), call.milliseconds)
     return spent
 
@@ -90,7 +78,7 @@ class Till:
         self._paid = spent_by_day(self.tariffs, calls)
 
     def answered(self, leg: str, number: Number, utc_ms: int, now: float) -> None:
-        self._running.setdefault(leg, _Running(number, day_of(utc_ms), now))
+        self._running.setdefault(leg, _Running(number, day_number(utc_ms), now))
 
     def ended(self, leg: str, now: float) -> None:
         running = self._running.pop(leg, None)
@@ -99,7 +87,7 @@ class Till:
 
     def spent(self, utc_ms: int, now: float) -> int:
         """Rials of today, calls that run included."""
-        day = day_of(utc_ms)
+        day = day_number(utc_ms)
         running = sum(self._cost(each, now) for each in self._running.values() if each.day == day)
         return self._paid.get(day, 0) + running
 

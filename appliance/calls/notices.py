@@ -24,6 +24,7 @@ from appliance.clock import Clock
 from appliance.errors import Problem
 from appliance.lookup.gateway import Gateway, Outcome
 from appliance.messages import Language
+from appliance.messages.calendar import DAY_MS
 from appliance.notify import texts
 from appliance.notify.alarms import Alarm, Alarms, Over, Raised
 from appliance.notify.mail import Post
@@ -33,7 +34,7 @@ from appliance.notify.ready import Writing
 from appliance.notify.texts import Facts
 from appliance.records import events, notices
 from appliance.records.events import Happened
-from appliance.records.notices import DAY_MS, Subject
+from appliance.records.notices import Subject
 from appliance.records.writer import Records
 from appliance.signalling import numbers
 

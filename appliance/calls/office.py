@@ -17,10 +17,13 @@ from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
 from appliance.flow import steps
 from appliance.flow.catalogue import Flows
+from appliance.hours.answer import Answer as Opening
+from appliance.hours.answer import State as OpeningState
 from appliance.hours.answer import answer as opening_at
 from appliance.hours.answer import next_open, upcoming
 from appliance.hours.model import Hours
 from appliance.media import port as media
+from appliance.messages import calendar
 from appliance.queue.callbacks import MINUTE_MS, Book
 from appliance.records import ledger
 from appliance.records.writer import Records
@@ -120,13 +123,7 @@ class Office:
         settings = self.queues.get(queue)
         if settings is None or not settings.callback_calendar:
             return True
-        hours = self.calendars.get(settings.callback_calendar)
-        if hours is None:
-            return False
-        switches = self.desk.switches.hours
-        if at_ms > self.clock.utc_ms():  # nobody knows how long a night lasts that was switched on by hand
-            switches = replace(switches, night=False)
-        return opening_at(hours, at_ms, switches, self.is_clock_sure()).is_open
+        return self.opening(settings.callback_calendar, at_ms).is_open
 
     def dials_missed(self, queue: str) -> bool:
         settings = self.queues.get(queue)
@@ -145,7 +142,7 @@ class Office:
         ``lived_until_ms`` (UTC) is the last moment that the process before is known to have lived: what was up when it
         died had cost money until then, though no event says so.
         """
-        midnight = money.begin_of_day(self.clock.utc_ms())
+        midnight = calendar.day_begin(self.clock.utc_ms())
         area_codes = {trunk.name: trunk.area_code for trunk in self.sip.trunks}
         found = await self.records.call(
             lambda store: store.within(lambda db: ledger.dialled_since(db, midnight, area_codes))
@@ -161,10 +158,17 @@ class Office:
 
     def is_open(self, calendar: str) -> bool:
         """Whether a calendar is open now; one that is not there never is, nor any while the clock is in doubt."""
+        return self.opening(calendar, self.clock.utc_ms()).is_open
+
+    def opening(self, calendar: str, at_ms: int) -> Opening:
+        """What a calendar says of a moment, with the owner's switches; in doubt where the calendar is not there."""
         hours = self.calendars.get(calendar)
-        if hours is None:
-            return False
-        return opening_at(hours, self.clock.utc_ms(), self.desk.switches.hours, self.is_clock_sure()).is_open
+        if hours is None:  # one that went after the flow was checked: nobody is told "closed"
+            return Opening(OpeningState.DOUBT, False, "", None, None)
+        switches = self.desk.switches.hours
+        if at_ms > self.clock.utc_ms():  # nobody knows how long a night lasts that was switched on by hand
+            switches = replace(switches, night=False)
+        return opening_at(hours, at_ms, switches, self.is_clock_sure())
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

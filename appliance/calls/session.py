@@ -26,6 +26,7 @@ from appliance.flow import steps
 from appliance.flow.model import Flow
 from appliance.flow.run import Walk
 from appliance.media import port as media
+from appliance.messages.calendar import day_begin
 from appliance.records import events, ledger
 from appliance.records.database import Connection
 from appliance.records.events import Outcome, State
@@ -41,8 +42,6 @@ KEPT_SECONDS = 2.0
 WRITTEN_SECONDS = 2.0  # as long as any question may take; what a full disk keeps back is kept in memory, and is told
 KNOWN_SECONDS = 0.5  # what a caller hears nothing of
 SPOKEN = ("outage_record", "prompt_record")
-DAY_MS = 86_400_000
-TEHRAN_OFFSET_MS = 12_600_000  # +03:30 without daylight saving since 2022
 LEAST_MESSAGE_MS = 1000  # anything shorter is no message
 
 
@@ -498,5 +497,5 @@ class Session(Conversation):
 
 
 def _figures(db: Connection, now_ms: int) -> dict[str, int]:
-    midnight = now_ms - (now_ms + TEHRAN_OFFSET_MS) % DAY_MS
+    midnight = day_begin(now_ms)
     return {"calls_missed": ledger.missed_since(db, midnight), "requests_open": ledger.open_count(db)}

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from appliance.calls.office import Office
 from appliance.flow.steps import Value
 from appliance.hours.answer import Answer as Opening
-from appliance.hours.answer import State as OpeningState
-from appliance.hours.answer import answer as opening_at
 
 
 class BoxWorld:
@@ -21,11 +19,7 @@ class BoxWorld:
         self._facts = facts
 
     def opening(self, calendar: str) -> Opening:
-        office = self._office
-        hours = office.calendars.get(calendar)
-        if hours is None:  # a calendar that went after the flow was checked: nobody is told "closed"
-            return Opening(OpeningState.DOUBT, False, "", None, None)
-        return opening_at(hours, office.clock.utc_ms(), office.desk.switches.hours, office.is_clock_sure())
+        return self._office.opening(calendar, self._office.clock.utc_ms())
 
     def utc_ms(self) -> int:
         return self._office.clock.utc_ms()

@@ -14,6 +14,8 @@ from appliance.messages import Language, text
 from appliance.messages.numbers import digits, latin
 
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
+TEHRAN_OFFSET_MS = 12_600_000
+DAY_MS = 86_400_000
 FIRST_GREGORIAN_YEAR = 1700  # a year below it is Jalali
 _MOMENT = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})[ T]+(\d{1,2}):(\d{2})")
 WEEKDAYS = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
@@ -51,6 +53,11 @@ def day(utc_ms: int, language: Language) -> str:
 def day_number(utc_ms: int) -> int:
     """Days of Tehran, counted: equal for two moments of one day, one more for the day after."""
     return _local(utc_ms).toordinal()
+
+
+def day_begin(utc_ms: int) -> int:
+    """The midnight in Tehran before this moment, in UTC milliseconds."""
+    return utc_ms - (utc_ms + TEHRAN_OFFSET_MS) % DAY_MS
 
 
 def moment_of(written: str) -> int | None:

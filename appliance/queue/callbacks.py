@@ -20,9 +20,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
+from appliance.records.events import ON_TIME_MS
+
 MINUTE_MS = 60_000
 REMIND_MS = 10 * MINUTE_MS  # so long before a promise is due the office is told
-ON_TIME_MS = 15 * MINUTE_MS  # a promise is kept within so much of its moment, before and after
 
 What = Literal["callback", "promise", "missed", "message"]
 

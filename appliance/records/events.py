@@ -303,6 +303,9 @@ class SignedOut:
     actor: str
 
 
+ON_TIME_MS = 900_000  # a promise is kept within 15 min of its moment, before and after (FIGURES.md)
+
+
 @dataclass(frozen=True, slots=True)
 class RequestOpened:
     """A row in the ledger: what the box has promised to somebody. ``number`` counts them, ``code`` is said aloud."""

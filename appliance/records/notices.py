@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from appliance.records.database import Connection
 
-DAY_MS = 86_400_000
-
 
 @dataclass(frozen=True, slots=True)
 class Kept:

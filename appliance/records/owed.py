@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from appliance.records.database import Connection
+from appliance.records.events import ON_TIME_MS
 
-ON_TIME_MS = 900_000  # FIGURES.md: within +-15 min of the promised time
 LONGEST_CALL_MS = 4 * 3_600_000  # a conversation that began earlier is not looked at for a talk near the moment
 
 

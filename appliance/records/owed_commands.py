@@ -14,12 +14,12 @@ from typing import Any, get_args
 
 from appliance import messages
 from appliance.messages import Language
+from appliance.messages.calendar import DAY_MS
 from appliance.records import ledger, owed
 from appliance.records.commands import add_places, aligned, count, reader_of, when
 from appliance.records.database import Connection
 from appliance.records.survey import wilson
 
-DAY_MS = 86_400_000
 FEW = 30  # FIGURES.md: below, a rate stands with its interval
 
 _WHAT: dict[str, str] = {

@@ -73,8 +73,8 @@ reason = excluded.reason, actor = excluded.actor"""
 _REQUEST = """INSERT INTO request (id, number, code, conversation, what, customer, language, queue, opened, due,
 detail, moved, agent, place, trunk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 # Moved after its time was over (15 min of grace, FIGURES.md): that promise was broken, whatever comes of the new time.
-_REQUEST_CHANGED = """UPDATE request SET late = late + (due > 0 AND due <> ?2 AND ?5 > due + 900000),
-customer = ?1, due = ?2, queue = ?3, by = ?4 WHERE id = ?6"""
+_REQUEST_CHANGED = f"""UPDATE request SET late = late + (due > 0 AND due <> ?2 AND ?5 > due + {events.ON_TIME_MS}),
+customer = ?1, due = ?2, queue = ?3, by = ?4 WHERE id = ?6"""  # noqa: S608 - constants only
 _REQUEST_REMINDED = "UPDATE request SET reminded = ? WHERE id = ?"
 _REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
 _DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms, dial)

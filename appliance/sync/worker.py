@@ -19,7 +19,7 @@ from typing import TypeVar
 from appliance.clock import Clock
 from appliance.control import wire
 from appliance.errors import Problem
-from appliance.messages.calendar import TEHRAN
+from appliance.messages.calendar import DAY_MS, TEHRAN
 from appliance.records.reader import Reader
 from appliance.sync import content, faults, plan
 from appliance.sync.faults import Fault, Why
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: an earlier clock is not set
-DAY_MS = 86_400_000
 QUIET_LOOK_SECONDS = 60.0
 MOST_TROUBLES = 100  # kept for the page, which shows the first
 

@@ -13,7 +13,6 @@ from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, near, word
 _DOING_TONES = {"free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY, "not_registered": IDLE, "absent": IDLE}
 TIMED = ("offered", "talking", "wrap_up")  # how long an agent does these is worth knowing
 NEXT_DAYS = 7
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,5 +148,5 @@ def switched(switches: Switches, now: int, language: Language) -> list[SwitchRow
 
 def next_days(now: int, language: Language) -> list[tuple[str, str]]:
     """The coming days, as they are typed and as they are called: what is offered for ``closed until``."""
-    days = [now + number * DAY_MS for number in range(1, NEXT_DAYS + 1)]
+    days = [now + number * calendar.DAY_MS for number in range(1, NEXT_DAYS + 1)]
     return [(calendar.moment(day, language).split(" ")[0], calendar.day(day, language)) for day in days]

@@ -15,13 +15,13 @@ from appliance.messages.numbers import digits
 from appliance.queue.callbacks import REMIND_MS
 from appliance.records import ledger, owed
 from appliance.records.database import Connection
+from appliance.records.events import ON_TIME_MS
 from appliance.records.ledger import Request
-from appliance.records.owed import ON_TIME_MS, Keeping, Person, Promise
+from appliance.records.owed import Keeping, Person, Promise
 from appliance.records.survey import wilson
 from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, national, near, word
 
-DAY_MS = 86_400_000
-SPAN_MS = 30 * DAY_MS  # how far promises are shown back and ahead
+SPAN_MS = 30 * calendar.DAY_MS  # how far promises are shown back and ahead
 MOST_SHOWN = 100  # rows of a list of promises; the command line shows all
 FEW = 30  # FIGURES: below, a rate stands with its interval
 OPEN = ("open", "doing")
@@ -246,5 +246,5 @@ def typed(utc_ms: int, language: Language) -> str:
 def suggestions(now: int, language: Language) -> list[tuple[str, str]]:
     """Moments for which a promise is often made, as they are typed and as they are called."""
     soon = -(-(now + 2 * QUARTER_MS) // QUARTER_MS) * QUARTER_MS
-    moments = [soon, soon + 2 * QUARTER_MS, soon + 6 * QUARTER_MS, soon + DAY_MS]
+    moments = [soon, soon + 2 * QUARTER_MS, soon + 6 * QUARTER_MS, soon + calendar.DAY_MS]
     return [(typed(each, language), near(each, now, language)) for each in moments]

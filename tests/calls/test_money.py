@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.calls import money
-from appliance.calls.money import Answered, Till, begin_of_day, cost, day_of, price_of, spent_by_day
+from appliance.calls.money import Answered, Till, cost, price_of, spent_by_day
 from appliance.calls.settings import Tariff
+from appliance.messages.calendar import day_begin, day_number
 from appliance.signalling.numbers import normalise
 
 MIDNIGHT_MS = 1_785_011_400_000  # 2026-07-26 00:00 in Tehran is 2026-07-25 20:30 UTC
-TODAY = day_of(MIDNIGHT_MS)
+TODAY = day_number(MIDNIGHT_MS)
 MOBILE = Tariff(name="mobile", kind="mobile", rial_per_minute=1250, rial_per_call=100, increment_seconds=1)
 TARIFFS = (
     MOBILE,
@@ -28,8 +28,8 @@ def answered(number: str, at_ms: int, seconds: float) -> Answered:
 
 
 def test_the_day_begins_at_midnight_in_tehran() -> None:
-    assert begin_of_day(MIDNIGHT_MS) == begin_of_day(MIDNIGHT_MS + 86_399_999) == MIDNIGHT_MS
-    assert day_of(MIDNIGHT_MS - 1) == TODAY - 1
+    assert day_begin(MIDNIGHT_MS) == day_begin(MIDNIGHT_MS + 86_399_999) == MIDNIGHT_MS
+    assert day_number(MIDNIGHT_MS - 1) == TODAY - 1
 
 
 @pytest.mark.parametrize(
@@ -117,4 +117,4 @@ def test_a_longer_call_never_costs_less_and_never_less_than_its_seconds(
 
 
 def test_days_are_whole() -> None:
-    assert money.DAY_MS % 1000 == 0 and begin_of_day(begin_of_day(MIDNIGHT_MS) + 1) == MIDNIGHT_MS
+    assert day_begin(day_begin(MIDNIGHT_MS) + 1) == MIDNIGHT_MS

@@ -20,6 +20,7 @@ from appliance.calls.settings import CalledLine, DialHours, Queue, Tariff
 from appliance.flow.load import load
 from appliance.flow.steps import OpenRequest
 from appliance.ids import uuid7
+from appliance.messages.calendar import DAY_MS, day_begin
 from appliance.records import events, ledger
 from appliance.records.reader import Conversation
 from appliance.signalling import port as signalling
@@ -311,7 +312,7 @@ def test_the_money_of_the_day_is_the_same_after_a_restart_and_nothing_at_midnigh
         again["empty"] = box.it.office.outside.spent()
         await box.it.office.find_spent()
         again["after"] = box.it.office.outside.spent()
-        midnight = money.begin_of_day(box.it.clock.utc_ms()) + money.DAY_MS
+        midnight = day_begin(box.it.clock.utc_ms()) + DAY_MS
         await asyncio.sleep((midnight - box.it.clock.utc_ms()) / 1000 + 1.0)
         again["tomorrow"] = box.it.office.outside.spent()
         box.rings("02188000001")

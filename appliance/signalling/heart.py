@@ -592,7 +592,8 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 def identity(request: wire.Request, trunk: Trunk | None) -> Identity:
     """Who rings: P-Asserted-Identity only from a trunk that is trusted for it; Privacy honoured (RFC 3323, 3325).
 
-    A hotline that diverts to the office may stand where its caller should: then nobody knows who rings.
+    A hotline that diverts to the office, or an analog gateway itself, may stand where the caller should: then nobody
+    knows who rings.
     """
     headers = request.headers
     chosen = headers.get("from")
@@ -604,20 +605,13 @@ def identity(request: wire.Request, trunk: Trunk | None) -> Identity:
         return Identity("", "", True)
     privacy = (headers.get("privacy") or "").lower()
     user = name.uri.user.partition(";")[0]
-    hidden = (
-        user.lower() in ("anonymous", "unknown", "unavailable", "restricted", "")
-        or any(word.strip() in ("id", "user", "header") for word in privacy.split(";"))
-        or (trunk is not None and _is_the_gateway(user, trunk))
+    hidden = user.lower() in ("anonymous", "unknown", "unavailable", "restricted", "") or any(
+        word.strip() in ("id", "user", "header") for word in privacy.split(";")
     )
     if trunk is not None and not hidden:
-        hidden = _is_same(user, _user_of(headers.get("diversion")), trunk.area_code)
+        nobody = (*trunk.gateway_numbers, _user_of(headers.get("diversion")))
+        hidden = any(_is_same(user, each, trunk.area_code) for each in nobody)
     return Identity("" if hidden else user, "" if hidden else name.display, hidden)
-
-
-def _is_the_gateway(user: str, trunk: Trunk) -> bool:
-    """Whether an analog gateway names itself for want of a caller; in any written form."""
-    shown = numbers.normalise(user, trunk.area_code).national
-    return any(numbers.normalise(own, trunk.area_code).national == shown for own in trunk.gateway_numbers)
 
 
 def _is_same(number: str, other: str, area_code: str) -> bool:

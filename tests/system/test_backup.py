@@ -15,42 +15,20 @@ from appliance.records import database, ledger, schema
 from appliance.records.database import Connection
 from appliance.records.store import Store
 from tests.support.box import Box, free_ports, running
+from tests.system.test_callbacks import FLOW as LINE
 from tests.system.test_callbacks import QUEUE, Office
 from tests.system.test_crashes import until
 
 PASOKH = ".venv/bin/pasokh"
 OWED = ["09121110001", "09121110002", "09121110003"]
 PROMISED = "09121110009"
-FLOW = """
-[flow]
-name = "welcome"
-start = "menu"
-languages = ["fa", "en"]
-needs_notice = false
-
-[variables]
-code = "digits"
-
+MENU = """
 [node.menu]
 kind = "menu"
 prompt = "goodbye"
 keys = { 1 = "line", 2 = "promise" }
 timeout_seconds = 5
 on_failure = "line"
-
-[node.line]
-kind = "enqueue"
-queue = "reception"
-leave_key = "1"
-on_leave = "callback"
-on_nobody = "bye"
-
-[node.callback]
-kind = "callback"
-queue = "reception"
-into = "code"
-next = "kept"
-on_failure = "bye"
 
 [node.promise]
 kind = "promise"
@@ -59,16 +37,8 @@ within_minutes = 600
 into = "code"
 next = "kept"
 on_failure = "bye"
-
-[node.kept]
-kind = "goodbye"
-prompt = ["callback_kept", "tracking_code_is"]
-outcome = "callback"
-
-[node.bye]
-kind = "goodbye"
-prompt = ["goodbye"]
 """
+FLOW = LINE.replace('start = "line"', 'start = "menu"') + MENU
 
 
 async def command(*words: str | Path) -> dict[str, Any]:

@@ -99,4 +99,33 @@ def hang_up_quietly(call: VoIPCall) -> None:
         call.hangup()
 
 
-__all__ = ["CallState", "Ear", "VoIPPhone", "Voice", "hang_up_quietly", "press", "say", "start_without_registering"]
+def follow(call: VoIPCall, script: str, voice: str) -> None:
+    """Does what the script says while the call stands, or until it says to hang up.
+
+    Steps by comma, each a word and perhaps a value: ``wait 3`` (seconds), ``press 1``, ``talk 5`` (speaks so long, from
+    the mu-law file ``voice``), ``hang_up``, ``stay 20`` (until the other side hangs up, at most so long).
+    """
+    for step in script.split(","):
+        word, _, value = step.strip().partition(" ")
+        if call.state != CallState.ANSWERED or word == "hang_up":
+            return
+        if word == "press":
+            press(call, value)
+            say("pressed", digit=value)
+        elif word == "talk":
+            mouth = Voice(call, voice)
+            mouth.start()
+            stay(call, float(value))
+            mouth.is_on = False
+        elif word in ("wait", "stay"):
+            stay(call, float(value))
+
+
+def stay(call: VoIPCall, seconds: float) -> None:
+    """Waits so long, or until the other side hangs up."""
+    until = time.monotonic() + seconds
+    while call.state == CallState.ANSWERED and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+__all__ = ["CallState", "Ear", "VoIPPhone", "Voice", "follow", "hang_up_quietly", "say", "start_without_registering"]

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A customer who rings the business: plays the provider's side of a trunk and follows a script.
 
-Script: steps by comma, each a word and perhaps a value: ``wait 3`` (seconds), ``press 1``, ``talk 5`` (speaks so long),
-``hang_up``, ``stay 20`` (until the other side hangs up, at most so long).
+Script: as ``_stack.follow`` has it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import argparse
 import os
 import time
 
-from _stack import CallState, Ear, Voice, VoIPPhone, hang_up_quietly, press, say, start_without_registering
+from _stack import CallState, Ear, VoIPPhone, follow, hang_up_quietly, say, start_without_registering
 
 
 def main() -> int:
@@ -39,13 +38,13 @@ def main() -> int:
     start_without_registering(phone)
     code = 1
     try:
-        code = follow(phone, chosen.number, chosen.voice, chosen.script)
+        code = ring(phone, chosen.number, chosen.voice, chosen.script)
     finally:
         time.sleep(0.3)  # pyVoIP answers the last BYE in a thread of its own
         os._exit(code)  # and leaves threads behind that never end
 
 
-def follow(phone: VoIPPhone, number: str, voice: str, script: str) -> int:
+def ring(phone: VoIPPhone, number: str, voice: str, script: str) -> int:
     call = phone.call(number)
     say("dialled", number=number)
     until = time.monotonic() + 30
@@ -57,34 +56,11 @@ def follow(phone: VoIPPhone, number: str, voice: str, script: str) -> int:
     say("answered")
     ear = Ear(call)
     ear.start()
-    for step in script.split(","):
-        word, _, value = step.strip().partition(" ")
-        if call.state != CallState.ANSWERED:
-            break
-        if word == "wait":
-            stay(call, float(value))
-        elif word == "press":
-            press(call, value)
-            say("pressed", digit=value)
-        elif word == "talk":
-            mouth = Voice(call, voice)
-            mouth.start()
-            stay(call, float(value))
-            mouth.is_on = False
-        elif word == "stay":
-            stay(call, float(value))
-        elif word == "hang_up":
-            break
+    follow(call, script, voice)
     by = "us" if call.state == CallState.ANSWERED else "box"
     hang_up_quietly(call)
     say("ended", by=by, heard_seconds=round(ear.heard_seconds, 2))
     return 0
-
-
-def stay(call: object, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while call.state == CallState.ANSWERED and time.monotonic() < until:
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":

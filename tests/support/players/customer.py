@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A customer who is called back: stands on the provider's side, answers, and does what the script says.
 
-Script: as caller.py has it (``wait 3``, ``press 1``, ``talk 5``, ``stay 20``, ``hang_up``). Ends on end of file of
-standard input.
+Script: as ``_stack.follow`` has it. Ends on end of file of standard input.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ import argparse
 import os
 import sys
 import threading
-import time
 
-from _stack import CallState, Voice, VoIPPhone, hang_up_quietly, press, say, start_without_registering
+from _stack import VoIPPhone, follow, hang_up_quietly, say, start_without_registering
 
 
 def main() -> int:
@@ -30,22 +28,7 @@ def main() -> int:
     def rung(call: object) -> None:
         call.answer()
         say("answered")
-        for step in chosen.script.split(","):
-            word, _, value = step.strip().partition(" ")
-            if call.state != CallState.ANSWERED:
-                break
-            if word == "press":
-                press(call, value)
-                say("pressed", digit=value)
-            elif word == "talk":
-                mouth = Voice(call, chosen.voice)
-                mouth.start()
-                stay(call, float(value))
-                mouth.is_on = False
-            elif word in ("wait", "stay"):
-                stay(call, float(value))
-            elif word == "hang_up":
-                break
+        follow(call, chosen.script, chosen.voice)
         hang_up_quietly(call)
         say("ended")
 
@@ -59,12 +42,6 @@ def main() -> int:
     reader.start()
     reader.join()
     os._exit(0)  # pyVoIP leaves threads behind that never end
-
-
-def stay(call: object, seconds: float) -> None:
-    until = time.monotonic() + seconds
-    while call.state == CallState.ANSWERED and time.monotonic() < until:
-        time.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -71,8 +71,7 @@ class Model(Owed):
             who.keys += key
             who.pressed_at = at
         if ring is not None and isinstance(ring.who, Wish) and ring.is_answered:
-            called = ring.who.customer
-            last = [each for wish, each in self.customers.values() if wish.customer == called]
+            last = [each for _, each in self.customers.values() if each.number == ring.number]
             attempt = max(last, key=lambda each: each.began, default=None)
             if attempt is not None and attempt.answered is not None and key == "1":
                 attempt.is_given = attempt.is_given or ring.starred or attempt.ended is not None
@@ -123,9 +122,7 @@ class Model(Owed):
         line = caller.line = caller.next_line
         caller.next_line = ""
         kept = self.in_line(caller.number, line) if caller.number else None
-        doubtful = next(
-            (w for w in self.wishes if w.line == line and not w.is_closed and caller.number in w.perhaps), None
-        )
+        doubtful = self._perhaps_of(caller.number, line)
         stands = kept.place if kept is not None else (at, at)
         if doubtful is not None:  # it may be theirs still
             stands = min(doubtful.place[0], stands[0]), at
@@ -205,7 +202,7 @@ class Model(Owed):
             return
         if any(ring.agent == agent and ring.is_up for ring in self.rings.values()):
             self.fail("row 18", f"{agent} is rung twice at once")
-        self.rings[leg] = Ring(agent, who, at)
+        self.rings[leg] = Ring(agent, who, number, at)
         who.ringing.add(leg)
         if isinstance(who, Caller) and not (who.is_waiting or who.ended >= at - SLACK):
             self.fail("row 18", f"{agent} is rung for {who.name}, who does not wait")

@@ -85,7 +85,7 @@ class Owed(Turns):
         wish.request, wish.is_unsure = request, False
         if leg in self.customers:
             self.fail("row 5", f"{customer} is dialled twice for one attempt")
-        if any(other.ended is None and each.customer == customer for each, other in self.customers.values()):
+        if any(other.ended is None and other.number == customer for _, other in self.customers.values()):
             self.fail("row 3", f"{customer} is dialled while another call to them is under way")
         on_phone = [
             each.name
@@ -101,7 +101,7 @@ class Owed(Turns):
         agents = [self.rings[leg] for each in self.of(customer) for leg in each.ringing]
         if rules.is_agent_first and not any(ring.is_answered for ring in agents):
             self.fail("row 11", f"{customer} is dialled before an agent is there")
-        attempt = Attempt(leg, at, rules.is_agent_first)
+        attempt = Attempt(leg, customer, at, rules.is_agent_first)
         wish.attempts.append(attempt)
         self.customers[leg] = wish, attempt
         if not rules.is_agent_first:
@@ -170,13 +170,17 @@ class Owed(Turns):
             self.note(at, f"{caller.name} is told again that {customer} is called back in {line}")
             return
         place = caller.places.get(line, (min(asked_at, caller.joined), at))
+        doubtful = self._perhaps_of(caller.number, line)
+        if doubtful is not None:  # it may have been theirs, and is this now
+            doubtful.is_unsure = True
+            place = min(place[0], doubtful.place[0]), at
         self.note(at, f"{caller.name} is told that {customer} is called back in {line}, at {place}")
         if not self.is_clock_sure:
             place = place[0] - DOUBT_SECONDS, place[1]
         wish = Wish(customer, line, place, at, caller.language, asker=caller.number)
         wish.is_maybe_settled = any(  # another call of the same number got through while this one was written
             each.connected_at >= asked_at and each.number in {caller.number, customer} for each in self.callers.values()
-        )
+        ) or (doubtful is not None and bool(doubtful.attempts))
         self.wishes.append(wish)
 
     def _may_have_asked(self, at: float, caller: Caller) -> None:
@@ -230,7 +234,7 @@ class Owed(Turns):
         self._suspects.clear()
         self._refusals.clear()
         open_now = {(row.customer, row.line) for row in self._open_before.values()}
-        for wish in self.wishes:
+        for wish in reversed(self.wishes):  # of two of one person it is the later that is open still
             if wish.is_closed and (wish.customer, wish.line) in open_now and not self.in_line(wish.customer, wish.line):
                 wish.is_closed = False  # that it was done had not been written down
             elif not wish.is_closed and (wish.customer, wish.line) not in open_now:
@@ -329,10 +333,13 @@ class Owed(Turns):
         )
 
     def _is_changing(self, wish: Wish) -> bool:
-        """Whether somebody has just given another number for it, and was not told yet that it is so."""
-        people = {wish.customer, wish.asker} - {""}
+        """Whether somebody is asked at which number, gives another for it, and was not told yet that it is so."""
+        people = {wish.customer, wish.asker, *wish.perhaps} - {""}
         return any(
-            each.is_up and each.other and each.asks_for == wish.line and each.number in people
+            each.is_up
+            and each.asks_for == wish.line
+            and each.number in people
+            and (each.other or each.number) != wish.customer
             for each in self.callers.values()
         )
 

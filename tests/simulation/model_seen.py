@@ -72,6 +72,7 @@ class Caller:
 @dataclass(slots=True)
 class Attempt:
     leg: str
+    number: str  # that was dialled: the wish may move to another
     began: float
     is_first: bool  # agent-first
     answered: float | None = None
@@ -111,6 +112,7 @@ class Ring:
 
     agent: str
     who: Caller | Wish
+    number: str  # for which the agent is rung: the wish may move to another
     at: float
     is_up: bool = True
     is_answered: bool = False
@@ -193,6 +195,10 @@ class Seen:
         """The call that is owed to this number in this line; else the one for which it asked."""
         here = [wish for wish in self.of(customer) if wish.line == line]
         return next((wish for wish in here if wish.customer == customer), None) or next(iter(here), None)
+
+    def _perhaps_of(self, number: str, line: str) -> Wish | None:
+        """The call in this line that this number may have asked for, or may not."""
+        return next((w for w in self.wishes if w.line == line and not w.is_closed and number in w.perhaps), None)
 
     def _callbacks_up(self) -> int:
         """Callbacks that surely take a line, or are about to: somebody is rung, or speaks.

@@ -205,13 +205,13 @@ class Desk:
         self._add(wanted, is_listed=bool(refusal) or not self._house.dials_missed(line))
         self.on_callback()
 
-    def message(self, what: ledger.What, asked: Asked, queue: str, due: int) -> tuple[str, str]:
+    def message(self, what: ledger.What, asked: Asked, queue: str, due: int, text: str = "") -> tuple[str, str]:
         """Somebody has left a message or a complaint, and is to be called by ``due``: its id and tracking code.
 
-        A message is settled when its caller was spoken with; a complaint by hand only.
+        A message is settled when its caller was spoken with; a complaint by hand only. ``text`` is what they wrote.
         """
         line = self._house.line_for(queue, "")
-        request, code = self.open(what, asked, "", line, due, "")
+        request, code = self.open(what, asked, "", line, due, text)
         if what == "message":
             self._settle_missed(asked.customer)
             wanted = Wanted(

@@ -24,6 +24,7 @@ from appliance.calls.notices import Notices
 from appliance.calls.office import Office
 from appliance.calls.orders import Orders
 from appliance.calls.publisher import Publisher
+from appliance.calls.replies import Replies
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
@@ -38,6 +39,7 @@ from appliance.errors import Problem
 from appliance.flow import catalogue
 from appliance.flow.shelf import Shelf
 from appliance.lookup.gateway import Gateway
+from appliance.lookup.inbox import Inbox
 from appliance.lookup.settings import Elsewhere, Sms
 from appliance.media import port as media
 from appliance.media.client import MediaClient
@@ -79,8 +81,8 @@ def run(
 ) -> int:
     """Runs until SIGTERM or SIGINT. Problem where the box cannot start with these settings."""
     flows, house = lines.checked_flows(places, settings, calls, elsewhere)
-    ways = ready.ways(keeping.writing, places)
-    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, keeping, flows, house, ways).run())
+    ways, inbox = ready.ways(keeping.writing, places), ready.inbox_of(keeping.writing, places)
+    asyncio.run(_Process(name, language, places, settings, calls, elsewhere, keeping, flows, house, ways, inbox).run())
     return 0
 
 
@@ -99,6 +101,7 @@ class _Process:
         flows: catalogue.Flows,
         house: catalogue.House,
         ways: tuple[Gateway, Post],
+        inbox: Inbox,
     ) -> None:
         hindered = ready.hindrance(keeping.writing, places)
         self._places = places
@@ -115,6 +118,15 @@ class _Process:
         self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
         self._mouth = MediaClient(places.media_socket, self._clock, self._mediated)
         self._agent = Agent(settings, places.secret, self._clock, self._signalled, places.data / "runtime" / "sip.json")
+        servers = BoxServers(
+            elsewhere.lookups,
+            elsewhere.sms if hindered is None else Sms(),  # no key goes out that others could have read
+            elsewhere.identity,
+            places.secret,
+            places.secrets / "pins",
+            self._clock,
+            elsewhere.sms_templates,
+        )
         self._office = Office(
             box=name,
             boot=self._boot,
@@ -132,15 +144,7 @@ class _Process:
             spoken=Spoken(places.spoken, places.prompts),
             calendars=house.calendars,
             is_clock_sure=self._clock.is_sure,
-            servers=BoxServers(
-                elsewhere.lookups,
-                elsewhere.sms if hindered is None else Sms(),  # no key goes out that others could have read
-                elsewhere.identity,
-                places.secret,
-                places.secrets / "pins",
-                self._clock,
-                elsewhere.sms_templates,
-            ),
+            servers=servers,
         )
         restart.recall(self._office, self._store)
         self._switchboard = Switchboard(self._office, self._kept, language)
@@ -162,6 +166,15 @@ class _Process:
         )
         self._notices = Notices(
             keeping.writing, self._office, ways, places.data, language, self._faults, self._found_at, hindered
+        )
+        self._replies = Replies(
+            keeping.writing,
+            self._office,
+            inbox if hindered is None else Inbox(Sms(), places.secret),
+            servers.check_pin,
+            language,
+            self._notices.answer,
+            self._found_at,
         )
         self._stopped = asyncio.Event()
 
@@ -188,10 +201,11 @@ class _Process:
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
         keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
         writing = asyncio.create_task(self._notices.run(), name="notices")
+        answers = asyncio.create_task(self._replies.run(), name="replies")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, writing):
+        for task in (verifying, watched, publishing, keeping, writing, answers):
             task.cancel()
         await self._stop()
 

@@ -28,7 +28,7 @@ from appliance.messages.calendar import DAY_MS
 from appliance.notify import texts
 from appliance.notify.alarms import Alarm, Alarms, Over, Raised
 from appliance.notify.mail import Post
-from appliance.notify.outbox import ALARMS, Channel, Kind, Notice, Outbox
+from appliance.notify.outbox import TO_OWNER, Channel, Kind, Notice, Outbox
 from appliance.notify.parts import count as parts_of
 from appliance.notify.ready import Writing
 from appliance.notify.texts import Facts
@@ -142,8 +142,8 @@ class Notices:
         for each in kept:
             await self._restore(each)
         for at, what, about, last4 in tried:
-            subject = None if what in ALARMS else await self._subject(about)
-            self._outbox.count(at, subject.customer if subject else last4, what in ALARMS)
+            subject = None if what in TO_OWNER else await self._subject(about)
+            self._outbox.count(at, subject.customer if subject else last4, what in TO_OWNER)
         self._alarms = Alarms(round(self._writing.notify.alarm_minutes * 60_000), raised)
         if self._gateway.tells_delivery:
             self._polls = {name: (conversation, reference, at, 0) for name, conversation, reference, at in unknown}
@@ -188,7 +188,7 @@ class Notices:
                 await self._to_caller("promise_moved", request, f"promise_moved:{request}:{due}")
             case events.RequestMoved(request, "done") if notify.promises:
                 await self._to_caller("promise_kept", request, f"promise_kept:{request}")
-            case events.ConversationClosed(conversation, events.Outcome.SERVED) if notify.survey_url:
+            case events.ConversationClosed(conversation, events.Outcome.SERVED) if notify.asks_callers:
                 if _chance(conversation) < notify.survey_share:
                     await self._to_caller("survey", conversation, f"survey:{conversation}")
             case events.RecordingRefused(_, _, reason):
@@ -220,8 +220,8 @@ class Notices:
             )  # fmt: skip
 
     def _number(self, subject: Subject) -> str | None:
-        """Where an SMS may go: a mobile number at which the box may also call; None for any other."""
-        if not subject.customer:
+        """Where an SMS may go: a mobile number at which the box may also call, and wants it; None for any other."""
+        if not subject.customer or subject.is_stopped:
             return None
         number, refusal = self._office.callback_number(subject.customer, subject.trunk)
         never = {numbers.normalise(each).e164 for each in self._writing.notify.never}
@@ -235,7 +235,7 @@ class Notices:
     async def _restore(self, kept: notices.Kept) -> None:
         """What waited waits on; what was under way is never sent again; alarms are raised anew where they stand."""
         kind, channel = _KINDS[kept.what], _CHANNELS[kept.channel]
-        subject = None if kind in ALARMS else await self._subject(kept.about)
+        subject = None if kind in TO_OWNER else await self._subject(kept.about)
         notice = Notice(
             kept.name, kind, channel, kept.about, kept.language, kept.planned, kept.not_before, kept.conversation,
             subject.customer if subject else "",
@@ -287,11 +287,18 @@ class Notices:
                 name = f"{kind}:{alarm.place}:{now}:{channel}{number}"
                 self._add(Notice(name, kind, channel, alarm.place, self._language, now, to=to))
 
+    def answer(self, name: str, number: str, text: str) -> None:
+        """Tells the owner by SMS what came of an order of theirs; ``name`` is that order's, for each its own."""
+        self._texts[name, "answer"] = text, text
+        now = self._office.clock.utc_ms()
+        self._add(Notice(f"answer:{name}", "answer", "sms", name, self._language, now, to=number))
+        self._news.set()
+
     # Sending ----------------------------------------------------------------------------------------------------------
 
     async def _send(self, notice: Notice) -> None:
         """One message: screened, written down, handed over, and what came of it."""
-        if notice.kind in ALARMS:
+        if notice.kind in TO_OWNER:
             subject_line, text = self._texts[notice.about, notice.kind]
             if notice.channel == "mail":
                 await self._hand_over(notice, 0, self._mailed(notice, subject_line, text))
@@ -312,7 +319,7 @@ class Notices:
             subject.due,
             self._writing.notify.survey_url.replace("{id}", subject.conversation or notice.about),
         )
-        text = texts.sms(notice.kind, facts, language)
+        text = texts.sms(notice.kind, facts, language, self._writing.notify.survey_reply)
         await self._hand_over_sms(notice, number, text, texts.values(facts, language))
 
     async def _hand_over_sms(self, notice: Notice, number: str, text: str, values: Mapping[str, str]) -> None:
@@ -323,7 +330,7 @@ class Notices:
             return
         written = numbers.dial_form(numbers.normalise(number), self._writing.sms.number_form)
         known = {**values, "number": written, "text": text, "language": notice.language}
-        kind = "alarm" if notice.kind in ALARMS else notice.kind
+        kind = "alarm" if notice.kind in TO_OWNER else notice.kind
         await self._hand_over(notice, parts, self._gateway.send(kind, known))
 
     async def _mailed(self, notice: Notice, subject: str, text: str) -> Outcome:
@@ -348,6 +355,8 @@ class Notices:
         self._found("notices", problem if self._failures >= FAILING else None)
 
     def _ended(self, notice: Notice, outcome: Outcome, word: str, last4: str = "", parts: int = 0) -> None:
+        if notice.kind == "answer" and word != "later":
+            self._texts.pop((notice.about, "answer"), None)
         last4 = last4 or notice.last4
         self._office.records.put(
             events.NoticeEnded(

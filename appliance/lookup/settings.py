@@ -46,6 +46,10 @@ class Sms:
     status: str = ""  # where that answer has the state: `"entries[0].status"`
     delivered: tuple[str, ...] = ()  # the states that mean delivered
     undelivered: tuple[str, ...] = ()  # those that mean that it will never be (blocked, no such number)
+    inbox_url: str = ""  # asked for what people have answered, with `{key}` and `{sender}`; empty: not asked
+    inbox: str = "entries"  # where that answer has its list; empty: the answer is the list
+    inbox_takes: tuple[str, ...] = ("id = messageid", "number = sender", "text = message")  # of each entry
+    inbox_seconds: float = 60.0  # how often it is asked
     most_parts: int = 3  # a text of more parts is not sent (70/67 characters in Persian, 160/153 in Latin)
     allows_private: bool = False
     budget_seconds: float = 2.0  # for a one-time code, since a caller waits for it

@@ -17,6 +17,8 @@ _TAKES = re.compile(r"\s*([a-z][a-z0-9_]{0,39})\s*=\s*([A-Za-z0-9_.\[\]-]{1,200}
 _STEP = re.compile(r"([A-Za-z0-9_-]+)|\[(\d{1,4})\]")
 
 Value = str | int | bool
+Way = tuple[str | int, ...]
+"""Steps into a JSON document: names of objects and places in lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +57,40 @@ def filled(path: str, values: Mapping[str, str]) -> str:
     return _VARIABLE.sub(encoded, path)
 
 
-def takes_of(name: str, lines: tuple[str, ...]) -> dict[str, tuple[str | int, ...]]:
+def takes_of(name: str, lines: tuple[str, ...]) -> dict[str, Way]:
     """Variable to its way through the JSON answer."""
-    found: dict[str, tuple[str | int, ...]] = {}
+    found: dict[str, Way] = {}
     for line in lines:
         match = _TAKES.fullmatch(line)
         if match is None:
             raise Problem("lookup.bad_takes", name=name, line=line[:80])
-        found[match[1]] = tuple(int(number) if number else word for word, number in _STEP.findall(match[2]))
+        found[match[1]] = way_of(match[2])
     return found
 
 
-def taken(body: bytes, ways: Mapping[str, tuple[str | int, ...]]) -> dict[str, Value] | None:
+def taken(body: bytes, ways: Mapping[str, Way]) -> dict[str, Value] | None:
     """The values, or None where the body is no JSON; those that are not there, or no plain value, are left out."""
     try:
-        document = json.loads(body)
+        return _picked(json.loads(body), ways)
     except (ValueError, RecursionError):
         return None
+
+
+def each_taken(body: bytes, listed: Way, ways: Mapping[str, Way]) -> list[dict[str, Value]] | None:
+    """The values of each entry of the list that lies at ``listed``, as ``taken``; None where there is no such list."""
+    try:
+        found = _at(json.loads(body), listed)
+        return [_picked(entry, ways) for entry in found] if isinstance(found, list) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def way_of(written: str) -> Way:
+    """The steps of ``order.items[0].state``."""
+    return tuple(int(number) if number else word for word, number in _STEP.findall(written))
+
+
+def _picked(document: object, ways: Mapping[str, Way]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for variable, way in ways.items():
         value = _at(document, way)
@@ -84,7 +103,7 @@ def taken(body: bytes, ways: Mapping[str, tuple[str | int, ...]]) -> dict[str, V
     return found
 
 
-def _at(document: object, way: tuple[str | int, ...]) -> object:
+def _at(document: object, way: Way) -> object:
     for step in way[:MOST_DEPTH]:
         if isinstance(step, int) and isinstance(document, list) and step < len(document):
             document = document[step]

@@ -4,7 +4,8 @@ Each message has a name of its own that follows from what it is about, so the sa
 driver writes ``tried`` down before it sends. A message that was taken, or perhaps taken, is over; one that surely was
 not is tried again with growing pauses until it is too old. Callers are written to outside the quiet hours only, never
 while the clock is in doubt, not above the rate of an hour and not above the owner's measure for one recipient in a day;
-what would break a limit waits. Alarms have a rate of their own and no quiet hours. The oldest goes first.
+what would break a limit waits. What the owner is told has a rate of its own
+and no quiet hours. The oldest goes first.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 30_000, 15 * MINUTE_MS
 
 Channel = Literal["sms", "mail"]
 Kind = Literal[
-    "missed", "callback", "promise", "promise_moved", "promise_kept", "request", "survey", "alarm", "alarm_over"
-]
-ALARMS = frozenset({"alarm", "alarm_over"})
+    "missed", "callback", "promise", "promise_moved", "promise_kept", "request", "survey",
+    "alarm", "alarm_over", "answer",
+]  # fmt: skip
+TO_OWNER = frozenset({"alarm", "alarm_over", "answer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Outbox:
         self._quiet = quiet_hours(settings)
         self._waiting: dict[str, _Waiting] = {}
         self._known: set[str] = set()
-        self._sent: list[tuple[int, str, bool]] = []  # when, to whom, whether an alarm; of the last day
+        self._sent: list[tuple[int, str, bool]] = []  # when, to whom, whether to the owner; of the last day
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -74,9 +76,9 @@ class Outbox:
         """This message was planned before the start: it is never planned again."""
         self._known.add(name)
 
-    def count(self, at: int, to: str, is_alarm: bool) -> None:
+    def count(self, at: int, to: str, is_to_owner: bool) -> None:
         """Something was sent before the start; the limits count it."""
-        self._sent.append((at, to, is_alarm))
+        self._sent.append((at, to, is_to_owner))
 
     def add(self, notice: Notice) -> bool:
         """A new message, or one that waited before the start (``know`` is not called for it); False for a known one."""
@@ -99,7 +101,7 @@ class Outbox:
         waiting = self._waiting[name]
         waiting.tries += 1
         waiting.is_trying = True
-        self._sent.append((now, waiting.notice.to, waiting.notice.kind in ALARMS))
+        self._sent.append((now, waiting.notice.to, waiting.notice.kind in TO_OWNER))
 
     def over(self, name: str) -> None:
         """Sent, refused, perhaps sent, or needless by now."""
@@ -128,13 +130,13 @@ class Outbox:
         if waiting.is_trying or waiting.not_before > now:
             return False
         recent = [entry for entry in self._sent if now - entry[0] < HOUR_MS]
-        if notice.kind in ALARMS:
-            return sum(is_alarm for _, _, is_alarm in recent) < self._settings.alarms_per_hour
+        if notice.kind in TO_OWNER:
+            return sum(is_to_owner for _, _, is_to_owner in recent) < self._settings.alarms_per_hour
         if not is_clock_sure or is_quiet(self._quiet, now):
             return False
-        if sum(not is_alarm for _, _, is_alarm in recent) >= self._settings.per_hour:
+        if sum(not is_to_owner for _, _, is_to_owner in recent) >= self._settings.per_hour:
             return False
-        to_them = sum(to == notice.to and not is_alarm for _, to, is_alarm in self._sent)
+        to_them = sum(to == notice.to and not is_to_owner for _, to, is_to_owner in self._sent)
         return to_them < self._settings.per_recipient_day
 
     def _forget(self, now: int) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from appliance.errors import Problem
 from appliance.lookup import gateway
 from appliance.lookup.gateway import Gateway, is_loopback
+from appliance.lookup.inbox import Inbox
 from appliance.lookup.settings import Sms, SmsTemplate
 from appliance.notify import mail
 from appliance.notify.mail import Post
@@ -37,7 +38,7 @@ class Writing:
     @property
     def writes_to_callers(self) -> bool:
         notify = self.notify
-        return notify.missed or notify.requests or notify.promises or bool(notify.survey_url)
+        return notify.missed or notify.requests or notify.promises or notify.asks_callers
 
     @property
     def writes_to_owner(self) -> bool:
@@ -47,6 +48,7 @@ class Writing:
 def check(writing: Writing, places: Places) -> tuple[Gateway, Post]:
     """The two ways out; Problem where anything stands in their way."""
     found = ways(writing, places)
+    inbox_of(writing, places)
     problem = hindrance(writing, places)
     if problem is not None:
         raise problem
@@ -58,7 +60,7 @@ def hindrance(writing: Writing, places: Places) -> Problem | None:
     sms, post = writing.sms, writing.mail
     try:
         if sms.url:
-            named = (sms.url, sms.status_url, sms.header, *sms.sends, *_of_templates(writing.templates))
+            named = (sms.url, sms.status_url, sms.inbox_url, sms.header, *sms.sends, *_of_templates(writing.templates))
             _check_secret(places, gateway.SECRET, is_needed=any("{key}" in text for text in named))
         if post.server:
             _check_secret(places, mail.SECRET, is_needed=bool(post.user))
@@ -81,6 +83,17 @@ def ways(writing: Writing, places: Places) -> tuple[Gateway, Post]:
         raise Problem("notify.no_way", what="e-mail", section="mail", setting="server")
     if writing.notify.survey_url:
         _check_link(writing.notify.survey_url)
+    return found
+
+
+def inbox_of(writing: Writing, places: Places) -> Inbox:
+    """Where answers are asked for; Problem where the settings cannot be carried out."""
+    notify = writing.notify
+    found = Inbox(writing.sms, places.secret)
+    if not found.is_there and (notify.survey_reply or notify.reply_pin):
+        raise Problem("notify.no_inbox", setting="survey_reply" if notify.survey_reply else "reply_pin")
+    if notify.reply_pin and not notify.alarm_sms:
+        raise Problem("notify.no_owner")
     return found
 
 

@@ -29,6 +29,8 @@ class Notify:
     promises: bool = False  # a promised call: made, moved, kept
     survey_url: str = ""  # `{id}` is the conversation: a page of the owner's own; empty: nobody is asked
     survey_share: float = 1.0  # of the callers somebody has spoken with; chance decides, never an agent
+    survey_reply: Literal["", "csat", "nps"] = ""  # instead of a link: answer this SMS by 1 to 5, or by 0 to 10
+    reply_pin: str = ""  # whose PIN stands before orders by SMS ("1234 closed until 10/05"); empty: nobody's
     never: tuple[str, ...] = ()  # numbers that are never written to
     quiet_from: str = "21:00"  # callers are left in peace from then ...
     quiet_until: str = "08:00"  # ... until then (Tehran); what waited goes then, if it is not too old
@@ -39,3 +41,8 @@ class Notify:
     alarm_sms: tuple[str, ...] = ()  # the owner's numbers
     alarm_minutes: float = 10.0  # how long something must be wrong before the owner is told
     alarms_per_hour: int = 20  # messages to the owner in any hour
+
+    @property
+    def asks_callers(self) -> bool:
+        """Whether callers are asked how it was."""
+        return bool(self.survey_url or self.survey_reply)

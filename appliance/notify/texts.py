@@ -45,11 +45,15 @@ def values(facts: Facts, language: Language) -> dict[str, str]:
     }
 
 
-def sms(kind: Kind, facts: Facts, language: Language) -> str:
-    """The free text of a message to a caller; what a value says can never be read as a template."""
+def sms(kind: Kind, facts: Facts, language: Language, survey_reply: str = "") -> str:
+    """The free text of a message to a caller; what a value says can never be read as a template.
+
+    ``survey_reply`` is the question (csat, nps) that a survey asks to be answered by SMS; empty: by the link.
+    """
     known = values(facts, language)
+    key = f"notify.sms_survey_{survey_reply}" if kind == "survey" and survey_reply else _KEYS[kind]
     return messages.text(
-        _KEYS[kind],
+        key,
         language,
         firm=known["firm"],
         code=digits(known["code"], language),

@@ -479,6 +479,18 @@ class SwitchTurned:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyReceived:
+    """Somebody has sent an SMS to the box. ``reply`` is a name that follows from the gateway's id of it."""
+
+    kind: ClassVar[str] = "reply.received"
+    conversation: str  # the one that a survey was about; empty: none
+    reply: str
+    what: str  # survey, words, stop, start, order, refused (an order), stranger, before (lay there at the first look)
+    customer: str  # E.164; empty of strangers and of the owner
+    text: str  # of words only
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     """The box, sealed to its owner, lies in ``file``; ``sha256`` is of the sealed file, ``head_n`` its last event."""
 
@@ -639,6 +651,7 @@ Happened = (
     | LookedUp
     | FlowPublished
     | SwitchTurned
+    | ReplyReceived
     | NoticePlanned
     | NoticeTried
     | NoticeEnded

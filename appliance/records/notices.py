@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.records.database import Connection
 
@@ -36,14 +36,17 @@ class Subject:
     trunk: str
     state: str
     detail: str
+    is_stopped: bool = False  # they have said that they want no messages
 
 
 _KEPT = "name, conversation, what, channel, about, last4, language, planned, not_before, state"
-_REQUEST = """SELECT r.what, r.conversation, r.customer, r.language, r.code, r.due,
-iif(r.trunk <> '', r.trunk, coalesce(c.trunk, '')), r.state, r.detail
-FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation WHERE r.id = ?"""
-_CONVERSATION = """SELECT '', id, iif(is_withheld, '', customer), language, '', 0, trunk, state, outcome
-FROM conversation WHERE id = ?"""
+_STOPPED = """coalesce((SELECT what FROM reply WHERE reply.customer = {customer} AND what IN ('stop', 'start')
+ORDER BY n DESC LIMIT 1), '') = 'stop'"""
+_REQUEST = f"""SELECT r.what, r.conversation, r.customer, r.language, r.code, r.due,
+iif(r.trunk <> '', r.trunk, coalesce(c.trunk, '')), r.state, r.detail, {_STOPPED.format(customer="r.customer")}
+FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation WHERE r.id = ?"""  # noqa: S608 - constants only
+_CONVERSATION = f"""SELECT '', id, iif(is_withheld, '', customer), language, '', 0, trunk, state, outcome,
+{_STOPPED.format(customer="conversation.customer")} FROM conversation WHERE id = ?"""  # noqa: S608 - constants only
 _ALARMS = """SELECT about, what, planned FROM notice WHERE what IN ('alarm', 'alarm_over')
 AND state IN ('sent', 'unknown', 'trying') ORDER BY planned"""
 
@@ -88,4 +91,7 @@ def alarms_raised(db: Connection) -> dict[str, int]:
 def subject_of(db: Connection, about: str) -> Subject | None:
     """The request or the conversation of this id; None where it was erased or never was."""
     row = db.execute(_REQUEST, (about,)).fetchone() or db.execute(_CONVERSATION, (about,)).fetchone()
-    return Subject(*row) if row else None
+    if row is None:
+        return None
+    found = Subject(*row)
+    return replace(found, is_stopped=bool(found.is_stopped))

@@ -66,7 +66,9 @@ ON CONFLICT (service) DO UPDATE SET version = ?2, boot = ?3, started = ?4, start
 _LOST = """INSERT INTO service_state (service, version, boot, started, starts, losses, lost, lost_detail)
 VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
-_OF_CONVERSATION = ("recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice")
+_OF_CONVERSATION = (
+    "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
+)  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
 reason = excluded.reason, actor = excluded.actor"""
@@ -94,6 +96,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _NOTICE_TRIED = "UPDATE notice SET state = 'trying', tries = tries + 1, tried = ? WHERE name = ?"
 _NOTICE_ENDED = "UPDATE notice SET state = ?, detail = ?, reference = ?, ended = ? WHERE name = ?"
 _NOTICE_DELIVERED = "UPDATE notice SET delivery = ? WHERE name = ?"
+_REPLY = """INSERT INTO reply (name, conversation, what, customer, text, at, n) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING"""
 _RECEIPT = """INSERT INTO receipt (target, key, unit, recording, first, last, sha256, size, place, n, at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 # A recording is sent where one target has all three files; ?1 is the time, ?2 the recording, ?3 the target.
@@ -172,6 +176,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_SWITCH, (switch, value, by, at)),)
         case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
             return (_of_notice(happened, at),)
+        case events.ReplyReceived(conversation, reply, what, customer, text):
+            return ((_REPLY, (reply, conversation, what, customer, text, at, n)),)
         case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
             values = target, key, unit, recording, first, last, sha256, size, place, n, at
             return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())

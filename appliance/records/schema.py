@@ -16,7 +16,7 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt",
+    "receipt", "reply",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -211,6 +211,16 @@ CREATE INDEX receipt_by_order ON receipt (n);
 ALTER TABLE recording ADD COLUMN sent_at INTEGER;  -- UTC ms: the first target has all of it, read back
 """
 
+_REPLIES = """
+CREATE TABLE reply (
+    name TEXT PRIMARY KEY, conversation TEXT NOT NULL, what TEXT NOT NULL, customer TEXT NOT NULL, text TEXT NOT NULL,
+    at INTEGER NOT NULL, n INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reply_by_conversation ON reply (conversation);
+CREATE INDEX reply_by_customer ON reply (customer, n);
+CREATE INDEX notice_by_about ON notice (about);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -267,6 +277,11 @@ def notices(database: Database) -> None:
 @migrations()
 def receipts(database: Database) -> None:
     _run(database, _RECEIPTS)
+
+
+@migrations()
+def replies(database: Database) -> None:
+    _run(database, _REPLIES)
 
 
 def _run(database: Database, script: str) -> None:

@@ -14,6 +14,7 @@ from appliance.notify import ready
 
 MAIL = '[mail]\nserver = "mail.firm.example"\nuser = "box@firm.example"\n'
 SMS = '[sms]\nurl = "https://sms.example/{key}/send"\n'
+INBOX = SMS + 'inbox_url = "https://sms.example/{key}/inbox"\n'
 NOTIFY = '[notify]\nmissed = true\nalarm_mail = ["owner@firm.example"]\n'
 
 
@@ -58,6 +59,10 @@ def test_a_box_that_writes_to_nobody_needs_nothing(tmp_path: Path) -> None:
         (SMS + '[[sms_template]]\nname = "gossip"\nsends = []\n', "notify.no_such_kind"),
         (SMS + '[notify]\nsurvey_url = "http://firm.example/{id}"\n', "notify.bad_link"),
         (SMS + '[notify]\nsurvey_url = "https://firm.example/"\n', "notify.bad_link"),
+        (SMS + '[notify]\nsurvey_reply = "csat"\n', "notify.no_inbox"),
+        (INBOX + '[notify]\nreply_pin = "boss"\n', "notify.no_owner"),
+        (INBOX + '[notify]\nsurvey_reply = "nps"\nreply_pin = "boss"\nalarm_sms = ["0912"]\n', ""),
+        (INBOX + 'inbox_takes = ["id = a"]\n', "lookup.inbox_takes"),
         ('[notify]\nquiet_from = "9pm"\n', "notify.bad_time"),
     ],
 )

@@ -10,11 +10,11 @@ from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
 from appliance.messages.calendar import moment_of
 from appliance.notify import texts
-from appliance.notify.outbox import ALARMS, Kind
+from appliance.notify.outbox import TO_OWNER, Kind
 from appliance.notify.parts import count
 from appliance.notify.texts import Facts
 
-KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in ALARMS)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in TO_OWNER)
 FACTS = Facts("شرکت پاسخ", "271825", moment_of("2026-11-28 17:30") or 0, "https://firm.example/s/0190aa")
 
 

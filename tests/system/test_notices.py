@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import parse_qs
 
+from appliance.lookup import pins
 from appliance.records import ledger
 from appliance.records.database import Connection
 from tests.lookup.test_gateway import Heard
@@ -33,6 +35,8 @@ class SmsGateway:
         self.hangs = False
         self.is_busy = False
         self.port = 0
+        self.arrived: list[dict[str, object]] = []
+        self.looks = 0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -47,7 +51,10 @@ class SmsGateway:
             request = Heard(await reader.readuntil(b"\r\n\r\n"), b"")
             body = await reader.readexactly(int(request.headers.get("content-length", "0")))
             assert request.target.startswith(f"/v1/{KEY}/")
-            if self.is_busy:
+            if request.target.endswith("/receive.json"):
+                self.looks += 1
+                self._say(writer, json.dumps({"entries": self.arrived}).encode())
+            elif self.is_busy:
                 writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
             else:
                 fields = parse_qs(body.decode())
@@ -65,6 +72,15 @@ class SmsGateway:
     @staticmethod
     def _say(writer: asyncio.StreamWriter, body: bytes) -> None:
         writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    def arrives(self, sender: str, text: str) -> None:
+        """Somebody writes to the box."""
+        self.arrived.append({"messageid": len(self.arrived) + 1, "sender": sender, "message": text})
+
+    @property
+    def asking(self) -> str:
+        """The settings that let the box ask for what people have written."""
+        return f'inbox_url = "http://127.0.0.1:{self.port}/v1/{{key}}/sms/receive.json"\ninbox_seconds = 0.5\n'
 
     @property
     def settings(self) -> str:
@@ -135,6 +151,59 @@ def test_a_caller_gets_the_code_by_sms_while_a_gateway_that_hangs_holds_up_no_ca
                     wanted = {"sent", "unknown"}
                     await until(lambda: {state for _, state in states(box)} == wanted, 30)
                     assert KEY not in box.log and "09121110001" not in box.log and "Traceback" not in box.log
+            finally:
+                await asyncio.to_thread(starting.__exit__, None, None, None)
+
+    asyncio.run(scene())
+
+
+def test_callers_answer_a_survey_and_the_owner_closes_the_box_by_sms() -> None:
+    (trunk,) = free_ports(1, "127.0.0.2")
+    number, owner, words = "09121110001", "09120000009", "چرا کسی جواب نداد"
+
+    async def scene() -> None:
+        async with SmsGateway() as gateway:
+            more = 'survey_reply = "csat"\nreply_pin = "boss"\nalarm_sms = ["0912 000 0009"]\n'
+            box = the_box(trunk, more + gateway.settings + gateway.asking)
+            pins.put(box.folder / "secrets" / "pins", "boss", "47114711")
+            starting = running(box)
+            await asyncio.to_thread(starting.__enter__)
+            try:
+                async with Office(box, trunk) as office:
+                    await office.asks(number, 0.3)
+                    await until(lambda: gateway.looks > 0, 20)
+                    await office.agents()
+                    working = asyncio.create_task(office.work())
+                    await until(lambda: any("1 (bad) to 5" in text or "۱ (بد)" in text for _, text in gateway.got), 60)
+                    working.cancel()
+                    gateway.arrives(f"98{number[1:]}", " ۴ از ۵ ")
+                    gateway.arrives(f"98{number[1:]}", words)
+                    gateway.arrives("98" + owner[1:], "۴۷۱۱۴۷۱۱ بسته تا فردا")
+                    await until(lambda: any(to == owner for to, _ in gateway.got), 30)
+                    os.kill(box.process("calls"), signal.SIGKILL)
+                    await asyncio.sleep(0.3)
+                    await asyncio.to_thread(box.until_ready, "calls")
+                    looks = gateway.looks
+                    await until(lambda: gateway.looks > looks + 2, 20)
+
+                def kept(db: Connection) -> list[list[tuple[object, ...]]]:
+                    return [
+                        [tuple(row) for row in db.execute(query).fetchall()]
+                        for query in (
+                            "SELECT question, value FROM survey",
+                            "SELECT what, detail FROM request WHERE what = 'message'",
+                            "SELECT switch, by FROM switch_state WHERE switch = 'closed_until' AND value > 0",
+                            "SELECT what FROM reply WHERE name <> 'first look' ORDER BY n",
+                        )
+                    ]
+
+                with box.reader() as reader:
+                    surveys, messages, switches, replies = reader.within(kept)
+                assert surveys == [("csat", 4)] and messages == [("message", words)]
+                assert switches == [("closed_until", "boss")]
+                assert replies == [("survey",), ("words",), ("order",)]  # each once, over the kill
+                assert sum(to == owner for to, _ in gateway.got) == 1
+                assert "47114711" not in box.log and words not in box.log and "Traceback" not in box.log
             finally:
                 await asyncio.to_thread(starting.__exit__, None, None, None)
 

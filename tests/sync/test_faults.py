@@ -7,9 +7,12 @@ In each case everything has arrived at the end, and nothing was stored twice.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import itertools
+import os
 import shutil
+import subprocess
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -32,6 +35,7 @@ from tests.support.seaweed import Seaweed
 from tests.support.sshd import Sshd
 from tests.sync.workshop import QUICK, Workshop
 
+ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 SIZES = (300_000, 40_000, 0)
 LASTS_SECONDS = 1.5
 SLACK_SECONDS = 3.0  # of a machine that does something else as well
@@ -505,33 +509,52 @@ def test_a_disk_that_is_pulled_out_is_named_and_gone_on_with_when_it_is_back(tmp
     asyncio.run(scenario())
 
 
-def test_a_full_disk_is_named_and_gone_on_with_when_there_is_space(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    is_full = True
-    real = Folder.write
+@contextlib.contextmanager
+def small_disk(at: Path) -> Iterator[None]:
+    """A disk of 1 MB of its own, mounted there."""
+    at.mkdir(exist_ok=True)
+    subprocess.run([*ROOT, "mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "none", str(at)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*ROOT, "umount", "-l", str(at)], check=True)
 
-    def write(folder: Folder, file: Path, chunks: Iterator[bytes]) -> None:
-        if is_full and not file.name.endswith("box.json"):
-            raise OSError(28, "No space left on device")
-        real(folder, file, chunks)
 
-    monkeypatch.setattr(Folder, "write", write)
-
-    async def scenario() -> None:
-        nonlocal is_full
-        shop = Workshop(tmp_path / "box")
-        shop.worker(Target(name="usb", kind="folder", folder=str(disk)), lambda: Folder(disk, "office"))
+@pytest.mark.parametrize("kind", ["folder", "sftp", "smb"])
+def test_a_full_disk_is_named_and_gone_on_with_when_there_is_space(kind: str, tmp_path: Path) -> None:
+    async def scenario(shop: Workshop, root: Path) -> None:
+        ballast = root / "ballast"
         async with shop.running():
-            shop.add(*SIZES)
-            await shop.until_named("fault_full")
-            is_full = False
+            shop.add(20_000)
             await shop.until_all_verified()
-        assert files(disk) == shop.sent
+            ballast.write_bytes(bytes(shutil.disk_usage(root).free - 100_000))
+            shop.add(*SIZES, first=2)
+            await shop.until_named("fault_full")
+            whole = {key: content for key, content in files(root).items() if not key.endswith((".part", "ballast"))}
+            assert whole.items() < shop.sent.items()
+            await asyncio.sleep(LASTS_SECONDS)
+            ballast.unlink()
+            await shop.until_all_verified()
+        assert files(root) == shop.sent
 
-    asyncio.run(scenario())
+    shop, disk = Workshop(tmp_path / "box"), tmp_path / "disk"
+    with contextlib.ExitStack() as stack:
+        if kind == "folder":
+            stack.enter_context(small_disk(disk))
+            shop.worker(Target(name="usb", kind="folder", folder=str(disk)), lambda: Folder(disk, "office"))
+        elif kind == "sftp":
+            ssh = Sshd(tmp_path / "server")
+            stack.enter_context(small_disk(ssh.root))
+            stack.enter_context(ssh)
+            disk = ssh.root
+            shop.worker(*sftp(ssh, ssh.port))
+        else:
+            share = Samba(tmp_path / "server")
+            stack.enter_context(small_disk(share.root))
+            stack.enter_context(share)
+            disk = share.root
+            shop.worker(*smb(share, share.port))
+        asyncio.run(scenario(shop, disk))
 
 
 def test_another_ssh_server_behind_the_same_address_gets_nothing(tmp_path: Path) -> None:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from urllib.parse import unquote
 
 from appliance.clock import Timer
+from appliance.signalling import headers as h
 from appliance.signalling import sdp, timers
 from appliance.signalling.dialogs import Dialog
-from appliance.signalling.ground import ALLOW, Ground, Side, answer_to, branch, has_sdp, stamped, with_sdp
+from appliance.signalling.ground import ALLOW, REASONS, Ground, Side, answer_to, branch, has_sdp, stamped, with_sdp
 from appliance.signalling.port import (
     Cause,
     DigitPressed,
+    FromPhone,
     Held,
     HungUp,
     Leg,
@@ -24,12 +27,15 @@ from appliance.signalling.port import (
     LegKey,
     MediaChanged,
     Resumed,
+    TransferAsked,
 )
 from appliance.signalling.transactions import LIFE, T1, T2, Client, Peer, Server
 from appliance.signalling.wire import Request, Response
 
 GLARE_OWNER_SECONDS = (2.1, 4.0)  # RFC 3261, 14.1: who owns the Call-ID waits longer
 GLARE_OTHER_SECONDS = (0.0, 2.0)
+REFER_SECONDS = 180  # longer than anything that a transfer waits for, but a line
+MOST_USER = 64
 _SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9A-D*#])", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(rb"^\s*Duration\s*=\s*([0-9]{1,5})", re.IGNORECASE | re.MULTILINE)
 
@@ -55,6 +61,7 @@ class Established:
         self._session: timers.Session | None = None
         self._session_timer: Timer | None = None
         self._repeat: Timer | None = None
+        self._referring: int | None = None  # the number of the REFER that is being carried out
         self._ack: tuple[int, bytes, Peer] | None = None  # of our last INVITE, for repeated 200s
 
     # What the other side asks ---------------------------------------------------------------------------------------
@@ -74,6 +81,8 @@ class Established:
             self._informed(server, request, now)
         elif request.method == "OPTIONS":
             self._respond(server, request, 200, now)
+        elif request.method == "REFER":
+            self._asked_to_pass_on(server, request, now)
         else:
             self._respond(server, request, 405, now)
 
@@ -193,6 +202,68 @@ class Established:
             self.ground.deliver(DigitPressed(self.leg, digit, milliseconds))
         else:
             self._respond(server, request, 400, now)
+
+    def _asked_to_pass_on(self, server: Server, request: Request, now: float) -> None:
+        """REFER (RFC 3515): from our telephones only; one at a time. What comes of it is told by ``referred``."""
+        if not isinstance(self.side.source, FromPhone):
+            self._respond(server, request, 603, now)
+            return
+        if self._referring is not None:
+            self._respond(server, request, 491, now)
+            return
+        given = request.headers.all("refer-to")
+        try:
+            uri = h.parse_name_address(given[0]).uri if len(given) == 1 else None
+        except ValueError:
+            uri = None
+        if uri is None or not uri.user or len(uri.user) > MOST_USER:
+            self._respond(server, request, 400, now)
+            return
+        is_named, replaces = self._replaced(uri.headers, self.side.source.phone)
+        if is_named and not replaces:
+            self._respond(server, request, 481, now)
+            return
+        response = answer_to(request, 202)
+        response.headers.add("contact", f"<{self.side.contact}>")
+        server.respond(response, now)
+        self._referring = h.parse_cseq(request.headers.get("cseq") or "")[0]
+        self._notify(100, is_last=False, now=now)
+        self.ground.deliver(TransferAsked(self.leg, unquote(uri.user), replaces))
+
+    def _replaced(self, asked: str, phone: str) -> tuple[bool, Leg]:
+        """Whether the URI's headers name a dialog to be replaced (RFC 3891), and the leg that it is."""
+        for each in asked.split("&"):
+            name, _, value = each.partition("=")
+            if name.lower() == "replaces":
+                call_id, *parameters = unquote(value).split(";")
+                tags = dict(pair.strip().partition("=")[::2] for pair in parameters)
+                found = self.ground.leg_of(call_id.strip(), tags.get("to-tag", ""), tags.get("from-tag", ""), phone)
+                return True, found
+        return False, ""
+
+    def referred(self, code: int, now: float) -> None:
+        """Tells the telephone what came of its REFER; nothing where it has asked for none."""
+        if self._referring is None or self.is_over or self.dialog is None:
+            return
+        self._notify(code, is_last=True, now=now)
+        self._referring = None
+
+    def _notify(self, code: int, *, is_last: bool, now: float) -> None:
+        """NOTIFY with a status line of SIP as its body (RFC 3515, 2.4.5); its answers concern nobody."""
+        assert self.dialog is not None
+        request = self.dialog.request("NOTIFY")
+        request.headers.add("event", f"refer;id={self._referring}")
+        request.headers.add(
+            "subscription-state", "terminated;reason=noresource" if is_last else f"active;expires={REFER_SECONDS}"
+        )
+        request.headers.set("content-type", "message/sipfrag;version=2.0")
+        request.body = f"SIP/2.0 {code} {REASONS.get(code, 'Answer')}\r\n".encode()
+        peer = self.ground.hop(self.dialog, self.peer, self.side.is_phone)
+        mark = branch(self.ground)
+        sent = stamped(request, self.side, mark, peer.transport)
+        self.ground.transactions.ask(
+            sent, peer, mark, lambda _client, _response, _then: None, lambda _client, _then: None, now
+        )
 
     def _respond(self, server: Server, request: Request, code: int, now: float) -> None:
         response = answer_to(request, code)

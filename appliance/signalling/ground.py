@@ -17,7 +17,7 @@ from appliance.signalling.settings import Signalling
 from appliance.signalling.transactions import Peer, Server, Transactions
 from appliance.signalling.wire import Headers, Request, Response
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER"
 SUPPORTED = "timer"
 USER_AGENT = "Pasokh"
 KNOWN_EXTENSIONS = frozenset({"timer"})
@@ -27,6 +27,7 @@ REASONS = {
     180: "Ringing",
     183: "Session Progress",
     200: "OK",
+    202: "Accepted",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -92,6 +93,10 @@ class Ground(Protocol):
 
     def hop(self, dialog: Dialog, fallback: Peer, is_phone: bool) -> Peer:
         """Where a request in ``dialog`` is sent."""
+        ...
+
+    def leg_of(self, call_id: str, one_tag: str, other_tag: str, phone: str) -> Leg:
+        """The leg of that telephone which this dialog is; empty where there is none."""
         ...
 
     def register_usage(self, usage: Usage) -> None: ...

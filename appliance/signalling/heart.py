@@ -55,12 +55,13 @@ from appliance.signalling.port import (
     Resume,
     Ring,
     ToPhone,
+    TransferEnded,
 )
 from appliance.signalling.registrar import Registrar
 from appliance.signalling.settings import Signalling, Trunk
 from appliance.signalling.transactions import Client, Peer, Server, Transactions, key_of
 
-IN_DIALOG = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "OPTIONS"})
+IN_DIALOG = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "OPTIONS", "REFER"})
 KNOWN_METHODS = IN_DIALOG | {"ACK", "CANCEL", "REGISTER"}
 REAL_METHODS = KNOWN_METHODS | {"SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PRACK", "PUBLISH"}
 
@@ -164,6 +165,7 @@ class Heart:
                 | Hold(leg)
                 | Resume(leg)
                 | Check(leg)
+                | TransferEnded(leg)
                 | HangUp(leg)
             ):
                 usage = self._legs.get(leg)
@@ -173,7 +175,7 @@ class Heart:
     def _tell(
         self,
         usage: Incoming | Outgoing,
-        command: Ring | Progress | Answer | Refuse | Go | Hold | Resume | Check | HangUp,
+        command: Ring | Progress | Answer | Refuse | Go | Hold | Resume | Check | TransferEnded | HangUp,
         now: float,
     ) -> None:
         match command:
@@ -186,6 +188,8 @@ class Heart:
                 usage.change(description, now)
             case Check():
                 usage.check(now)
+            case TransferEnded(_, code):
+                usage.referred(code, now)
             case Ring() | Progress() | Answer() | Refuse():
                 if isinstance(usage, Incoming):
                     self._tell_incoming(usage, command, now)
@@ -250,6 +254,19 @@ class Heart:
     def register_usage(self, usage: Usage) -> None:
         if usage.dialog is not None:
             self._usages[usage.dialog.key] = usage
+
+    def leg_of(self, call_id: str, one_tag: str, other_tag: str, phone: str) -> Leg:
+        """The leg of this dialog, if it is with that telephone; empty where there is none (RFC 3891, 3).
+
+        A telephone names the tags as it sees them; some have them the other way round.
+        """
+        for local, remote in ((one_tag, other_tag), (other_tag, one_tag)):
+            usage = self._usages.get((call_id, local))
+            if usage is None or usage.dialog is None or usage.dialog.remote_tag != remote:
+                continue
+            if isinstance(usage, Incoming | Outgoing) and usage.side.source == FromPhone(phone):
+                return usage.leg
+        return ""
 
     def forget_usage(self, usage: Usage) -> None:
         self._legs.pop(usage.leg, None)

@@ -54,6 +54,7 @@ class Loopback:
         self._keeps_legs = keeps_legs
         self._legs: dict[str, _Leg] = {}
         self._waiting: dict[str, tuple[port.ToTrunk | port.ToPhone, sdp.Description]] = {}  # not sent yet
+        self.referred: list[tuple[port.Leg, int]] = []  # what telephones were told of the transfers they asked for
         self._timers = Timers()
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -134,6 +135,11 @@ class Loopback:
         if leg in self._legs:
             self._soon(lambda: self._deliver(port.DigitPressed(leg, digit, 100)))
 
+    def refer(self, leg: port.Leg, to: str, replaces: port.Leg = "") -> None:
+        """The telephone of this leg asks for a transfer."""
+        if leg in self._legs:
+            self._soon(lambda: self._deliver(port.TransferAsked(leg, to, replaces)))
+
     def is_up(self, leg: port.Leg) -> bool:
         return leg in self._legs
 
@@ -166,6 +172,8 @@ class Loopback:
                     self._in(UNHEARD_SECONDS, lambda: self._end(leg, port.HungUp(leg, Cause.VANISHED)))
             case port.EndOrphan(key):
                 self._soon(lambda: self._legs.pop(key.leg, None))
+            case port.TransferEnded(leg, code):
+                self.referred.append((leg, code))
             case port.Ring() | port.Progress() | port.Hold() | port.Resume():
                 pass
 

@@ -183,6 +183,19 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferAsked:
+    """A telephone of ours asks by REFER (RFC 3515) that the other side of this leg be connected with ``to``.
+
+    ``replaces`` is the leg of the same telephone whose other side is meant (RFC 3891), empty where none is. It was
+    answered with 202; exactly one ``TransferEnded`` is expected, and no other REFER of the leg is taken before it.
+    """
+
+    leg: Leg
+    to: str
+    replaces: Leg = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """A leg that came in, was answered, or was given up by its owner, has ended; ``code``: the SIP status, or 0."""
 
@@ -238,6 +251,7 @@ Event = (
     | Resumed
     | MediaChanged
     | DigitPressed
+    | TransferAsked
     | HungUp
     | TrunkChanged
     | PhoneRegistered
@@ -324,6 +338,14 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferEnded:
+    """Tells the telephone that asked by REFER what came of it, in a SIP status: 200, or why not."""
+
+    leg: Leg
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """Ends a leg in whatever state it is: CANCEL, BYE, or a refusal with ``code``."""
 
@@ -339,7 +361,7 @@ class EndOrphan:
     key: LegKey
 
 
-Command = Ring | Progress | Answer | Refuse | Dial | Go | Hold | Resume | Check | HangUp | EndOrphan
+Command = Ring | Progress | Answer | Refuse | Dial | Go | Hold | Resume | Check | TransferEnded | HangUp | EndOrphan
 
 
 class Line(Protocol):

@@ -48,6 +48,7 @@ T = TypeVar("T")
 
 KINDS_OF_NUMBERS = frozenset({"mobile", "landline", "short", "premium", "satellite", "foreign"})
 MOST_SHORT_DIGITS = 6
+MOST_EXTENSION = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +333,7 @@ def _check(config: Config) -> None:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     _check_dialling(file, config.calls)
+    _check_extensions(file, config)
     prefix = config.calls.outside_prefix
     for what, name in _dialled_inside(config):
         for number in sorted(config.calls.plan.emergency):
@@ -394,6 +396,28 @@ def _check_dialling(file: str, calls: Calls) -> None:
             raise Problem("config.no_tariff", file=file, where="calls", setting="daily_cap_rial", number_kind=kind)
 
 
+def _check_extensions(file: str, config: Config) -> None:
+    """Each means one agent or line, and nothing else that is dialled by the same digits."""
+    calls = config.calls
+    names = (
+        *(phone.name for phone in config.signalling.phones),
+        *(agent.name for agent in calls.agents),
+        *(queue.name for queue in calls.queues),
+    )
+    taken = {latin(name) for name in names}
+    for where, extension in (
+        *((f"agent {agent.name}", agent.extension) for agent in calls.agents),
+        *((f"queue {queue.name}", queue.extension) for queue in calls.queues),
+    ):
+        if not extension:
+            continue
+        if not (extension.isascii() and extension.isdigit() and 2 <= len(extension) <= MOST_EXTENSION):
+            raise Problem("config.not_an_extension", file=file, where=where, found=extension, most=MOST_EXTENSION)
+        if extension in taken:
+            raise Problem("config.extension_taken", file=file, where=where, found=extension)
+        taken.add(extension)
+
+
 def _prefix(file: str, where: str, setting: str, found: str) -> None:
     if numbers.prefix_of(found) is None:
         raise Problem("config.not_a_prefix", file=file, where=where, setting=setting, found=found)
@@ -422,6 +446,8 @@ def _dialled_inside(config: Config) -> list[tuple[str, str]]:
         *((f"phone {phone.name}", phone.name) for phone in config.signalling.phones),
         *((f"agent {agent.name}", agent.name) for agent in config.calls.agents),
         *((f"queue {queue.name}", queue.name) for queue in config.calls.queues),
+        *((f"agent {agent.name}", agent.extension) for agent in config.calls.agents if agent.extension),
+        *((f"queue {queue.name}", queue.extension) for queue in config.calls.queues if queue.extension),
         ("calls outside_prefix", config.calls.outside_prefix),
     )
     found = ((where, latin(name)) for where, name in named)

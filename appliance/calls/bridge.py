@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from appliance.calls.agent_keys import AgentKeys, PassOn, Said
-from appliance.calls.conversation import Conversation, Left, Party, Trouble, key_of
+from appliance.calls.agent_keys import AgentKeys, PassOn, Said, Transfer, Turn
+from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
+from appliance.calls.inside import Inside
 from appliance.calls.office import Item
 from appliance.calls.outside import Permit, Purpose
+from appliance.calls.party import Party
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
@@ -34,6 +38,20 @@ SAID_BY_THE_OTHER_SIDE = frozenset({"busy", "declined", "no_answer"})  # no othe
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An agent wants to pass the customer on to this number. ``asks_first``: not before having spoken there.
+
+    ``referred`` is the leg whose telephone asked by REFER and is told what comes of it; ``replaces`` the leg of that
+    telephone's other call, whose other side shall have the customer. Both are empty where it was asked by keys.
+    """
+
+    to: str
+    asks_first: bool = False
+    referred: str = ""
+    replaces: str = ""
+
+
 async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
     """The agent who answered, or why nobody did: the last reason met."""
     office = conversation.office
@@ -49,7 +67,7 @@ async def ring(conversation: Conversation, asked: RingAgents) -> Party | str:
             if conversation.customer.is_answered:
                 conversation.ring_back()
             until = min(office.clock.monotonic() + asked.ring_seconds, ends)
-            found = await _ring_agent(conversation, name, until)
+            found = await ring_agent(conversation, name, until)
             if isinstance(found, Party):
                 return found
             reason = found
@@ -125,17 +143,17 @@ async def ring_offered(
                 conversation.hang_up(party, Cause.NO_ANSWER)
                 office.floor.missed(conversation.id, name, is_fault=True)
                 continue
-            ringing[party.leg] = party, _offer(conversation, party)
+            ringing[party.leg] = party, offer_to(conversation, party)
         for party, offer in ringing.values():
             phone = office.agents[party.name].phone
-            _dial(conversation, party, ToPhone(phone), phone, offer)
+            dial(conversation, party, ToPhone(phone), phone, offer)
         reason = "no_answer"
         while ringing:
             item = await conversation.next(until)
             leg = getattr(item, "leg", "")
             if leg in ringing:
                 party, offer = ringing[leg]
-                reason = _state_of(conversation, party, offer, item, is_alone=len(agents) == 1)
+                reason = state_of(conversation, party, offer, item, is_alone=len(agents) == 1)
                 if not reason:
                     kept = party
                     office.floor.answered(conversation.id, party.name, party.leg)
@@ -163,13 +181,18 @@ async def reach(conversation: Conversation, asked: TransferTo, trunk: str, purpo
     if conversation.customer.is_answered:
         conversation.ring_back()
     until = office.clock.monotonic() + asked.ring_seconds
-    if asked.number in office.agents:
-        return office.floor.why_not(asked.number) or await _ring_agent(conversation, asked.number, until)
-    if asked.number in {phone.name for phone in office.sip.phones}:
-        if not office.registered.get(asked.number):
-            return "not_registered"
-        party = Party(uuid7(office.clock.utc_ms()), "agent", asked.number)
-        return await _ring_one(conversation, party, ToPhone(asked.number), asked.number, until)
+    match office.inside(asked.number):
+        case Inside("agent", name):
+            return office.floor.why_not(name) or await ring_agent(conversation, name, until)
+        case Inside("phone", name):
+            if not office.registered.get(name):
+                return "not_registered"
+            party = Party(uuid7(office.clock.utc_ms()), "agent", name)
+            return await _ring_one(conversation, party, ToPhone(name), name, until)
+        case Inside():
+            return "no_line_by_telephone"
+        case None:
+            pass
     reason = "no_answer"
     for way in office.outside.ways(asked.number, trunk):  # an emergency number may have several
         found = await _ring_outside(conversation, asked.number, way, purpose, until)
@@ -195,7 +218,7 @@ async def _ring_outside(
             office.outside.ended(party.leg)
 
 
-async def _ring_agent(conversation: Conversation, name: str, until: float) -> Party | str:
+async def ring_agent(conversation: Conversation, name: str, until: float) -> Party | str:
     office = conversation.office
     agent = office.agents[name]
     party = Party(uuid7(office.clock.utc_ms()), "agent", name)
@@ -217,12 +240,12 @@ async def _ring_one(
     is_kept = False
     try:
         await conversation.open(party)
-        offer = _offer(conversation, party)
-        _dial(conversation, party, to, via, offer)
+        offer = offer_to(conversation, party)
+        dial(conversation, party, to, via, offer)
         reason = RINGING
         while reason == RINGING:
             item = await conversation.next(until)
-            reason = "no_answer" if item is None else _state_of(conversation, party, offer, item, is_alone=True)
+            reason = "no_answer" if item is None else state_of(conversation, party, offer, item, is_alone=True)
         is_kept = not reason
         return reason or party
     except Trouble as trouble:
@@ -232,11 +255,11 @@ async def _ring_one(
             conversation.hang_up(party, Cause.NO_ANSWER)
 
 
-def _offer(conversation: Conversation, party: Party) -> sdp.Description:
+def offer_to(conversation: Conversation, party: Party) -> sdp.Description:
     return sdp.offer("", party.port, conversation.law, int(party.leg[:12], 16))
 
 
-def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, offer: sdp.Description) -> None:
+def dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, offer: sdp.Description) -> None:
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
     caller = Identity(conversation.shown_number, conversation.caller.name)
@@ -246,7 +269,7 @@ def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: s
         conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
 
 
-def _state_of(
+def state_of(
     conversation: Conversation, party: Party, offer: sdp.Description, item: Item | None, is_alone: bool
 ) -> str:
     """What has come of ringing ``party``: ``ringing``, empty when it was answered, else why not."""
@@ -279,32 +302,42 @@ async def talk(
     said: Callable[[Said], Awaitable[tuple[str, ...]]] | None = None,
     *,
     is_kept: bool = False,
-) -> None:
+    passes_on: str = "",
+) -> Wish | None:
     """Both hear each other until the agent leaves. Raises Left when the customer does.
 
-    ``said`` is told the codes that the agent keys in, and returns what to tell the agent alone; None: all keys of the
-    other side are for the customer. With ``is_kept`` the agent's leg stays when the customer leaves: the agent is asked
-    something afterwards.
+    ``passes_on`` is the leg whose telephone may pass the other side on: then it also returns when it wants to, and both
+    legs stand. ``said`` is told the codes that the agent keys in, and returns what to tell the agent alone; None: all
+    keys of the other side are for the customer. With ``is_kept`` the agent's leg stays when the customer leaves: the
+    agent is asked something afterwards.
     """
     if conversation.is_incoming:
         conversation.agent = agent.name
     conversation.enter(State.TALKING)
     keys = AgentKeys() if said is not None else None
+    wish: Wish | None = None
+    conversation.takes_referral = passes_on
     _join(conversation, agent, holds=keys is not None)
+    if agent.is_held:
+        _hold(conversation, agent, agent.leg)
     try:
-        while not agent.has_ended:
+        while not agent.has_ended and wish is None:
             item = await conversation.next(None if keys is None else keys.deadline)
             if keys is not None and said is not None:
                 for each in heard_of(keys, agent, item, conversation.office.clock.monotonic()):
                     if isinstance(each, PassOn):
                         press(conversation, conversation.customer, each.digits)
+                    elif isinstance(each, Transfer):
+                        wish = Wish(each.digits, each.asks_first) if passes_on == agent.leg else None
                     elif prompts := await said(each):
-                        await _aside(conversation, agent, prompts)
+                        await aside(conversation, agent, prompts)
             match item:
                 case signalling.Held(leg):
                     _hold(conversation, agent, leg)
                 case signalling.Resumed(leg):
                     _resume(conversation, agent, leg, holds=keys is not None)
+                case signalling.TransferAsked(leg, to, replaces) if leg == passes_on:
+                    wish = Wish(to, referred=leg, replaces=replaces)
                 case signalling.DigitPressed(leg, digit, milliseconds) if keys is None or leg != agent.leg:
                     other = agent if leg == conversation.customer.leg else conversation.customer
                     conversation.office.mouth.submit(media.SendDigits(other.leg, digit, milliseconds))
@@ -316,11 +349,24 @@ async def talk(
         raise
     finally:
         conversation.digits.clear()  # they went to the agent
-        if not is_kept or agent.has_ended:
-            conversation.office.floor.ended(agent.name)
+        conversation.takes_referral = ""
+        if wish is None and (not is_kept or agent.has_ended) and agent.leg in conversation.parties:
+            conversation.office.floor.ended(agent.name, agent.leg)
+    return wish
 
 
-def heard_of(keys: AgentKeys, agent: Party, item: Item | None, now: float) -> list[Said]:
+Meant = TypeVar("Meant", bound=Said | Turn)
+
+
+class Keys(Protocol[Meant]):
+    """``AgentKeys`` or ``ConsultKeys``."""
+
+    def press(self, digit: str, now: float) -> list[Meant]: ...
+
+    def due(self, now: float) -> list[Meant]: ...
+
+
+def heard_of(keys: Keys[Meant], agent: Party, item: Item | None, now: float) -> list[Meant]:
     """What the agent has said by keys, however they came; ``item`` None: time has passed."""
     if item is None:
         return keys.due(now)
@@ -334,7 +380,7 @@ def press(conversation: Conversation, party: Party, digits: str) -> None:
         conversation.office.mouth.submit(media.SendDigits(party.leg, digit, PRESS_MS))
 
 
-async def _aside(conversation: Conversation, agent: Party, prompts: tuple[str, ...]) -> None:
+async def aside(conversation: Conversation, agent: Party, prompts: tuple[str, ...]) -> None:
     """Tells the agent something; the customer hears music meanwhile. Raises Left when the customer leaves."""
     _hold(conversation, agent, agent.leg)
     play = conversation.say_to(agent, prompts, conversation.language)

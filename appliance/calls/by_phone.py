@@ -36,6 +36,7 @@ class ByPhone(Conversation):
         super().__init__(office, offered.leg, offered.caller, office.sip.address, LAW, ())
         self.offered = offered
         self.phone = phone
+        self.dialled = offered.called
         self.language = language
         self.shown_number = phone
         self.agent = next((each.name for each in office.settings.agents if each.phone == phone), "")

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import bridge, promises, runtime
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said
-from appliance.calls.conversation import Conversation, Left, Party, Trouble, key_of
+from appliance.calls import bridge, promises, runtime, transfer
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
 from appliance.calls.outside import Permit
+from appliance.calls.party import Party
 from appliance.flow.run import TICK_SECONDS
 from appliance.flow.steps import LISTENING
 from appliance.ids import uuid7
@@ -90,6 +91,7 @@ class Callback(Conversation):
         self._is_reached = False
         self._had_early_sound = False
         self._outcome = Outcome.NO_AGENT
+        self._speaks = self.customer  # the other side of the talk, once there is one
 
     async def run(self) -> None:
         """Tries once, and leaves a record if anybody was rung."""
@@ -191,10 +193,11 @@ class Callback(Conversation):
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
         try:
-            await bridge.talk(self, agent, self._said, is_kept=True)
+            agent = await self._passed_on(agent, self._said)
         except Left:
             if self._outcome is Outcome.NOT_GIVEN:
                 self._outcome = self._unsaid(self._outcome)
+            agent = self._speaks
             if self.is_stopping or agent.has_ended:
                 raise
         if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
@@ -202,6 +205,25 @@ class Callback(Conversation):
             self._outcome = SAID.get(key, self._outcome)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
+
+    async def _passed_on(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
+        """Speaks until the last of those has left to whom the customer was passed on; who that was.
+
+        Whoever passes a customer on has one: what they say by that key is that the customer was reached.
+        """
+        speaks: Party | None = agent
+        while speaks is not None:
+            agent = self._speaks = speaks
+            is_ours = agent.role == "agent"
+            passes_on = agent.leg if is_ours else ""
+            wish = await bridge.talk(self, agent, said if is_ours else None, is_kept=True, passes_on=passes_on)
+            if wish is None:
+                return agent
+            self._outcome = Outcome.REACHED
+            line = self.office.line_for(self._wanted.queue, agent.name)
+            speaks = await transfer.pass_on(self, agent, wish, line, self._trunk.name)
+            self.agent = speaks.name if speaks is not None else ""
+        return agent
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code of the agent."""
@@ -214,8 +236,8 @@ class Callback(Conversation):
                 return ()
             case PromiseAt(digits):
                 return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
-            case PassOn():
-                return ()
+            case PassOn() | Transfer():
+                return ()  # bridge.talk has dealt with it
 
     # Customer first ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +263,7 @@ class Callback(Conversation):
             return True
         self.agent = found.name
         self._outcome = Outcome.REACHED
-        await bridge.talk(self, found, self._said_first)
+        await self._passed_on(found, self._said_first)
         return False
 
     async def _said_first(self, said: Said) -> tuple[str, ...]:
@@ -372,7 +394,7 @@ class Callback(Conversation):
 
     def _loop_to(self, agent: Party) -> None:
         """The agent hears that it rings."""
-        self._loop(agent, media.Piece("tone:ring-back"))
+        self.loop(agent, media.Piece("tone:ring-back"))
 
     def _open_record(self) -> None:
         if self._is_on_record:

@@ -6,13 +6,14 @@ moving, recordings reporting) is dealt with there; the rest is handed to whoever
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from pathlib import Path
 
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
-from appliance.calls.office import EndCall, Item, Office
+from appliance.calls.office import EndCall, Item, Office, Surrender, Surrendered
+from appliance.calls.party import Party
 from appliance.calls.recording import ConversationRecording
 from appliance.flow import steps
 from appliance.ids import uuid7
@@ -48,33 +49,11 @@ class Trouble(Exception):  # noqa: N818 - ends the conversation with a record th
         self.detail = detail
 
 
-@dataclass(slots=True)
-class Party:
-    """One leg of the conversation, and the stream of the same name.
-
-    ``trunk`` carries it (empty: a phone of ours). ``heard`` is what came since it is attended: silence, ringing, and
-    then the first of sound, busy, congestion; empty where nobody attends.
-    """
-
-    leg: str
-    role: str  # customer, agent
-    name: str
-    trunk: str = ""
-    heard: str = ""
-    port: int = 0
-    local: sdp.Description | None = None
-    agreed: sdp.Agreement | None = None
-    is_answered: bool = False
-    is_held: bool = False
-    has_ended: bool = False
-    ended: events.LegEnded | None = None  # waits for the last figures
-    figures: media.Statistics | None = None
-
-
 class Conversation(ABC):
     """With the customer of ``leg``, who says to be ``caller``. Offsets are monotonic milliseconds since it began."""
 
     direction = "in"
+    dialled = ""  # what our telephone has dialled, where it began this
     trunk_name = ""  # the trunk that the customer's leg takes
 
     def __init__(
@@ -98,6 +77,8 @@ class Conversation(ABC):
         self.recording = ConversationRecording(self)
         self.digits: list[str] = []
         self.is_stopping = False
+        self.takes_referral = ""  # the leg whose telephone may pass the customer on now
+        self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt
         self.sound_law = ""
@@ -152,6 +133,13 @@ class Conversation(ABC):
                     raise Left
             case signalling.Refused(leg, code, _, _):
                 self.ended(self.parties.get(leg), Cause.REFUSED.value, code)
+            case signalling.TransferAsked(leg):
+                if leg != self.takes_referral:
+                    self.office.line.submit(signalling.TransferEnded(leg, 603))
+            case Surrender(to):
+                to.put(Surrendered(self._given(to), self.dialled))
+                if self.dialled:
+                    raise Left
             case signalling.Held(leg, description):
                 self._moved(leg, description, is_held=True)
             case signalling.Resumed(leg, description):
@@ -209,9 +197,21 @@ class Conversation(ABC):
                 | media.MediaLost()
                 | steps.Answer()
                 | AgentsOffered()
+                | Surrendered()
                 | media.Load()
             ):
                 pass
+
+    def _given(self, to: Inbox[Item]) -> Party | None:
+        """The party that goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
+        party, self.gives = self.gives, None
+        if party is None or party.has_ended:
+            return None
+        del self.parties[party.leg]
+        self.office.legs[party.leg] = to
+        given = dataclasses.replace(party)
+        party.has_ended = True
+        return given
 
     # Parties ----------------------------------------------------------------------------------------------------------
 
@@ -400,12 +400,13 @@ class Conversation(ABC):
 
     def ring_back(self) -> None:
         """What a caller hears who was answered already while an agent's phone rings."""
-        self._loop(self.customer, RING_BACK)
+        self.loop(self.customer, RING_BACK)
 
     def music(self, party: Party) -> None:
-        self._loop(party, media.Piece(str(Path(self.office.prompts) / self.music_name)))
+        self.loop(party, media.Piece(str(Path(self.office.prompts) / self.music_name)))
 
-    def _loop(self, party: Party, piece: media.Piece) -> None:
+    def loop(self, party: Party, piece: media.Piece) -> None:
+        """Music or a tone, until something else is to be heard."""
         self._plays += 1
         self.office.mouth.submit(media.Play(party.leg, self._plays, (piece,), loops=True, is_speech=False))
 

@@ -198,9 +198,14 @@ class Floor:
     def vacate(self, agent: str, conversation: str) -> None:
         self._tell(self._lines.vacate(agent, conversation, self._now))
 
-    def ended(self, agent: str) -> None:
-        """The agent's call is over. Nothing for people who are no agents."""
-        if agent not in self._talks:
+    def handed(self, agent: str, conversation: str) -> None:
+        """The agent's call goes on in another conversation. Nothing for people who are no agents."""
+        if agent in self._talks:
+            self._lines.handed(agent, conversation)
+
+    def ended(self, agent: str, leg: str = "") -> None:
+        """The agent's call is over. Nothing for people who are no agents, or speak on another ``leg`` by now."""
+        if agent not in self._talks or (leg and self._talks[agent][0] != leg):
             return
         _, since, line = self._talks.pop(agent)
         self._stuck.pop(agent, None)

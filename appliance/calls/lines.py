@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from appliance.calls import outbound
+from appliance.calls.inside import known
 from appliance.calls.settings import Calls
 from appliance.errors import Problem
 from appliance.flow import catalogue
@@ -46,7 +47,7 @@ def checked_flows(
 def house_of(places: Places, signalling: Signalling, calls: Calls, elsewhere: Elsewhere) -> catalogue.House:
     """What flows may refer to on this box."""
     area_code = signalling.trunks[0].area_code if signalling.trunks else ""
-    inside = {agent.name for agent in calls.agents} | {phone.name for phone in signalling.phones}
+    inside = known(calls, {phone.name for phone in signalling.phones})
 
     def may_dial(number: str) -> bool:
         return number in inside or outbound.may_dial(calls, number, area_code)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from appliance import messages
 from appliance.calls import money, outbound
+from appliance.calls.inside import known
 from appliance.calls.outside import dialled_on, shown_on
 from appliance.calls.settings import Calls
 from appliance.errors import Problem
@@ -66,7 +67,7 @@ def tell(chosen: argparse.Namespace, settings: Settings) -> int:
 def _looked_at(written: str, trunk: Trunk, settings: Settings, moment: outbound.Moment) -> dict[str, Any]:
     calls = settings.calls
     number = outbound.read(calls, written, trunk.area_code)
-    inside = {agent.name for agent in calls.agents} | {phone.name for phone in settings.signalling.phones}
+    inside = known(calls, {phone.name for phone in settings.signalling.phones})
     is_one = number.kind not in ("unknown", "withheld")
     tariff = money.price_of(calls.tariffs, number)
     return {

@@ -11,7 +11,9 @@ from appliance.calls.answers import Answers, BoxAnswers, Servers
 from appliance.calls.desk import Desk
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
+from appliance.calls.inside import Inside, known, whom
 from appliance.calls.outside import GuardedLine, Outside
+from appliance.calls.party import Party
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
 from appliance.clock import Clock
@@ -38,7 +40,22 @@ class EndCall:
     reason: str  # asked, stopping
 
 
-Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered
+@dataclass(frozen=True, slots=True)
+class Surrender:
+    """Another conversation wants the other side of this call of a telephone: answered there by ``Surrendered``."""
+
+    to: Inbox[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Surrendered:
+    """The party that is handed over; None: nobody has answered ``dialled`` yet."""
+
+    party: Party | None
+    dialled: str
+
+
+Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered | Surrender | Surrendered
 """What arrives in a conversation's inbox."""
 
 
@@ -102,13 +119,14 @@ class Office:
     def callback_number(self, number: str, trunk: str) -> tuple[str, str]:
         """By the outbound policy."""
         area_code = next((each.area_code for each in self.sip.trunks if each.name == trunk), "")
-        inside = {*self.agents, *(phone.name for phone in self.sip.phones)}
+        inside = known(self.settings, {phone.name for phone in self.sip.phones})
         return outbound.callback_number(self.settings, number, area_code, inside)
 
     def may_divert(self, number: str) -> bool:
         """Whether the policy ever lets calls out to this number, by the first trunk at least."""
-        if number in self.agents or number in {phone.name for phone in self.sip.phones}:
-            return True
+        found = self.inside(number)
+        if found is not None:
+            return found.kind != "line"
         return outbound.may_dial(self.settings, number, self.sip.trunks[0].area_code if self.sip.trunks else "")
 
     def line_for(self, queue: str, agent: str) -> str:
@@ -169,6 +187,12 @@ class Office:
         if at_ms > self.clock.utc_ms():  # nobody knows how long a night lasts that was switched on by hand
             switches = replace(switches, night=False)
         return opening_at(hours, at_ms, switches, self.is_clock_sure())
+
+    # Numbers of the office --------------------------------------------------------------------------------------------
+
+    def inside(self, dialled: str) -> Inside | None:
+        """Whose name or extension this is; None where it may be a number outside."""
+        return whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

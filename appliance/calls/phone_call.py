@@ -8,10 +8,12 @@ called, and an announcement does not hold them so long. Such calls are not recor
 
 from __future__ import annotations
 
-from appliance.calls import answering, bridge, outbound
+from appliance.calls import answering, bridge, outbound, transfer
+from appliance.calls.bridge import Wish
 from appliance.calls.by_phone import ByPhone
-from appliance.calls.conversation import Left, Party, Trouble
+from appliance.calls.conversation import Left, Trouble
 from appliance.calls.office import Office
+from appliance.calls.party import Party
 from appliance.flow.steps import TransferTo
 from appliance.messages import Language
 from appliance.records.events import Outcome
@@ -32,7 +34,7 @@ class PhoneCall(ByPhone):
     ) -> None:
         super().__init__(office, offered, phone, language)
         self._trunk = trunk
-        self._is_inside = offered.called in office.agents or offered.called in {each.name for each in office.sip.phones}
+        self._is_inside = office.inside(offered.called) is not None
         self._number = outbound.read(office.settings, offered.called, trunk.area_code if trunk is not None else "")
         if not self._is_inside:
             self.direction = "out"
@@ -64,15 +66,14 @@ class PhoneCall(ByPhone):
         self.office.line.submit(signalling.Ring(self.customer.leg))
         if self._trunk is None and not self._is_inside:
             return "no_trunk"
-        trunk = self._trunk.name if self._trunk is not None else ""
-        return await bridge.reach(self, TransferTo(self.offered.called, RING_SECONDS), trunk, "phone")
+        return await bridge.reach(self, TransferTo(self.offered.called, RING_SECONDS), self._way_out, "phone")
 
     async def _talk(self, found: Party) -> None:
         began = self.office.clock.monotonic()
         try:
             await answering.answer(self, self.offered)
             began = self.office.clock.monotonic()
-            await bridge.talk(self, found)
+            await self._until_over(found)
         except (Left, Trouble):
             self.hang_up(found, Cause.ENDED_HERE)
             raise
@@ -80,3 +81,27 @@ class PhoneCall(ByPhone):
             spoke = self.office.clock.monotonic() - began
             if self._number.e164 is not None and not self._is_inside and spoke >= SPOKE_SECONDS:
                 self.office.desk.spoke_with(self._number.e164)
+
+    async def _until_over(self, found: Party) -> None:
+        """Both speak, and whoever the other side is passed on to by the telephone (REFER)."""
+        self.gives = found
+        wish = await bridge.talk(self, found, passes_on=self.customer.leg)
+        self.gives = None
+        if wish is None:
+            return
+        phone, self.customer = self.customer, found  # whom it was about stays, the telephone may go
+        phone.name = self.agent or self.phone
+        try:
+            speaks = await self._passed_on(phone, wish)
+            while speaks is not None and wish is not None:
+                wish = await bridge.talk(self, speaks, passes_on=speaks.leg if speaks.role == "agent" else "")
+                speaks = None if wish is None else await self._passed_on(speaks, wish)
+        finally:
+            self.office.floor.ended(found.name, found.leg)
+
+    async def _passed_on(self, party: Party, wish: Wish) -> Party | None:
+        return await transfer.pass_on(self, party, wish, self.office.line_for("", party.name), self._way_out)
+
+    @property
+    def _way_out(self) -> str:
+        return self._trunk.name if self._trunk is not None else ""

@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections import deque
 
-from appliance.calls import answering, bridge, promises
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said
-from appliance.calls.conversation import MUSIC, Conversation, Left, Party, Trouble
+from appliance.calls import answering, bridge, promises, transfer
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
 from appliance.calls.outside import Purpose
+from appliance.calls.party import Party
 from appliance.calls.settings import CalledLine
 from appliance.calls.spoken import ENDS_WITH, MOST_SECONDS, Spoken
 from appliance.calls.switches import OUTAGE_PROMPT
@@ -79,6 +80,7 @@ class Session(Conversation):
         self._consent: steps.RecordFromNow | None = None
         self._places: dict[str, float] = {}  # line: since when they wait in it, monotonic seconds
         self._queue = ""  # in which they waited last
+        self._is_lost = False  # was passed on, and nobody has them
         self._has_asked = False  # for a callback, or left a message: nothing more is owed
 
     async def run(self) -> None:
@@ -189,8 +191,8 @@ class Session(Conversation):
             event = steps.LeftLine() if found == bridge.LEFT_LINE else steps.NobodyAnswered(found)
             return list(self._walk.receive(event, self._now))
         commands = list(self._walk.receive(steps.AgentAnswered(found.name), self._now))
-        await self._talk(found)
-        return [*commands, *self._walk.receive(steps.AgentLeft(found.name), self._now)]
+        last = await self._talk(found)
+        return [*commands, *self._walk.receive(steps.AgentLeft(last), self._now)]
 
     async def _rung(
         self, asked: steps.RingAgents | steps.Enqueue | steps.TransferTo, purpose: Purpose = "transfer"
@@ -246,7 +248,7 @@ class Session(Conversation):
         if self.is_stopping and self.customer.is_answered and customer:
             self.office.desk.call_back(asked, customer, queue, 0, self.opened_utc_ms, is_wish=False)
             return
-        is_missed = self.outcome in (Outcome.ABANDONED, Outcome.FAILED, Outcome.REFUSED)
+        is_missed = self._is_lost or self.outcome in (Outcome.ABANDONED, Outcome.FAILED, Outcome.REFUSED)
         if not self._has_asked and (is_missed or (self.outcome is Outcome.FINISHED and self._queue)):
             self.office.desk.missed(asked, queue, self.office.answer_by(queue), self.opened_utc_ms)
 
@@ -263,7 +265,8 @@ class Session(Conversation):
         except TimeoutError:
             return ""
 
-    async def _talk(self, found: Party) -> None:
+    async def _talk(self, found: Party) -> str:
+        """Until the last of those to whom the customer was passed on has left; who that was."""
         try:
             await self._answer()
         except (Left, Trouble):
@@ -272,7 +275,19 @@ class Session(Conversation):
             raise
         self.outcome = Outcome.SERVED
         self._got_through()
-        await bridge.talk(self, found, self._said if found.role == "agent" else None)
+        speaks: Party | None = found
+        while speaks is not None:
+            found = speaks
+            is_ours = found.role == "agent"
+            passes_on = found.leg if is_ours else ""
+            wish = await bridge.talk(self, found, self._said if is_ours else None, passes_on=passes_on)
+            if wish is None:
+                return found.name
+            line = self.office.line_for(self._queue, found.name)
+            self._is_lost = True  # should they leave before anybody has them again
+            speaks = await transfer.pass_on(self, found, wish, line, self.trunk.name)
+            self._is_lost = speaks is None
+        return found.name
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code that the agent has keyed in while talking; what to tell them."""
@@ -280,8 +295,8 @@ class Session(Conversation):
             case PromiseAt(digits):
                 customer = "" if self.offered.caller.is_withheld else self.number
                 return promises.by_keys(self, digits, customer, self.trunk)
-            case Reached() | RecordedVoice() | PassOn():
-                return ()  # who calls in is there
+            case Reached() | RecordedVoice() | PassOn() | Transfer():
+                return ()  # who calls in is there; bridge.talk deals with the others
 
     async def _divert(self) -> bool:
         """Where the owner has diverted the box: True when somebody there has spoken with the customer."""

@@ -29,6 +29,7 @@ class Agent:
     name: str
     phone: str
     display: str = ""
+    extension: str = ""  # what the office dials for this agent, beside the name: 2 to 6 digits
     skills: tuple[str, ...] = ()  # "sales:1", "support:3": lines that the agent serves too, and at which level
 
 
@@ -38,6 +39,7 @@ class Queue:
 
     name: str
     agents: tuple[str, ...]
+    extension: str = ""  # what the office dials to put a caller into this line: 2 to 6 digits
     later: tuple[str, ...] = ()  # agents who are asked too, when a caller has waited ``later_seconds``
     later_seconds: float = 30.0
     strategy: Literal["in_order", "longest_idle", "round_robin", "ring_all"] = "in_order"

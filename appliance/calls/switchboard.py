@@ -13,6 +13,7 @@ import logging
 from appliance import __version__
 from appliance.calls import features, outbound
 from appliance.calls import recording as recording_of
+from appliance.calls.by_phone import ByPhone
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
@@ -117,6 +118,11 @@ class Switchboard:
             case signalling.HungUp(leg) | signalling.Refused(leg):
                 self._forget(leg, is_ours=isinstance(event, signalling.HungUp) and event.cause in ENDED_BY_US)
                 self._pass(leg, event)
+            case signalling.TransferAsked(leg, to, replaces):
+                asked, other = self._with_leg(leg), self._with_leg(replaces)
+                if isinstance(asked, ByPhone) and other is not None and not isinstance(other, ByPhone):
+                    leg, replaces = replaces, leg  # whose call holds a customer goes on, whichever was named first
+                self._pass(leg, signalling.TransferAsked(leg, to, replaces))
             case (
                 signalling.Progressed(leg)
                 | signalling.Answered(leg)
@@ -136,6 +142,9 @@ class Switchboard:
             asyncio.get_running_loop().call_later(BYE_SECONDS, self._kept.forget, leg)
         else:
             self._kept.forget(leg)
+
+    def _with_leg(self, leg: str) -> Conversation | None:
+        return next((each for each in self.sessions.values() if leg in each.parties), None)
 
     def _pass(self, leg: str, event: Item) -> None:
         inbox = self.office.legs.get(leg)

@@ -37,6 +37,7 @@ PLAYED_BY_THE_BOX = frozenset(
         "switch_open_until",
         "switch_by_hours",
         "promise_made",
+        "caller_left",
         "at_time",
         "callback_press",
         "callback_hello",

@@ -236,6 +236,12 @@ class Lines:
         known.doing, known.since, known.ticket, known.line = Doing.TALKING, now, ticket, ""
         return True
 
+    def handed(self, agent: str, ticket: str) -> None:
+        """What the agent was taken for is another ticket's from now on."""
+        known = self._agents[agent]
+        if known.doing is Doing.TALKING:
+            known.ticket = ticket
+
     def occupy(self, agent: str, ticket: str) -> None:
         """The agent has dialled somebody, though rung or in a call: not rung again before that is over too."""
         self._agents[agent].own.add(ticket)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,7 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "consent": {"id": record.consent, "how": record.consent_how} if record.consent else None,
         "legs": [_leg(leg) for leg in record.legs],
         "recordings": [_recording(recording) for recording in record.recordings],
+        "transfers": [asdict(transfer) for transfer in record.transfers],
     }
 
 

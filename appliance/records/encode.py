@@ -74,6 +74,8 @@ def subject(happened: Happened) -> str:
             | events.LegOpened()
             | events.LegAnswered()
             | events.LegEnded()
+            | events.LegMoved()
+            | events.CustomerPassedOn()
             | events.MediaInterrupted()
             | events.ConsentGiven()
             | events.RecordingOpened()

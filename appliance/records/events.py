@@ -123,6 +123,36 @@ class LegEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class LegMoved:
+    """A leg that another conversation had is this one's from here on (a transfer with Replaces)."""
+
+    kind: ClassVar[str] = "leg.moved"
+    conversation: str
+    leg: str
+    role: str
+    party: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerPassedOn:
+    """A step of a transfer. ``how``: keys, refer, replaces.
+
+    ``state``: asked, asking (the other side speaks with the agent), done, back (the agent has the customer again),
+    recalled (was rung again for that), line (the customer waits in a line), left (the customer hung up), lost (nobody).
+    """
+
+    kind: ClassVar[str] = "call.passed_on"
+    conversation: str
+    agent: str  # who passes on
+    target: str
+    how: str
+    state: str
+    detail: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInterrupted:
     """The media process died under the conversation and took it up again ``gap_ms`` later."""
 
@@ -620,6 +650,8 @@ Happened = (
     | LegOpened
     | LegAnswered
     | LegEnded
+    | LegMoved
+    | CustomerPassedOn
     | MediaInterrupted
     | ConsentGiven
     | RecordingOpened

@@ -70,6 +70,18 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer:
+    """A step of a transfer, as ``events.CustomerPassedOn``."""
+
+    at_ms: int
+    agent: str
+    target: str
+    how: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation with its legs and recordings. ``total_ms`` is None while it lasts; ``revision`` 0 while open."""
 
@@ -107,6 +119,7 @@ class Conversation:
     revision: int
     legs: tuple[Leg, ...]
     recordings: tuple[Recording, ...]
+    transfers: tuple[Transfer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +341,16 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         f"SELECT {_RECORDING} FROM recording WHERE conversation = ? ORDER BY part, rowid",  # noqa: S608 - constants only
         (identifier,),
     )
-    values = [*row, tuple(Leg(*leg) for leg in legs), tuple(Recording(*recording) for recording in recordings)]
+    transfers = db.execute(
+        "SELECT at_ms, agent, target, how, state, detail FROM passed_on WHERE conversation = ? ORDER BY n",
+        (identifier,),
+    )
+    values = [
+        *row,
+        tuple(Leg(*leg) for leg in legs),
+        tuple(Recording(*recording) for recording in recordings),
+        tuple(Transfer(*transfer) for transfer in transfers),
+    ]
     values[11] = bool(values[11])
     return Conversation(*values)
 

@@ -68,6 +68,7 @@ VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
+    "passed_on",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -96,6 +97,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _NOTICE_TRIED = "UPDATE notice SET state = 'trying', tries = tries + 1, tried = ? WHERE name = ?"
 _NOTICE_ENDED = "UPDATE notice SET state = ?, detail = ?, reference = ?, ended = ? WHERE name = ?"
 _NOTICE_DELIVERED = "UPDATE notice SET delivery = ? WHERE name = ?"
+_LEG_MOVED = """UPDATE leg SET conversation = ?1, role = ?2, party = ?3, opened_ms = ?4,
+answered_ms = iif(answered_ms IS NULL, NULL, ?4) WHERE id = ?5"""
+_PASSED_ON = """INSERT INTO passed_on (n, conversation, agent, target, how, state, detail, at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _REPLY = """INSERT INTO reply (name, conversation, what, customer, text, at, n) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 _RECEIPT = """INSERT INTO receipt (target, key, unit, recording, first, last, sha256, size, place, n, at)
@@ -132,6 +137,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             )
         case events.LegEnded(_, leg, cause, code, offset_ms, mos10, lost):
             return ((_LEG_ENDED, (offset_ms, cause, code, mos10, lost, leg)),)
+        case events.LegMoved(conversation, leg, role, party, offset_ms):
+            return ((_LEG_MOVED, (conversation, role, party, offset_ms, leg)),)
+        case events.CustomerPassedOn(conversation, agent, target, how, state, detail, offset_ms):
+            return ((_PASSED_ON, (n, conversation, agent, target, how, state, detail, offset_ms)),)
         case events.MediaInterrupted():
             return ((_INTERRUPTED, (happened.gap_ms, happened.conversation)),)
         case events.ConsentGiven():

@@ -16,7 +16,7 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply",
+    "receipt", "reply", "passed_on",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -221,6 +221,14 @@ CREATE INDEX reply_by_customer ON reply (customer, n);
 CREATE INDEX notice_by_about ON notice (about);
 """
 
+_PASSED_ON = """
+CREATE TABLE passed_on (
+    n INTEGER PRIMARY KEY, conversation TEXT NOT NULL, agent TEXT NOT NULL, target TEXT NOT NULL, how TEXT NOT NULL,
+    state TEXT NOT NULL, detail TEXT NOT NULL, at_ms INTEGER NOT NULL  -- since the conversation opened
+) STRICT;
+CREATE INDEX passed_on_by_conversation ON passed_on (conversation);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -282,6 +290,11 @@ def receipts(database: Database) -> None:
 @migrations()
 def replies(database: Database) -> None:
     _run(database, _REPLIES)
+
+
+@migrations()
+def passed_on(database: Database) -> None:
+    _run(database, _PASSED_ON)
 
 
 def _run(database: Database, script: str) -> None:

@@ -7,14 +7,21 @@ import random
 import pytest
 
 from appliance.calls.agent_keys import (
+    CONSULT,
     MOST_DIGITS,
+    PASS_ON,
+    PROMISE,
+    STAR,
     WAIT_SECONDS,
     AgentKeys,
+    ConsultKeys,
     PassOn,
     PromiseAt,
     Reached,
     RecordedVoice,
     Said,
+    Transfer,
+    Turn,
 )
 from appliance.calls.features import PromiseCall, TellSwitches, TurnSwitches, Unknown, is_code, meant
 
@@ -36,7 +43,11 @@ def pressed(keys: str) -> list[Said]:
         ("*41630#", [PromiseAt("1630")]),
         ("*409151630#", [PromiseAt("09151630")]),
         ("**", [PassOn("*")]),
-        ("*7", [PassOn("*7")]),
+        ("*5", [PassOn("*5")]),
+        ("*7201#", [Transfer("201", asks_first=False)]),
+        ("*809121234567#", [Transfer("09121234567", asks_first=True)]),
+        ("*7#", [Transfer("", asks_first=False)]),
+        ("*72", []),
         ("*", [PassOn("*")]),
         ("*416", []),  # not ended: nothing is promised, and nothing of it is heard
         ("12*13", [PassOn("1"), PassOn("2"), Reached(True), PassOn("3")]),
@@ -46,9 +57,10 @@ def test_a_code_is_for_the_box_and_everything_else_for_the_other_side(keys: str,
     assert pressed(keys) == said
 
 
-def test_a_promise_without_an_end_is_forgotten_when_it_is_too_long() -> None:
+@pytest.mark.parametrize("code", [PROMISE, PASS_ON, CONSULT])
+def test_what_has_no_end_is_forgotten_when_it_is_too_long(code: str) -> None:
     machine = AgentKeys()
-    for key in "*4" + "1" * (MOST_DIGITS + 1):
+    for key in STAR + code + "1" * (MOST_DIGITS[code] + 1):
         assert machine.press(key, 0.0) == []
     assert machine.deadline is None and machine.press("5", 0.0) == [PassOn("5")]
 
@@ -61,6 +73,20 @@ def test_every_key_is_either_passed_on_or_part_of_a_code() -> None:
         passed = "".join(each.digits for each in pressed(keys) if isinstance(each, PassOn))
         rest = iter(keys)
         assert all(key in rest for key in passed), (keys, passed)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ("*7", [Turn("give")]), ("*8", [Turn("swap")]), ("*0", [Turn("back")]), ("5", [PassOn("5")]),
+        ("**", [PassOn("*")]), ("*1", [PassOn("*1")]), ("*", [PassOn("*")]),
+        ("1*8#*0", [PassOn("1"), Turn("swap"), PassOn("#"), Turn("back")]),
+    ],
+)  # fmt: skip
+def test_while_somebody_is_asked_a_star_and_a_key_turn_the_talk(keys: str, said: list[Turn | PassOn]) -> None:
+    machine = ConsultKeys()
+    found = [each for number, key in enumerate(keys) for each in machine.press(key, float(number) / 10)]
+    assert found + machine.due(len(keys) + WAIT_SECONDS) == said and machine.deadline is None
 
 
 @pytest.mark.parametrize(

@@ -6,19 +6,33 @@ import re
 from pathlib import Path
 
 from appliance.calls import agent_keys, features
-from appliance.calls.agent_keys import AgentKeys, PassOn
+from appliance.calls.agent_keys import AgentKeys, PassOn, Turn
 
 PAGE = Path("docs/TELEPHONE.md").read_text(encoding="utf-8")
 TALKING, DIALLED = PAGE.split("## From a desk phone")
+TALKING, ASKING = TALKING.split("## Passing a customer on")
 
 
 def test_codes_while_talking_are_the_ones_of_the_list() -> None:
     listed = set(re.findall(r"^\| `\*([0-9*])`? ?", TALKING, re.MULTILINE))
-    assert listed == {agent_keys.REACHED, agent_keys.NOT_REACHED, agent_keys.RECORDED, agent_keys.PROMISE, "*"}
-    for digit in "056789#":
+    assert listed == {
+        agent_keys.REACHED, agent_keys.NOT_REACHED, agent_keys.RECORDED, agent_keys.PROMISE,
+        agent_keys.PASS_ON, agent_keys.CONSULT, "*",
+    }  # fmt: skip
+    for digit in "0569#":
         machine = AgentKeys()
         machine.press("*", 0.0)
         assert machine.press(digit, 0.1) == [PassOn("*" + digit)]
+
+
+def test_codes_while_somebody_is_asked_are_the_ones_of_the_list() -> None:
+    listed = dict(re.findall(r"^\| `\*([0-9])`, (\w+)", ASKING, re.MULTILINE))
+    assert listed == {agent_keys.PASS_ON: "give", agent_keys.CONSULT: "swap", agent_keys.BACK: "back"}
+    for digit in "0123456789":
+        machine = agent_keys.ConsultKeys()
+        machine.press("*", 0.0)
+        (meant,) = machine.press(digit, 0.1)
+        assert meant == (Turn(listed[digit]) if digit in listed else PassOn("*" + digit))
 
 
 def test_dialled_codes_are_the_ones_of_the_list() -> None:

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from appliance.clock import SystemClock
 from appliance.ids import uuid7
@@ -21,6 +22,7 @@ from appliance.signalling import port, sdp
 from appliance.signalling.agent import Agent
 from appliance.signalling.port import Cause, Identity, ToTrunk
 from appliance.signalling.settings import Signalling, Trunk
+from appliance.signalling.wire import Response
 
 _HEADER = struct.Struct("!BBHII")
 
@@ -34,6 +36,7 @@ class Talk:
     sound: socket.socket
     local: sdp.Description
     remote: tuple[str, int] | None = None
+    number: str = ""  # that was called
     is_up: bool = False
     ended: port.Event | None = None
     heard: list[float] = field(default_factory=list)
@@ -65,17 +68,20 @@ class Softphone:
         voice: bytes = b"\x55" * 160,
         keeps_frames: bool = False,
         frames: list[bytes] | None = None,
+        voice_of: Callable[[str], bytes] | None = None,
     ) -> None:
         trunk = Trunk(
             name="box", proxy=f"{box[0]}:{box[1]}", domain=domain, user=user, registers=bool(user), sources=(box[0],)
         )
         settings = Signalling(address=mine[0], port=mine[1], tcp=False, trunks=(trunk,))
         self.talks: dict[str, Talk] = {}
+        self.told: list[int] = []  # what the box has answered to our REFERs
         self.is_registered = asyncio.Event()
         self._agent = Agent(settings, lambda _name: password or None, SystemClock(), self._heard_event)
         self._address = mine[0]
         self._answer = answer
         self._voice = voice
+        self._voice_of = voice_of  # by the number that is called
         self._keeps_frames = keeps_frames
         self._says = frames or []  # one after the other instead of the same voice
         self._speaking: asyncio.Task[None] | None = None
@@ -114,6 +120,29 @@ class Softphone:
         direction = sdp.Direction.SENDONLY if is_held else sdp.Direction.SENDRECV
         local = sdp.offer(self._address, talk.local.port, "PCMA", 1, direction=direction)
         self._agent.submit(port.Hold(talk.leg, local) if is_held else port.Resume(talk.leg, local))
+
+    def refer(self, talk: Talk, to: str, replaces: Talk | None = None) -> None:
+        """The transfer key: REFER (RFC 3515) in this call, naming another call of this telephone where one is given."""
+        heart = self._agent.heart
+        dialog = heart._legs[talk.leg].dialog
+        assert dialog is not None
+        request = dialog.request("REFER")
+        asked = ""
+        if replaces is not None:
+            other = heart._legs[replaces.leg].dialog
+            assert other is not None
+            asked = "?Replaces=" + quote(
+                f"{other.call_id};to-tag={other.remote_tag};from-tag={other.local_tag}", safe=""
+            )
+        request.headers.add("refer-to", f"<sip:{to}@pasokh.local{asked}>")
+        account = heart.accounts["box"]
+        heart.ask(
+            request, heart.trunk_side(account), account.peers[0], self._referred, lambda _client, _now: None,
+            time.monotonic(),
+        )  # fmt: skip
+
+    def _referred(self, _client: object, response: Response, _now: float) -> None:
+        self.told.append(response.code)
 
     @property
     def legs(self) -> int:
@@ -159,6 +188,9 @@ class Softphone:
             self._agent.submit(port.Ring(leg))
         elif description is not None:
             talk = self._talk(leg, description)
+            talk.number = event.called
+            if self._voice_of is not None:
+                talk.voice = self._voice_of(event.called)
             talk.remote = description.address, description.port
             talk.is_up = True
             self._agent.submit(port.Answer(leg, talk.local))

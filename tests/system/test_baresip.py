@@ -71,8 +71,8 @@ def write_wav(file: Path, linear: bytes) -> None:
         opened.writeframes(linear)
 
 
-def baresip(folder: Path, box: Box) -> subprocess.Popen[bytes]:
-    """baresip as an agent's phone: answers by itself, speaks a file, no sound card."""
+def baresip(folder: Path, box: Box, control: int = 0) -> subprocess.Popen[bytes]:
+    """baresip as an agent's phone: answers by itself, speaks a file, no sound card; ``control`` a port for commands."""
     folder.mkdir()
     write_wav(folder / "voice.wav", warble(700, 1100, 40))
     (folder / "accounts").write_text(
@@ -86,6 +86,7 @@ def baresip(folder: Path, box: Box) -> subprocess.Popen[bytes]:
         "module_path /usr/lib/baresip/modules\n"
         "rtp_ports 41000-41100\n"  # it binds to the machine's first address that is not loopback: it cannot do without
         "module g711.so\nmodule aufile.so\nmodule_tmp account.so\nmodule_app menu.so\n"
+        + (f"module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n" if control else "")
     )
     (folder / "contacts").write_text("")
     with (folder / "log").open("wb") as log:

@@ -64,7 +64,8 @@ class Callbacks:
                 what=kind_of(each.what),
                 agent=each.agent,
                 asker=each.asker,
-                is_wish=each.what in ("callback", "promise") and each.detail != CUT_OFF,
+                is_wish=each.what in ("callback", "promise") and (each.detail != CUT_OFF or bool(each.renewed)),
+                renewed=each.renewed,
             )
             policy = book.policy(each.queue)
             spacing = max(policy.spacing_ms if each.attempts else 0, policy.uncounted_ms)

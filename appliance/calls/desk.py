@@ -156,6 +156,9 @@ class Desk:
         elif known is not None and known.customer == customer and asked.customer != known.asker != customer:
             known = self._book.asks(known.request, customer) or known
             self._changed_to(known, customer)
+        if known is not None and is_wish:
+            self._book.renew(known.request, self._clock.utc_ms())
+            self._records.put(events.RequestRenewed(known.request, asked.customer or "telephone"))
         if known is None:
             now = self._clock.utc_ms()
             self._settle_missed(asked.customer)

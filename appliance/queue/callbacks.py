@@ -89,6 +89,7 @@ class Wanted:
     agent: str = ""  # who promised it, and is rung first
     asker: str = ""
     is_wish: bool = True
+    renewed: int = 0  # when it was asked for again, if it was: attempts and time began anew
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ class _Entry:
     uncounted: int = 0
     not_before: int = 0
     is_taken: bool = False
+    is_renewed: bool = False  # it was asked for again while it is taken: that attempt was for the wish before
     is_listed: bool = False  # begins only when somebody says so
     is_reminded: bool = False
     expires: int = 0  # from then on it is too old
@@ -254,8 +256,9 @@ class Book:
             entry.uncounted += outcome is not Outcome.NO_AGENT  # our own people never use a customer's patience up
             entry.not_before = now + policy.uncounted_ms
         else:
-            entry.attempts += 1
+            entry.attempts += not entry.is_renewed
             entry.not_before = now + policy.spacing_ms
+        entry.is_renewed = False
         is_over = entry.attempts >= policy.attempts or entry.uncounted >= policy.most_uncounted
         if is_over or outcome is Outcome.NO_SUCH_NUMBER:
             del self._entries[request]
@@ -295,7 +298,9 @@ class Book:
                 entry.not_before += jump_ms
             if wanted.opened > since:
                 entry.wanted = replace(wanted, opened=wanted.opened + jump_ms)
-                entry.expires = self._expires(entry.wanted)
+            if wanted.renewed > since:
+                entry.wanted = replace(entry.wanted, renewed=wanted.renewed + jump_ms)
+            entry.expires = self._expires(entry.wanted)
 
     def release(self, request: str, by: str) -> None:
         entry = self._entries.get(request)
@@ -357,6 +362,17 @@ class Book:
         entry.wanted = replace(entry.wanted, asker=asker)
         return entry.wanted
 
+    def renew(self, request: str, now: int) -> None:
+        """It is asked for again: who is told that they will be called has all attempts and all the time before them."""
+        entry = self._entries.get(request)
+        if entry is None:
+            return
+        entry.attempts = entry.uncounted = 0
+        entry.is_renewed = entry.is_taken
+        entry.wanted = replace(entry.wanted, is_wish=True, renewed=now)
+        entry.expires = self._expires(entry.wanted)
+        self._quarantine.pop(entry.wanted.customer, None)
+
     def hurry(self, request: str) -> bool:
         """The next attempt may begin now, whatever the spacing says; False where there is none to begin."""
         entry = self._entries.get(request)
@@ -385,7 +401,7 @@ class Book:
         return entry.wanted.is_wish or self._quarantine.get(entry.wanted.customer, 0) <= now
 
     def _expires(self, wanted: Wanted) -> int:
-        return max(wanted.opened, wanted.not_before) + self.policy(wanted.queue).expires_ms + 1
+        return max(wanted.opened, wanted.not_before, wanted.renewed) + self.policy(wanted.queue).expires_ms + 1
 
     def _is_held(self, entry: _Entry, by: str = "") -> bool:
         """Whoever is to be called, or asked for it, is on the telephone."""

@@ -49,7 +49,7 @@ def subject(happened: Happened) -> str:
             return happened.service
         case events.CredentialSet() | events.SignedIn() | events.SignInRefused() | events.SignedOut():
             return happened.actor
-        case events.RequestMoved() | events.RequestChanged() | events.RequestReminded():
+        case events.RequestMoved() | events.RequestChanged() | events.RequestReminded() | events.RequestRenewed():
             return happened.request
         case events.RequestOpened():
             return happened.conversation or happened.request  # a person of the office opened it without a call

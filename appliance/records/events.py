@@ -381,6 +381,15 @@ class RequestChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRenewed:
+    """Somebody has asked again for the call that they are owed: its attempts and its time begin anew."""
+
+    kind: ClassVar[str] = "request.renewed"
+    request: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestReminded:
     """The office was told that a promise is due soon."""
 
@@ -674,6 +683,7 @@ Happened = (
     | RequestMoved
     | RequestChanged
     | RequestReminded
+    | RequestRenewed
     | CallbackDialled
     | CallbackEnded
     | DialRefused

@@ -136,7 +136,8 @@ def attempts(connection: Connection, requests: Collection[str]) -> dict[str, lis
 class OpenCallback:
     """A callback, promise or missed call that is not done, as ``queue.callbacks`` knows it.
 
-    ``asker`` is the number from which it was asked for, or changed, last. ``attempts`` are those that count;
+    ``asker`` is the number from which it was asked for, or changed, last. ``attempts`` are those that count
+    since it was asked for last (``renewed``);
     ``dialling`` is the conversation of one that was never ended, ``dial`` how its INVITE is cancelled, ``dialled`` when
     it left. ``place`` is since when they wait.
     """
@@ -161,6 +162,7 @@ class OpenCallback:
     offset_ms: int
     dialled: int
     dial: str
+    renewed: int
 
 
 _CALLBACKS = """SELECT r.id, r.what, r.code, r.queue, r.customer, r.language,
@@ -169,9 +171,9 @@ CASE WHEN r.by GLOB '+[0-9]*' THEN r.by WHEN r.by = 'telephone' OR coalesce(c.is
 ELSE c.customer END,
 r.agent, r.reminded, r.detail, r.state,
 (SELECT count(*) FROM attempt WHERE request = r.id AND ended IS NOT NULL
- AND outcome NOT IN ('network', 'no_agent', 'interrupted')),
+ AND outcome NOT IN ('network', 'no_agent', 'interrupted') AND began >= r.renewed),
 (SELECT coalesce(max(ended), 0) FROM attempt WHERE request = r.id),
-coalesce(a.conversation, ''), coalesce(a.began_ms, 0), coalesce(a.began, 0), coalesce(a.dial, '')
+coalesce(a.conversation, ''), coalesce(a.began_ms, 0), coalesce(a.began, 0), coalesce(a.dial, ''), r.renewed
 FROM request AS r LEFT JOIN conversation AS c ON c.id = r.conversation
 LEFT JOIN attempt AS a ON a.rowid =
  (SELECT rowid FROM attempt WHERE request = r.id AND ended IS NULL ORDER BY began DESC LIMIT 1)

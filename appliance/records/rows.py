@@ -79,6 +79,7 @@ detail, moved, agent, place, trunk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 
 _REQUEST_CHANGED = f"""UPDATE request SET late = late + (due > 0 AND due <> ?2 AND ?5 > due + {events.ON_TIME_MS}),
 customer = ?1, due = ?2, queue = ?3, by = ?4 WHERE id = ?6"""  # noqa: S608 - constants only
 _REQUEST_REMINDED = "UPDATE request SET reminded = ? WHERE id = ?"
+_REQUEST_RENEWED = "UPDATE request SET renewed = ? WHERE id = ?"
 _REQUEST_MOVED = "UPDATE request SET state = ?, by = ?, moved = ? WHERE id = ?"
 _DIALLED = """INSERT INTO attempt (conversation, request, leg, trunk, began, began_ms, dial)
 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -172,6 +173,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.RequestMoved()
             | events.RequestChanged()
             | events.RequestReminded()
+            | events.RequestRenewed()
             | events.CallbackDialled()
             | events.CallbackEnded()
             | events.SurveyAnswered()
@@ -240,6 +242,7 @@ def _of_ledger(
     | events.RequestMoved
     | events.RequestChanged
     | events.RequestReminded
+    | events.RequestRenewed
     | events.CallbackDialled
     | events.CallbackEnded
     | events.SurveyAnswered
@@ -254,6 +257,8 @@ def _of_ledger(
             return ((_REQUEST, (*named, happened.agent, happened.place, happened.trunk)),)
         case events.RequestChanged(request, customer, due, queue, by):
             return ((_REQUEST_CHANGED, (customer, due, queue, by, at, request)),)
+        case events.RequestRenewed(request):
+            return ((_REQUEST_RENEWED, (at, request)),)
         case events.RequestReminded(request):
             return ((_REQUEST_REMINDED, (at, request)),)
         case events.RequestMoved(request, state, by, _):

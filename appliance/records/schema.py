@@ -293,6 +293,12 @@ def replies(database: Database) -> None:
 
 
 @migrations()
+def requests_renewed(database: Database) -> None:
+    """When a request was asked for again."""
+    database.execute("ALTER TABLE request ADD COLUMN renewed INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
 def passed_on(database: Database) -> None:
     _run(database, _PASSED_ON)
 

@@ -18,8 +18,8 @@ from appliance.errors import Problem
 from appliance.hours.load import load_folder
 from appliance.messages.calendar import moment_of
 from appliance.places import shipped_flows
-from appliance.queue.callbacks import Book, Outcome
-from appliance.records import ledger
+from appliance.queue.callbacks import Book, Kept, Outcome
+from appliance.records import events, ledger
 from tests.records.given import opened
 from tests.simulation.test_menus import office
 from tests.simulation.test_whole_office import TheOffice
@@ -164,6 +164,39 @@ def test_who_asks_again_with_another_number_has_one_callback_at_the_new_number(t
         await box.it.records.flush()
         (request,) = box.requests()
         assert request.customer == MINA and len(box.office.book) == 1
+
+    box.run(scene)
+
+
+@pytest.mark.parametrize("has_restarted", [False, True])
+def test_who_is_told_again_that_they_are_called_is_owed_a_call_whatever_becomes_of_the_one_under_way(
+    tmp_path: Path, has_restarted: bool
+) -> None:
+    box = Box(tmp_path, callback_attempts=1)
+
+    async def scene() -> None:
+        first = box.desk.call_back(asked_by("c1", ALI, "fa", "provider"), "", "reception", 0)
+        (known,) = box.office.book.of_customer(ALI)
+        box.office.book.release(known.request, "c1")
+        assert box.office.book.take(known.request)
+        box.office.records.put(events.CallbackDialled("a1", known.request, "l1", "provider", ALI, 0, "{}"))
+        await box.it.records.flush()
+        await asyncio.sleep(1.0)
+        again = box.desk.call_back(asked_by("c2", ALI, "fa", "provider"), "", "reception", 0)
+        assert again.is_ok and again.values["code"] == first.values["code"]
+        box.office.book.release(known.request, "c2")
+        ended = box.office.book.ended(known.request, Outcome.NOT_GIVEN, box.now)
+        box.office.records.put(events.CallbackEnded("a1", known.request, Outcome.NOT_GIVEN, "", 0))
+        await box.it.records.flush()
+        assert ended is Kept.OPEN
+        if has_restarted:
+            box.office.book = Book(box.office.book.policies)
+            found = box.it.store.within(ledger.open_callbacks)
+            assert [each.attempts for each in found] == [0]
+            box.it.switchboard.callbacks.restore(found)
+        assert [each.customer for each in box.office.book.of_customer(ALI)] == [ALI]
+        (request,) = box.requests()
+        assert request.state == "open"
 
     box.run(scene)
 

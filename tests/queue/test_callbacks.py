@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -66,6 +67,34 @@ def test_attempts_are_spaced_and_limited() -> None:
     assert book.ready(10 * MINUTE - 1) == [] and book.ready(10 * MINUTE)
     book.take("r")
     assert book.ended("r", Outcome.BUSY, 11 * MINUTE) is Kept.FAILED and len(book) == 0
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+def test_who_asks_again_has_all_attempts_and_all_the_time_before_them(is_under_way: bool) -> None:
+    book = Book({"sales": Policy(attempts=2, spacing_ms=10 * MINUTE, expires_ms=HOUR)})
+    book.add(wanted())
+    book.take("r")
+    assert book.ended("r", Outcome.NO_ANSWER, 0) is Kept.OPEN
+    if is_under_way:
+        book.take("r")
+        book.renew("r", 50 * MINUTE)
+        assert book.ended("r", Outcome.BUSY, 51 * MINUTE) is Kept.OPEN  # that one was for the wish before
+    else:
+        book.renew("r", 50 * MINUTE)
+    assert book.expired(HOUR + MINUTE) == []
+    for minutes, kept in ((70, Kept.OPEN), (90, Kept.FAILED)):
+        assert book.take("r")
+        assert book.ended("r", Outcome.BUSY, minutes * MINUTE) is kept
+
+
+def test_a_wish_makes_one_of_who_was_cut_off() -> None:
+    book = Book()
+    book.quarantine("+989121234567", 5 * HOUR)
+    book.add(replace(wanted(), is_wish=False))
+    assert book.ready(0) == []
+    book.renew("r", 0)
+    assert [each.is_wish for each in book.ready(0)] == [True]
+    book.renew("gone", 0)  # nothing happens
 
 
 def test_what_is_not_the_customer_s_doing_is_not_counted_but_bounded() -> None:

@@ -293,6 +293,7 @@ class Model(Owed):
     def _look_for_room(self, at: float) -> None:
         """Whether callbacks could be kept from standing in their lines now."""
         wanted = sum(not each.is_closed for each in self.wishes)
+        wanted += sum(wish.is_closed and attempt.ended is None for wish, attempt in self.customers.values())
         inbound = sum(each.ended > at - 8.0 for each in self.callers.values())
         room = not self._max_calls or inbound + self._most_callbacks_up() + self._kept + 1 < self._max_calls
         if wanted > self._most_callbacks or not room:

@@ -81,7 +81,9 @@ class Owed(Turns):
             self.fail("row 3", f"{customer} is dialled for {line}, and is owed no call ({state})")
             return
         if wish.request and wish.request != request:
-            self.fail("row 6", f"{customer} has two requests in {line}")
+            if wish.perhaps_renewed == -math.inf:
+                self.fail("row 6", f"{customer} has two requests in {line}")
+            wish.attempts = []  # the one before was over when they asked again, and hung up before they were told
         wish.request, wish.is_unsure = request, False
         if leg in self.customers:
             self.fail("row 5", f"{customer} is dialled twice for one attempt")
@@ -116,7 +118,8 @@ class Owed(Turns):
 
     def _within_policy(self, at: float, wish: Wish) -> None:
         rules = self.lines[wish.line]
-        counted = sum(counts(attempt) for attempt in wish.attempts)
+        since = max(wish.renewed, wish.perhaps_renewed)
+        counted = sum(counts(attempt) for attempt in wish.attempts if attempt.began >= since - SLACK)
         if counted >= rules.attempts:
             self.fail("row 3", f"{wish.customer} is dialled after {counted} of {rules.attempts} attempts")
         if any(attempt.code == 404 for attempt in wish.attempts):
@@ -144,29 +147,28 @@ class Owed(Turns):
         known = self.in_line(customer, line) or (self.in_line(caller.number, line) if caller.number else None)
         if known is not None and self._may_be_over(at, known):  # it is told below whether it was
             known.is_closed = True
+            for other in self.of(caller.number) if caller.number else ():
+                other.is_unsure |= other.line == line  # it may be this one that they have changed
             stood = caller.places.get(line, (at, at))
             place = min(known.place[0], stood[0]), max(known.place[1], stood[1])
             perhaps = frozenset({known.asker, known.customer, caller.number, *known.perhaps}) - {customer, ""}
-            self.wishes.append(
-                Wish(
-                    customer,
-                    line,
-                    place,
-                    at,
-                    "",
-                    asker=caller.number,
-                    before=known.before or known.asker,
-                    perhaps=perhaps,
-                )
-            )
+            before = known.before or known.asker
+            wish = Wish(customer, line, place, at, "", asker=caller.number, before=before, perhaps=perhaps)
+            wish.was_rung = known.was_rung or bool(known.attempts)  # it may be the same one, and wait for its next time
+            if customer == known.customer:  # an agent may be rung for it already
+                wish.ringing, known.ringing = known.ringing, set()
+                for leg in wish.ringing:
+                    self.rings[leg].who = wish
+            self.wishes.append(wish)
             return
         if known is not None and customer == known.customer:
             known.asker = known.asker if caller.number == known.asker else customer  # a second person wants it
-            known.since = at
+            known.since, known.renewed, known.is_owed = at, asked_at, False
             self.note(at, f"{caller.name} is told too that {customer} is called back in {line}")
             return
         if known is not None:
             known.customer, known.asker, known.since = customer, caller.number, at
+            known.renewed, known.is_owed = asked_at, False
             self.note(at, f"{caller.name} is told again that {customer} is called back in {line}")
             return
         place = caller.places.get(line, (min(asked_at, caller.joined), at))
@@ -185,12 +187,21 @@ class Owed(Turns):
 
     def _may_have_asked(self, at: float, caller: Caller) -> None:
         """Somebody hung up while they were asked: what they pressed may be kept, and nobody has told them."""
-        line, keys = caller.asks_for, caller.keys[caller.asked_keys :]
-        if not line or not self.is_box_up or not ("1" in keys or at - caller.asked_at >= ASKED_SECONDS):
+        keys = caller.keys[caller.asked_keys :]
+        if not self.is_box_up or not ("1" in keys or at - caller.asked_at >= ASKED_SECONDS):
             return
+        for line in caller.may_be_asked_in(self.lines):
+            self._may_want(at, caller, line)
+
+    def _may_want(self, at: float, caller: Caller, line: str) -> None:
         customer = caller.other or caller.number
         known = self.in_line(customer, line) or (self.in_line(caller.number, line) if caller.number else None)
-        if not customer or (known is not None and known.customer == customer == caller.number):
+        if known is not None:
+            known.perhaps_renewed = at
+        if known is not None and known.customer == customer:
+            known.perhaps |= {caller.number, known.asker} - {"", customer}
+            return
+        if not customer:
             return
         place = caller.places.get(line, (min(caller.asked_at, caller.joined), at))
         wish = Wish(customer, line, (place[0] - DOUBT_SECONDS, at), at, "", asker=caller.number, is_unsure=True)
@@ -261,7 +272,9 @@ class Owed(Turns):
                     "row 5", f"the request of {before.customer} was open and is {after.state if after else 'gone'}"
                 )
             if self.in_line(before.customer, before.line) is None:  # nobody has heard of it yet
-                self.wishes.append(Wish(before.customer, before.line, (0.0, at), at, "", before.request))
+                lost = [*self._cut_off, *self._gone]
+                asker = next((each.number for each in lost if each.other == before.customer), "")
+                self.wishes.append(Wish(before.customer, before.line, (0.0, at), at, "", before.request, asker))
         for caller in self._cut_off:
             self.count("cut off")
             if not self._owe(at, caller, rows):
@@ -274,8 +287,12 @@ class Owed(Turns):
 
     def _owe(self, at: float, caller: Caller, rows: Collection[Row]) -> bool:
         """Takes over what the box owes to this caller; whether it owes anything."""
-        known = [w for w in self.wishes if not w.is_closed and caller.number in (w.customer, w.asker, w.before)]
-        numbers = {caller.number, *(wish.customer for wish in known)} if caller.number else set()
+        known = [
+            wish
+            for wish in self.wishes
+            if not wish.is_closed and caller.number in (wish.customer, wish.asker, wish.before, *wish.perhaps)
+        ]
+        numbers = {caller.number, caller.other, *(wish.customer for wish in known)} - {""} if caller.number else set()
         owed = [row for row in rows if row.customer in numbers and row.state in ("open", "doing")]
         for row in owed:
             here = [wish for wish in known if wish.customer == row.customer and wish.line == row.line]
@@ -321,7 +338,7 @@ class Owed(Turns):
 
     def _may_be_over(self, at: float, wish: Wish) -> bool:
         rules = self.lines[wish.line]
-        counted = sum(counts(attempt) for attempt in wish.attempts)
+        counted = sum(counts(attempt) for attempt in wish.attempts if attempt.began >= wish.renewed - SLACK)
         return (
             wish.is_maybe_settled
             or wish.is_unsure
@@ -329,7 +346,7 @@ class Owed(Turns):
             or any(attempt.code == 404 for attempt in wish.attempts)
             or any(attempt.is_given for each in self._same_person(wish) for attempt in each.attempts)
             or len(wish.attempts) >= 20
-            or at - wish.place[0] > rules.expires_seconds - 1.0
+            or at - max(wish.place[0], wish.renewed) > rules.expires_seconds - 1.0
         )
 
     def _is_changing(self, wish: Wish) -> bool:
@@ -337,7 +354,7 @@ class Owed(Turns):
         people = {wish.customer, wish.asker, *wish.perhaps} - {""}
         return any(
             each.is_up
-            and each.asks_for == wish.line
+            and wish.line in each.may_be_asked_in(self.lines)
             and each.number in people
             and (each.other or each.number) != wish.customer
             for each in self.callers.values()

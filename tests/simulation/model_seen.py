@@ -7,7 +7,7 @@ call began or where the line was joined.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 SLACK = 0.005  # one instant of the loop, in virtual seconds
@@ -68,6 +68,12 @@ class Caller:
     pressed_at: float = -math.inf
     asked_keys: int = 0  # how many keys they had pressed by then
 
+    def may_be_asked_in(self, lines: Collection[str]) -> Collection[str]:
+        """The lines for which they may have asked: keys that are pressed ahead walk on without a word."""
+        if self.asks_for:
+            return (self.asks_for,)
+        return lines if self.is_answered and len(self.keys) - self.asked_keys >= 2 else ()
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -104,6 +110,8 @@ class Wish:
     ringing: set[str] = field(default_factory=set)
     is_closed: bool = False
     was_rung: bool = False
+    renewed: float = -math.inf  # when it was surely asked for again: attempts and time begin anew
+    perhaps_renewed: float = -math.inf  # when it may have been
 
 
 @dataclass(slots=True)
@@ -216,7 +224,7 @@ class Seen:
     def _has_line(self, wish: Wish) -> bool:
         """Whether an agent is rung, and the customer will be; not where the agent is still asked whom they reached."""
         over = wish.attempts[-1].ended if wish.attempts else None
-        return any(over is None or self.rings[leg].at > over for leg in wish.ringing)
+        return any(over is None or self.rings[leg].at >= over for leg in wish.ringing)
 
 
 def counts(attempt: Attempt) -> bool:

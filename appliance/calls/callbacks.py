@@ -68,7 +68,8 @@ class Callbacks:
                 renewed=each.renewed,
             )
             policy = book.policy(each.queue)
-            spacing = max(policy.spacing_ms if each.attempts else 0, policy.uncounted_ms)
+            is_counted = each.attempts or each.renewed  # one before it was asked for again needs its pause all the same
+            spacing = max(policy.spacing_ms if is_counted else 0, policy.uncounted_ms)
             later = now + policy.uncounted_ms if each.dialling else each.moved + spacing * (each.moved > 0)
             is_listed = each.what in ("missed", "message") and each.state == "open" and not self._dials(each)
             book.add(

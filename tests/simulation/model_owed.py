@@ -100,7 +100,11 @@ class Owed(Turns):
             self.fail("clock", f"{customer} is dialled while the clock is in doubt")
         self._within_policy(at, wish)
         rules = self.lines[line]
-        agents = [self.rings[leg] for each in self.of(customer) for leg in each.ringing]
+        agents = [
+            ring
+            for ring in self.rings.values()
+            if ring.is_up and isinstance(ring.who, Wish) and customer in (ring.number, ring.who.customer)
+        ]
         if rules.is_agent_first and not any(ring.is_answered for ring in agents):
             self.fail("row 11", f"{customer} is dialled before an agent is there")
         attempt = Attempt(leg, customer, at, rules.is_agent_first)
@@ -246,7 +250,8 @@ class Owed(Turns):
         self._refusals.clear()
         open_now = {(row.customer, row.line) for row in self._open_before.values()}
         for wish in reversed(self.wishes):  # of two of one person it is the later that is open still
-            if wish.is_closed and (wish.customer, wish.line) in open_now and not self.in_line(wish.customer, wish.line):
+            is_open = (wish.customer, wish.line) in open_now and not self.in_line(wish.customer, wish.line)
+            if wish.is_closed and is_open and not wish.is_unsure:
                 wish.is_closed = False  # that it was done had not been written down
             elif not wish.is_closed and (wish.customer, wish.line) not in open_now:
                 if not (self._may_be_over(at, wish) or self._is_changing(wish)):

@@ -42,6 +42,7 @@ BUSY_SECONDS = 1.0
 IDLE_SECONDS = 5.0
 LEAST_SECONDS = 0.5  # between two questions
 TELL_SECONDS = 10.0  # at the latest: calls says that sync is stopped after three times as long
+VITALS_SECONDS = 60.0  # how much memory it takes is of interest, and seldom new
 RETRY_SECONDS = 1.0
 CPU = Path("/proc/cpuinfo")
 
@@ -141,7 +142,7 @@ class _Process:
         """Asks calls for its pulse, reads what is new, cuts units, wakes the targets."""
         cut = outbox.cursor("cut")
         feeding = Feed(self._sync.upstream.batch_seconds, cut, cut)  # what was seen and not cut is seen again
-        told_at = asked = 0.0
+        told_at = vitals_at = asked = float("-inf")
         taken = 0
         while True:
             await self._control.until_alive()
@@ -150,7 +151,9 @@ class _Process:
                 if self._is_different() or began - told_at >= TELL_SECONDS:
                     pulse = await self._control.tell_upstream(self._shown)
                     told_at = began
-                    await self._control.tell_vitals(self._vitals())
+                    if began - vitals_at >= VITALS_SECONDS:
+                        await self._control.tell_vitals(self._vitals())
+                        vitals_at = began
                 else:
                     pulse = await self._control.pulse()
                 if pulse.last_event != feeding.seen or feeding.batch(began) is not None:

@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
 def _parser() -> _Parser:
     from appliance.backup import commands as backup
     from appliance.calls import commands as calls
+    from appliance.evidence import commands as evidence
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
@@ -120,6 +121,7 @@ def _parser() -> _Parser:
     lookup.register(commands)
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
+    evidence.register(commands)
     backup.register(commands, _box_of, DEFAULT_CONFIG)
     notify.register(commands, _writing_of, DEFAULT_CONFIG)
     sync.register(commands, _upstream, _adopt)

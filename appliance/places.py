@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DATABASE_KEY = "database-key"  # the secret that opens calls.db
+SIGNING_KEY = "signing-key"  # the secret that signs the chain of events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

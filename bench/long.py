@@ -34,6 +34,8 @@ TESTS = {
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
     "agents-lives": "tests/simulation/test_agents_lives.py",
+    "transfers": "tests/simulation/test_transfers.py",
+    "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",
     "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",

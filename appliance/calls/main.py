@@ -20,6 +20,7 @@ from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
+from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
 from appliance.calls.orders import Orders
@@ -47,8 +48,9 @@ from appliance.messages import Language
 from appliance.notify import ready
 from appliance.notify.mail import Post
 from appliance.notify.ready import Writing
-from appliance.places import DATABASE_KEY, Places
+from appliance.places import DATABASE_KEY, SIGNING_KEY, Places
 from appliance.records import events, ledger, writer
+from appliance.records.signing import Signer
 from appliance.records.store import Store
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
@@ -57,6 +59,7 @@ from appliance.signalling.settings import Signalling
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 4.0
+SIGN_SECONDS = 1.0
 TRUNK_DOWN = frozenset({"refused", "unreachable"})
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -114,6 +117,7 @@ class _Process:
         self._clock.not_before(self._lived_until)
         self._writer = writer.Writer(self._store, self._reported)
         self._verifier = Verifier(self._writer)
+        self._heads = Heads(Signer(service.made_once(places.secrets / SIGNING_KEY)), self._writer, self._clock)
         self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
         self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
         self._mouth = MediaClient(places.media_socket, self._clock, self._mediated)
@@ -202,10 +206,11 @@ class _Process:
         keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
         writing = asyncio.create_task(self._notices.run(), name="notices")
         answers = asyncio.create_task(self._replies.run(), name="replies")
+        signing = asyncio.create_task(self._heads.run(), name="heads")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, writing, answers):
+        for task in (verifying, watched, publishing, keeping, writing, answers, signing):
             task.cancel()
         await self._stop()
 
@@ -217,9 +222,17 @@ class _Process:
         self._mouth.stop()
         self._access.close()
         self._kept.close()
+        await self._sign_last()
         await self._writer.close(give_up=True)
         logging.shutdown()
         os._exit(0)
+
+    async def _sign_last(self) -> None:
+        try:
+            async with asyncio.timeout(SIGN_SECONDS):
+                await self._heads.sign()
+        except TimeoutError:
+            log.warning("the last events are not signed: the records do not answer")
 
     # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
 

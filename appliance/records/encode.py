@@ -59,6 +59,8 @@ def subject(happened: Happened) -> str:
             return happened.switch
         case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
             return happened.conversation or happened.notice
+        case events.HeadSigned():
+            return "chain"
         case events.ReplyReceived():
             return happened.conversation or happened.reply
         case events.BackupMade() | events.BackupFailed() | events.BackupDrilled() | events.BoxRestored():

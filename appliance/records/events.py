@@ -530,6 +530,18 @@ class ReplyReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class HeadSigned:
+    """The box has signed how far its chain reached (records/signing.py). All but ``n`` and ``at`` (UTC ms) is hex."""
+
+    kind: ClassVar[str] = "chain.head"
+    n: int
+    link: str
+    at: int
+    public: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     """The box, sealed to its owner, lies in ``file``; ``sha256`` is of the sealed file, ``head_n`` its last event."""
 
@@ -698,6 +710,7 @@ Happened = (
     | NoticeTried
     | NoticeEnded
     | NoticeDelivered
+    | HeadSigned
     | BackupMade
     | BackupFailed
     | BackupDrilled

@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from appliance.errors import Problem
-from appliance.records import chain, database, encode, events, ledger, outgoing, store
+from appliance.records import chain, database, encode, events, ledger, outgoing, signing, store
 from appliance.records.database import Connection, Value
+from appliance.records.events import HeadSigned
 
 T = TypeVar("T")
 
@@ -174,7 +175,7 @@ class Reader:
     """Questions to calls.db. Each raises a Problem (``records.no_database``, ``stopped``, ``wrong_key``)."""
 
     def __init__(self, path: Path, key: bytes) -> None:
-        self._path = path
+        self.path = path
         self._key = key
         self._connection: Connection | None = None
         self._lock = threading.Lock()
@@ -292,6 +293,12 @@ class Reader:
         """Checks the whole chain of events."""
         return chain.verify(self._links(), anchor)
 
+    def verify_signed(
+        self, public: str = "", anchor: chain.Head | None = None
+    ) -> tuple[chain.Head | chain.Fault, HeadSigned | None]:
+        """The same, and every signature in it, by the key of which ``public`` (hex; empty: any) is the public half."""
+        return signing.verify(self._links(), public, anchor)
+
     def close(self) -> None:
         with self._lock:
             self._forget()
@@ -316,14 +323,14 @@ class Reader:
     def _reading(self) -> Iterator[Connection]:
         """One read transaction; after a failure the connection is forgotten, and opened anew by the next question."""
         with self._lock:
-            connection = self._connection = self._connection or database.open_reader(self._path, self._key)
+            connection = self._connection = self._connection or database.open_reader(self.path, self._key)
             try:
                 connection.execute("BEGIN")
                 yield connection
                 connection.execute("COMMIT")
             except database.Unreadable as error:
                 self._forget()
-                raise Problem("records.stopped", file=str(self._path), reason=str(error)) from error
+                raise Problem("records.stopped", file=str(self.path), reason=str(error)) from error
             except BaseException:
                 self._forget()
                 raise

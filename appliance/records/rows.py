@@ -201,6 +201,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.SignInRefused()
             | events.LookedUp()
             | events.DialRefused()
+            | events.HeadSigned()
             | events.BackupMade()
             | events.BackupFailed()
             | events.BackupDrilled()

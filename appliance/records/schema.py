@@ -299,6 +299,12 @@ def requests_renewed(database: Database) -> None:
 
 
 @migrations()
+def signed_heads(database: Database) -> None:
+    """The last signed head is asked for each minute."""
+    database.execute("CREATE INDEX event_head ON event (n) WHERE kind = 'chain.head'")
+
+
+@migrations()
 def passed_on(database: Database) -> None:
     _run(database, _PASSED_ON)
 

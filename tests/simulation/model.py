@@ -34,7 +34,7 @@ class Model(Owed):
 
     def rings_in(self, at: float, leg: str, name: str, number: str) -> None:
         self.note(at, f"{name} ({number or 'withheld'}) rings")
-        self.callers[leg] = Caller(name, number, leg, at)
+        self.callers[leg] = Caller(name, number, leg, at, is_early=not self.is_box_up)
         self.count("calls")
 
     def answers(self, at: float, leg: str) -> None:
@@ -42,6 +42,7 @@ class Model(Owed):
         caller = self.callers[leg]
         self.note(at, f"{caller.name} is answered")
         caller.is_answered = True
+        caller.began = at if caller.is_early else caller.began  # before, nobody was there to see them come
         self._silent.setdefault(leg, at)
 
     def refuses(self, at: float, leg: str, code: int) -> None:
@@ -128,6 +129,10 @@ class Model(Owed):
             stands = min(doubtful.place[0], stands[0]), at
         elif kept is not None and self._may_be_over(at, kept):
             stands = kept.place[0], at
+        for other in self.callers.values():  # who asks for the same number just now may have been kept, and not told
+            is_same = other is not caller and other.is_up and other.number == caller.number != ""
+            if is_same and line in other.may_be_asked_in(self.lines):
+                stands = min(stands[0], other.places.get(line, (other.began, at))[0]), at
         first = caller.places.setdefault(line, stands)
         caller.joined, caller.is_waiting = at, True
         # who comes again to the same line in one call has left it meanwhile: either place is right

@@ -124,9 +124,11 @@ class Owed(Turns):
         rules = self.lines[wish.line]
         since = max(wish.renewed, wish.perhaps_renewed)
         counted = sum(counts(attempt) for attempt in wish.attempts if attempt.began >= since - SLACK)
+        if since > -math.inf:  # one that was in somebody's hand when it was asked for again is not counted
+            counted -= 1
         if counted >= rules.attempts:
             self.fail("row 3", f"{wish.customer} is dialled after {counted} of {rules.attempts} attempts")
-        if any(attempt.code == 404 for attempt in wish.attempts):
+        if any(attempt.code == 404 and not attempt.is_interrupted for attempt in wish.attempts):
             self.fail("row 9", f"{wish.customer} does not exist and is dialled again")
         for attempt in wish.attempts[-1:]:
             since = at - (attempt.ended or 0.0)
@@ -192,20 +194,22 @@ class Owed(Turns):
     def _may_have_asked(self, at: float, caller: Caller) -> None:
         """Somebody hung up while they were asked: what they pressed may be kept, and nobody has told them."""
         keys = caller.keys[caller.asked_keys :]
-        if not self.is_box_up or not ("1" in keys or at - caller.asked_at >= ASKED_SECONDS):
+        has_pressed = keys or caller.pressed_at >= caller.asked_at - SLACK  # wrong ones too: two of them mean yes
+        if not self.is_box_up or not (has_pressed or at - caller.asked_at >= ASKED_SECONDS):
             return
         for line in caller.may_be_asked_in(self.lines):
-            self._may_want(at, caller, line)
+            for customer in dict.fromkeys((caller.other, caller.number)):  # keys of a number may have been a choice
+                if customer:
+                    self._may_want(at, caller, line, customer)
 
-    def _may_want(self, at: float, caller: Caller, line: str) -> None:
-        customer = caller.other or caller.number
+    def _may_want(self, at: float, caller: Caller, line: str, customer: str) -> None:
         known = self.in_line(customer, line) or (self.in_line(caller.number, line) if caller.number else None)
         if known is not None:
             known.perhaps_renewed = at
+        for each in self.of(caller.number) if caller.number else ():
+            each.is_unsure |= each.line == line and each.customer != customer  # it may be this one that has changed
         if known is not None and known.customer == customer:
             known.perhaps |= {caller.number, known.asker} - {"", customer}
-            return
-        if not customer:
             return
         place = caller.places.get(line, (min(caller.asked_at, caller.joined), at))
         wish = Wish(customer, line, (place[0] - DOUBT_SECONDS, at), at, "", asker=caller.number, is_unsure=True)

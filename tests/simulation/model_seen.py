@@ -46,6 +46,7 @@ class Caller:
     leg: str
     began: float
     language: str = "fa"
+    is_early: bool = False  # rang while the box was down
     is_answered: bool = False
     is_up: bool = True
     is_known: bool = False  # the box has been told of it

@@ -37,7 +37,11 @@ class Turns(Seen):
                 continue
             if other.line == who.line:
                 self.count("pairs compared")
-            if other.place[1] >= who.place[0] or other.joined >= at - slack - SLACK or other.rung_until >= at - SLACK:
+            if (
+                other.place[1] >= who.place[0] - SLACK
+                or other.joined >= at - slack - SLACK
+                or other.rung_until >= at - SLACK
+            ):
                 continue
             if slack and (other.line != who.line or other.rung_until > at - REFUSED_SECONDS - slack - 1.0):
                 continue
@@ -73,9 +77,12 @@ class Turns(Seen):
         """Whether this callback surely stands in its line: fresh, in nobody's hand, with room and cap to spare."""
         if wish.is_closed or wish.is_unsure or wish.attempts or wish.was_rung or wish.ringing or not self.is_clock_sure:
             return False
-        others = [each for each in self.wishes if each.customer == wish.customer and each is not wish]
+        people = {wish.customer, wish.asker} - {""}
+        others = [each for each in self.wishes if {each.customer, each.asker} & people and each is not wish]
         if any(wish.is_owed or not each.is_closed for each in others):
             return False  # one call at a time; who was tried in vain is left in peace by what nobody asked for
+        if any(attempt.ended is None or attempt.ended > at - 300.0 for each in others for attempt in each.attempts):
+            return False  # it may be the same one, asked for again, and have its pause still
         if self._was_up(wish, at):
             return False
         ready = max(wish.since, self.up_since, self.sure_since, self._tight_at)

@@ -168,7 +168,7 @@ _music = Conversation.music
 _answered, _ended_call = Floor.answered, Floor.ended
 
 FAULTS: dict[str, tuple[object, str, Any, str]] = {
-    "two attempts at once": (Book, "take", _takes_twice, "row 3|row 6|row 9|row 17|row 18"),
+    "two attempts at once": (Book, "take", _takes_twice, "row 3|row 5|row 6|row 9|row 17|row 18"),
     "attempts without end": (Book, "ended", _forgets_attempts, "row 3"),
     "attempts without a pause": (Book, "_may_begin", _at_once, "row 9"),
     "an INVITE that nobody wrote down": (Conversation, "put", _unwritten, "row 3"),

@@ -36,8 +36,18 @@ class FeatureCall(ByPhone):
                 return self._switches() if all(turned) else ("feature_no_sense",)
             case features.PromiseCall(number, due):
                 return await self._promise(number, due)
+            case features.Presence(is_away):
+                return self._present(is_away)
             case features.Unknown():
                 return ("feature_unknown",)
+
+    def _present(self, is_away: bool | None) -> tuple[str, ...]:
+        """The agent of this telephone signs off or on; what is so now. A telephone without an agent has none."""
+        if not self.agent:
+            return ("feature_no_sense",)
+        if is_away is not None:
+            self.office.desk.turn("sign_off" if is_away else "sign_on", self.agent, self.phone)
+        return ("agent_away",) if self.agent in self.office.desk.switches.absent else ("agent_there",)
 
     async def _promise(self, number: str, written: str) -> tuple[str, ...]:
         trunks = self.office.sip.trunks

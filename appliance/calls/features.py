@@ -2,15 +2,17 @@
 
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
-customer with whom this phone's agent spoke last; the time as in desk.py.
+customer with whom this phone's agent spoke last; the time as in desk.py. ``*6`` tells whether the phone's agent is
+there, ``*60`` they are, ``*61`` they are away.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-SWITCH, PROMISE = "*28", "*35"
-CODES = (SWITCH, PROMISE)
+SWITCH, PROMISE, PRESENCE = "*28", "*35", "*6"
+CODES = (SWITCH, PROMISE, PRESENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,18 @@ class PromiseCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """The agent of this phone is away, or there again; None: which of the two?"""
+
+    is_away: bool | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -53,7 +62,12 @@ def meant(dialled: str) -> Feature:
     if dialled.startswith(PROMISE):
         number, star, due = dialled.removeprefix(PROMISE).rstrip("#").rpartition("*")
         return PromiseCall(number, due) if star else Unknown()
+    if dialled.startswith(PRESENCE):
+        return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
     return Unknown()
+
+
+_PRESENCE: Mapping[str, Feature] = {"": Presence(None), "0": Presence(False), "1": Presence(True)}
 
 
 def _switches(rest: str) -> Feature:

@@ -38,6 +38,8 @@ PLAYED_BY_THE_BOX = frozenset(
         "switch_by_hours",
         "promise_made",
         "caller_left",
+        "agent_there",
+        "agent_away",
         "at_time",
         "callback_press",
         "callback_hello",

@@ -134,3 +134,36 @@ def test_a_phone_that_hangs_up_while_it_rings_leaves_nobody_ringing(tmp_path: Pa
     box.run(scene, 20.0)
     (record,) = box.it.all()
     assert record.outcome == "abandoned"
+
+
+def test_an_agent_who_is_away_by_the_telephone_is_rung_again_only_when_back(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    plays: list[str] = []
+    submit = box.it.mouth.submit
+
+    def seen(command: object) -> None:
+        plays.extend(piece.path.rpartition("/")[2] for piece in getattr(command, "pieces", ()))
+        submit(command)  # type: ignore[arg-type] # any command
+
+    box.it.mouth.submit = seen  # type: ignore[method-assign] # what is played
+    talking: list[str] = []
+
+    async def scene() -> None:
+        agents(box)
+        for code in ("*61", "*60"):
+            box.it.line.call_from("desk1", code)
+            await asyncio.sleep(10.0)
+            leg = await call(box.it, "1")
+            await asyncio.sleep(12.0)
+            talking.append(",".join(box.it.office.floor.engaged()))
+            box.it.line.hang_up(leg)
+            await asyncio.sleep(3.0)
+        box.it.line.call_from("desk2", "*6")  # this telephone's agent never was away
+        await asyncio.sleep(10.0)
+        box.it.line.call_from("kitchen", "*61")
+
+    box.run(scene, 60.0)
+    assert talking == ["", "first"]
+    assert [each for each in plays if each.startswith(("agent_", "feature_"))] == [
+        "agent_away", "agent_there", "agent_there", "feature_no_sense",
+    ]  # fmt: skip

@@ -16,7 +16,7 @@ from appliance.calls.agent_keys import AgentKeys, PassOn, Said, Transfer, Turn
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inside import Inside
-from appliance.calls.office import Item
+from appliance.calls.office import Item, PickedUp
 from appliance.calls.outside import Permit, Purpose
 from appliance.calls.party import Party
 from appliance.flow import steps
@@ -149,7 +149,13 @@ async def ring_offered(
             dial(conversation, party, ToPhone(phone), phone, offer)
         reason = "no_answer"
         while ringing:
+            conversation.rung = {party.name for party, _ in ringing.values()}
             item = await conversation.next(until)
+            if isinstance(item, PickedUp):
+                conversation.adopt(item.party)
+                kept = item.party
+                office.floor.picked_up(conversation.id, kept.name, kept.leg)
+                return kept
             leg = getattr(item, "leg", "")
             if leg in ringing:
                 party, offer = ringing[leg]
@@ -170,6 +176,7 @@ async def ring_offered(
                 return LEFT_LINE
         return reason
     finally:
+        conversation.rung = set()
         for party, _ in ringing.values():
             if party is not kept:
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE if kept else Cause.NO_ANSWER)
@@ -225,13 +232,17 @@ async def ring_agent(conversation: Conversation, name: str, until: float) -> Par
     if not office.floor.engage(name, conversation.id, party.leg):
         return "busy"
     is_kept = False
+    conversation.rung = {name}
     try:
         found = await _ring_one(conversation, party, ToPhone(agent.phone), agent.phone, until)
-        is_kept = isinstance(found, Party)
+        is_kept = found is party
+        if isinstance(found, Party) and not is_kept and found.name in office.agents:
+            office.floor.engage(found.name, conversation.id, found.leg)
         return found
     finally:
+        conversation.rung = set()
         if not is_kept:
-            office.floor.ended(name)
+            office.floor.ended(name, party.leg)
 
 
 async def _ring_one(
@@ -245,6 +256,9 @@ async def _ring_one(
         reason = RINGING
         while reason == RINGING:
             item = await conversation.next(until)
+            if isinstance(item, PickedUp) and conversation.rung:
+                conversation.adopt(item.party)
+                return item.party
             reason = "no_answer" if item is None else state_of(conversation, party, offer, item, is_alone=True)
         is_kept = not reason
         return reason or party

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
-from appliance.calls.office import EndCall, Item, Office, Surrender, Surrendered
+from appliance.calls.office import EndCall, Item, Office, PickedUp, Surrender, Surrendered
 from appliance.calls.party import Party
 from appliance.calls.recording import ConversationRecording
 from appliance.flow import steps
@@ -78,6 +78,7 @@ class Conversation(ABC):
         self.digits: list[str] = []
         self.is_stopping = False
         self.takes_referral = ""  # the leg whose telephone may pass the customer on now
+        self.rung: set[str] = set()  # agents whose telephones ring for the customer, and may be picked up
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt
@@ -136,6 +137,9 @@ class Conversation(ABC):
             case signalling.TransferAsked(leg):
                 if leg != self.takes_referral:
                     self.office.line.submit(signalling.TransferEnded(leg, 603))
+            case PickedUp(taker) if not self.rung:  # somebody else was faster
+                self.adopt(taker)
+                self.hang_up(taker, Cause.ANSWERED_ELSEWHERE)
             case Surrender(to):
                 to.put(Surrendered(self._given(to), self.dialled))
                 if self.dialled:
@@ -198,20 +202,28 @@ class Conversation(ABC):
                 | steps.Answer()
                 | AgentsOffered()
                 | Surrendered()
+                | PickedUp()
                 | media.Load()
             ):
                 pass
 
-    def _given(self, to: Inbox[Item]) -> Party | None:
-        """The party that goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
-        party, self.gives = self.gives, None
-        if party is None or party.has_ended:
-            return None
+    def adopt(self, party: Party) -> None:
+        """A leg of another conversation is one of ours."""
+        self.parties[party.leg] = party
+        self.office.legs[party.leg] = self.inbox
+        self.put(events.LegMoved(self.id, party.leg, party.role, party.name, self.offset_ms()))
+
+    def hand_over(self, party: Party, to: Inbox[Item]) -> Party:
+        """The party goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
         del self.parties[party.leg]
         self.office.legs[party.leg] = to
         given = dataclasses.replace(party)
         party.has_ended = True
         return given
+
+    def _given(self, to: Inbox[Item]) -> Party | None:
+        party, self.gives = self.gives, None
+        return None if party is None or party.has_ended else self.hand_over(party, to)
 
     # Parties ----------------------------------------------------------------------------------------------------------
 
@@ -329,7 +341,8 @@ class Conversation(ABC):
             except Left:
                 continue
         self.recording.give_up()
-        self.office.legs.pop(self.customer.leg, None)
+        if self.office.legs.get(self.customer.leg) is self.inbox:
+            del self.office.legs[self.customer.leg]
         self.put(events.RecordClosed(self.id))
 
     async def last_words(self) -> None:

@@ -38,7 +38,7 @@ class FeatureCall(ByPhone):
                 return await self._promise(number, due)
             case features.Presence(is_away):
                 return self._present(is_away)
-            case features.Unknown():
+            case features.PickUp() | features.Unknown():  # nothing rings that could be picked up
                 return ("feature_unknown",)
 
     def _present(self, is_away: bool | None) -> tuple[str, ...]:

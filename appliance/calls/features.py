@@ -3,7 +3,8 @@
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
 customer with whom this phone's agent spoke last; the time as in desk.py. ``*6`` tells whether the phone's agent is
-there, ``*60`` they are, ``*61`` they are away.
+there, ``*60`` they are, ``*61`` they are away. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at
+extension 201.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SWITCH, PROMISE, PRESENCE = "*28", "*35", "*6"
-CODES = (SWITCH, PROMISE, PRESENCE)
+SWITCH, PROMISE, PRESENCE, PICK_UP = "*28", "*35", "*6", "*8"
+CODES = (SWITCH, PROMISE, PRESENCE, PICK_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,18 @@ class Presence:
 
 
 @dataclass(frozen=True, slots=True)
+class PickUp:
+    """Takes the call that rings at ``whom`` (a name or an extension; empty: whichever rings longest)."""
+
+    whom: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | PickUp | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -62,6 +70,8 @@ def meant(dialled: str) -> Feature:
     if dialled.startswith(PROMISE):
         number, star, due = dialled.removeprefix(PROMISE).rstrip("#").rpartition("*")
         return PromiseCall(number, due) if star else Unknown()
+    if dialled.startswith(PICK_UP):
+        return PickUp(dialled.removeprefix(PICK_UP).rstrip("#"))
     if dialled.startswith(PRESENCE):
         return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
     return Unknown()

@@ -176,6 +176,15 @@ class Floor:
         self._talks[agent] = leg, self._now, line
         self._tell(self._lines.answered(conversation, agent, self._now))
 
+    def picked_up(self, conversation: str, name: str, leg: str) -> None:
+        """Somebody at another telephone took the call: those who were rung for it are free. They need be no agent."""
+        line = self._forget(conversation)
+        if line:
+            self._estimates[line].served(conversation, self._now)
+        self._tell(self._lines.leave(conversation, self._now))
+        if name in self._present:
+            self.engage(name, conversation, leg)
+
     def missed(self, conversation: str, agent: str, *, is_fault: bool) -> None:
         """The agent did not take it; ``is_fault``: the telephone's doing."""
         self._tell(self._lines.missed(conversation, agent, self._now, is_fault=is_fault))

@@ -55,7 +55,16 @@ class Surrendered:
     dialled: str
 
 
-Item = signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered | Surrender | Surrendered
+@dataclass(frozen=True, slots=True)
+class PickedUp:
+    """Somebody at another telephone takes this call, which rings at a colleague's; nothing of the leg is theirs now."""
+
+    party: Party
+
+
+Item = (
+    signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered | Surrender | Surrendered | PickedUp
+)
 """What arrives in a conversation's inbox."""
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 
 from appliance import __version__
-from appliance.calls import features, outbound
+from appliance.calls import features, outbound, pick_up
 from appliance.calls import recording as recording_of
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.callbacks import Callbacks
@@ -20,6 +20,7 @@ from appliance.calls.desk import asked_by
 from appliance.calls.feature_call import FeatureCall
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.phone_call import PhoneCall
+from appliance.calls.pick_up import PickUpCall
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
@@ -258,10 +259,19 @@ class Switchboard:
         trunk = self.office.sip.trunks[0] if self.office.sip.trunks else None
         if self._is_draining or not self.office.mouth.accepts():
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))
+        elif (taken := self._picked_up(offered.called, phone)) is not None:
+            self._begin(PickUpCall(self.office, offered, phone, taken, self._language))
         elif features.is_code(offered.called):
             self._begin(FeatureCall(self.office, offered, phone, self._language))
         else:
             self._begin(PhoneCall(self.office, offered, phone, trunk, self._language))
+
+    def _picked_up(self, dialled: str, phone: str) -> Conversation | None:
+        """The conversation that this code takes, if one rings."""
+        meant = features.meant(dialled) if features.is_code(dialled) else None
+        if not isinstance(meant, features.PickUp):
+            return None
+        return pick_up.rings_at(self.office, self.sessions.values(), meant.whom, phone)
 
     def _line_for(self, trunk: str, called: str, area_code: str, diverted_by: str = "") -> CalledLine | None:
         """The line of the hotline that diverts here, else of the number called, else the trunk's without a number."""

@@ -277,10 +277,8 @@ class _Transfer:
 
     def _adopt(self, party: Party) -> None:
         """A leg of another conversation is one of ours."""
-        c = self._c
-        c.parties[party.leg] = party
-        self._office.floor.handed(party.name, c.id)
-        c.put(events.LegMoved(c.id, party.leg, party.role, party.name, c.offset_ms()))
+        self._c.adopt(party)
+        self._office.floor.handed(party.name, self._c.id)
 
     # How it ends ------------------------------------------------------------------------------------------------------
 

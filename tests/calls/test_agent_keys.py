@@ -23,7 +23,7 @@ from appliance.calls.agent_keys import (
     Transfer,
     Turn,
 )
-from appliance.calls.features import Presence, PromiseCall, TellSwitches, TurnSwitches, Unknown, is_code, meant
+from appliance.calls.features import PickUp, Presence, PromiseCall, TellSwitches, TurnSwitches, Unknown, is_code, meant
 
 
 def pressed(keys: str) -> list[Said]:
@@ -101,6 +101,8 @@ def test_while_somebody_is_asked_a_star_and_a_key_turn_the_talk(keys: str, said:
         ("*35*1630", PromiseCall("", "1630")),
         ("*3509121234567*09151630", PromiseCall("09121234567", "09151630")),
         ("*35", Unknown()),
+        ("*8", PickUp("")),
+        ("*8201#", PickUp("201")),
         ("*6", Presence(None)),
         ("*60", Presence(False)),
         ("*61#", Presence(True)),

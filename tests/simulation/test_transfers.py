@@ -430,6 +430,64 @@ def test_a_customer_whom_an_agent_has_called_can_be_passed_on_by_the_telephone(t
     assert steps(record) == ["asked", "done"] and record.outcome == "served"
 
 
+# Picking up -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["*8", "*8201", "*8first", "*8desk1"])
+def test_a_call_that_rings_at_a_colleague_is_picked_up(tmp_path: Path, code: str) -> None:
+    box = Box(tmp_path)
+    box.there("desk2", desk1=Behaviour(answers_after=None))
+
+    async def scene() -> None:
+        leg = await call(box.it, "1")
+        await asyncio.sleep(6.0)
+        rings = box.rung["desk1"][-1]
+        own = box.it.line.call_from("desk2", code)
+        await asyncio.sleep(1.0)
+        assert box.joined[leg] == own and not box.it.line.is_up(rings)
+        assert box.ended[rings][1] is signalling.Cause.ANSWERED_ELSEWHERE
+        assert box.it.office.floor.engaged().keys() == {"second"} and not box.it.office.floor.why_not("first")
+        await asyncio.sleep(10.0)
+        assert box.joined[leg] == own
+
+    records = box.run(scene)
+    record = next(each for each in records if each.direction == "in")
+    assert record.outcome == "served" and record.agent == "second" and record.talking_ms > 9_000
+    assert {leg.party for leg in record.legs} >= {"first", "second"} and box.waiting() == []
+
+
+def test_of_two_who_pick_up_at_once_one_has_the_call_and_the_other_hangs_up(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.there("desk2", "desk3", desk1=Behaviour(answers_after=None))
+
+    async def scene() -> None:
+        leg = await call(box.it, "1")
+        await asyncio.sleep(6.0)
+        both = [box.it.line.call_from(phone, "*8") for phone in ("desk2", "desk3")]
+        await asyncio.sleep(2.0)
+        assert box.joined[leg] in both and sum(box.it.line.is_up(each) for each in both) == 1
+        assert len(box.it.office.floor.engaged()) == 1
+        await asyncio.sleep(5.0)
+
+    records = box.run(scene)
+    assert all(leg.ended_ms is not None for each in records for leg in each.legs)
+
+
+@pytest.mark.parametrize("code", ["*8", "*8202", "*8300", "*8999"])
+def test_where_nothing_rings_nothing_is_picked_up(tmp_path: Path, code: str) -> None:
+    box = Box(tmp_path)
+    box.there("desk1", "desk2")
+
+    async def scene() -> None:
+        leg, agent = await box.talking()
+        box.it.line.call_from("desk2", code)
+        await asyncio.sleep(3.0)
+        assert box.joined[leg] == agent
+        await asyncio.sleep(5.0)
+
+    box.run(scene)
+
+
 class Walk:
     """Somebody who presses keys, hangs up, refuses and refers at random, and whoever else is there."""
 
@@ -467,7 +525,7 @@ class Walk:
         own = [leg for leg in box.it.line._legs if leg not in legs and leg != customer]
         target = chance.choice(["201", "202", "203", "300", "kitchen", "second", "09351112233", "0044", "7"])
         doer = chance.choice(legs) if legs else ""
-        match chance.randrange(9):
+        match chance.randrange(10):
             case 0 | 1 if doer and target.isdigit():
                 await box.keys(doer, f"*{chance.choice('78')}{target}#")
             case 2 | 3 if doer:
@@ -480,6 +538,8 @@ class Walk:
                 box.it.line.call_from(chance.choice(["desk1", "desk2"]), target)
             case 7 if doer:
                 box.it.line.hold(doer) if chance.random() < 0.5 else box.it.line.resume(doer)
+            case 9:
+                box.it.line.call_from(chance.choice(["desk2", "desk3", "kitchen"]), "*8" + chance.choice(["", target]))
             case 8 if own:
                 box.it.line.refer(chance.choice(own), target, chance.choice(["", *legs]))
 

@@ -1,4 +1,4 @@
-"""Transfers over real SIP: seventeen ways in which a customer is passed on, beside each other on one real box.
+"""Transfers over real SIP: eighteen ways in which a customer changes hands, beside each other on one real box.
 
 Every party has a voice that is one byte. What the customer heard, packet by packet, is what the owner's key finds in
 the recording: each voice as long, in the same order. The telephones are our own softphone; baresip passes on below.
@@ -60,6 +60,7 @@ class Case:
     provider: Softphone
     phones: tuple[Softphone, ...]
     answers: list[str]  # what each of the three does when it is rung
+    rung: list[int]  # which of the three was rung, in order
     talk: Talk | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -305,6 +306,17 @@ async def a_callback(case: Case) -> None:
     await case.hears("b")
 
 
+async def picked_up(case: Case) -> None:
+    """It rings at ``a``, and ``b`` takes it."""
+    case.behaves("a", "ring")
+    case.talk = case.provider.call(case.line, case.customer)
+    await until(lambda: len(case.rung) > 0, 25)
+    own = case.phones[1].call(f"*8{case.extension('a')}", "desk")
+    await case.hears("b")
+    await asyncio.sleep(1.0)
+    case.phones[1].hang_up(own)
+
+
 CASES: dict[Callable[[Case], Awaitable[None]], tuple[list[str], list[str]]] = {
     hold: (["a"], []),
     blind: (["a", "b"], ["asked", "done"]),
@@ -323,6 +335,7 @@ CASES: dict[Callable[[Case], Awaitable[None]], tuple[list[str], list[str]]] = {
     to_the_outside: (["a", "outside"], ["asked", "done"]),
     twice: (["a", "b", "c"], ["asked", "done", "asked", "asking", "done"]),
     a_callback: (["a", "b"], ["asked", "done"]),
+    picked_up: (["b"], []),
 }
 IS_OWED = {caller_leaves_while_it_rings, caller_leaves_while_asked}
 
@@ -389,7 +402,9 @@ def test_every_way_of_passing_on_is_one_record_and_one_recording_of_what_was_sai
     (trunk,) = free_ports(1, "127.0.0.2")
     with running(the_box(trunk)) as box:
         cases = asyncio.run(_all(box, trunk))
-        found = box.conversations(len(CASES) + 2, 30)  # who asks for a callback, and the call of an attended transfer
+        found = box.conversations(
+            len(CASES) + 3, 30
+        )  # asking for a callback, an attended transfer's own call, picking up
 
         def owed(db: Connection) -> list[str]:
             rows = db.execute("SELECT customer FROM request WHERE state IN ('open', 'doing')").fetchall()
@@ -419,14 +434,15 @@ async def _all(box: Box, trunk: int) -> list[Case]:
     cases = []
     for number in range(len(CASES)):
         answers = ["answer"] * 3
+        rung: list[int] = []
         phones = tuple(
             Softphone(
                 ("127.0.0.1", box.sip), ("127.0.0.3", 0), user=f"desk{3 * number + each + 1}", password=box.password,
-                voice=voice, keeps_frames=True, answer=functools.partial(_answer, answers, each),
+                voice=voice, keeps_frames=True, answer=functools.partial(_answer, answers, rung, each),
             )
             for each, voice in enumerate((A, B, C))
         )  # fmt: skip
-        cases.append(Case(number, provider, phones, answers))
+        cases.append(Case(number, provider, phones, answers, rung))
     everybody = [provider, *(phone for case in cases for phone in case.phones)]
     for phone in everybody:
         await phone.start()
@@ -444,7 +460,8 @@ async def _all(box: Box, trunk: int) -> list[Case]:
     return cases
 
 
-def _answer(answers: list[str], each: int, _offered: port.Offered) -> str:
+def _answer(answers: list[str], rung: list[int], each: int, _offered: port.Offered) -> str:
+    rung.append(each)
     return answers[each]
 
 

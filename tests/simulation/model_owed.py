@@ -150,11 +150,11 @@ class Owed(Turns):
     def _promised(self, at: float, caller: Caller, line: str, customer: str, asked_at: float) -> None:
         """Told, once it is on the disk: the place is of when it was asked for."""
         self.count("callbacks asked for")
+        for other in self.of(caller.number) if caller.number else ():  # it may be this one that they have changed
+            other.is_unsure |= other.line == line and other.customer != customer
         known = self.in_line(customer, line) or (self.in_line(caller.number, line) if caller.number else None)
         if known is not None and self._may_be_over(at, known):  # it is told below whether it was
             known.is_closed = True
-            for other in self.of(caller.number) if caller.number else ():
-                other.is_unsure |= other.line == line  # it may be this one that they have changed
             stood = caller.places.get(line, (at, at))
             place = min(known.place[0], stood[0]), max(known.place[1], stood[1])
             perhaps = frozenset({known.asker, known.customer, caller.number, *known.perhaps}) - {customer, ""}
@@ -218,6 +218,7 @@ class Owed(Turns):
             known.perhaps |= {caller.number, known.asker} - {"", known.customer}
             wish.place = min(wish.place[0], known.place[0]), at
             wish.perhaps, wish.attempts = known.perhaps - {customer}, list(known.attempts)
+            wish.perhaps_renewed = at
         self.wishes.append(wish)
 
     # The process dies -------------------------------------------------------------------------------------------------
@@ -335,8 +336,8 @@ class Owed(Turns):
         if len(open_now) != len(set(open_now)):
             self.fail("row 6", f"somebody has two requests in one line: {sorted(open_now)}")
         for wish in self.wishes:
-            if (wish.customer, wish.line) in open_now:
-                wish.is_unsure = False
+            if (wish.customer, wish.line) in open_now and wish.since <= at - SETTLED_SECONDS:
+                wish.is_unsure = False  # before, it may be one that is about to be done
             if wish.is_closed or wish.since > at - SETTLED_SECONDS or (wish.customer, wish.line) in open_now:
                 continue
             if self._is_changing(wish):

@@ -53,7 +53,8 @@ class Turns(Seen):
                 self._suspects.append((at, f"{name_of(who)} at {who.place} is served before", other))
         if isinstance(who, Caller) and who.priority == 0:
             for wish in self.wishes:
-                if wish.line == who.line and wish.place[1] < who.place[0] and self._must_stand(at, wish):
+                is_before = wish.line == who.line and wish.place[1] < who.place[0] - SLACK
+                if is_before and self._reaches(at, agent, wish) and self._must_stand(at, wish):
                     self.fail("row 4", f"{who.name} is served before the callback of {wish.customer} at {wish.place}")
 
     def _waits_for_all(self, at: float, caller: Caller, line: Line, slack: float) -> bool:
@@ -72,6 +73,12 @@ class Turns(Seen):
             return False
         joined = at - caller.joined
         return waited >= (line.levels[agent] - 1) * line.level_seconds and min(waited, joined) >= line.prefer_seconds
+
+    def _reaches(self, at: float, agent: str, wish: Wish) -> bool:
+        """Whether this agent is asked for this callback by now: those of a later level only after a while."""
+        line = self.lines[wish.line]
+        level = line.levels.get(agent, 0) if agent else max(line.levels.values())
+        return level > 0 and at - wish.since - SETTLED_SECONDS >= (level - 1) * line.level_seconds
 
     def _must_stand(self, at: float, wish: Wish) -> bool:
         """Whether this callback surely stands in its line: fresh, in nobody's hand, with room and cap to spare."""

@@ -62,7 +62,7 @@ class Gateway:
         self._secret = secret
         self._tls = ssl.create_default_context()
         self._shapes: dict[str, _Shape] = {}
-        self._header = _parsed(_HEADER, "header", settings.header) if settings.header else None
+        self._header = header_of(settings)
         if not settings.url:
             return
         target = guarded("sms", settings.url)
@@ -129,11 +129,7 @@ class Gateway:
         return Outgoing("POST", path, (*headers, ("Content-Type", kind)), body)
 
     def _headers(self, known: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-        if self._header is not None:
-            return ((self._header[0], _HOLE.sub(lambda hole: known.get(hole[1], ""), self._header[1])),)
-        if known["key"] and not self._settings.sends:
-            return (("Authorization", f"Bearer {known['key']}"),)
-        return ()
+        return headers_of(self._header, known, bears=not self._settings.sends)
 
     async def _ask(self, target: Target, outgoing: Outgoing, seconds: float) -> bytes | Outcome:
         try:
@@ -158,6 +154,18 @@ class Gateway:
             if str(found["accepted"]) != self._accepted[1]:
                 return Outcome("refused", str(found["accepted"])[:40])
         return Outcome("sent", reference=str((found or {}).get("reference", ""))[:80])
+
+
+def header_of(settings: Sms) -> tuple[str, str] | None:
+    """The header that the owner has written for the key; Problem where it is none."""
+    return _parsed(_HEADER, "header", settings.header) if settings.header else None
+
+
+def headers_of(header: tuple[str, str] | None, known: Mapping[str, str], *, bears: bool) -> tuple[tuple[str, str], ...]:
+    """What a request shows: ``header`` with its holes filled, or (``bears``) the key as a bearer's (RFC 6750)."""
+    if header is not None:
+        return ((header[0], _HOLE.sub(lambda hole: known.get(hole[1], ""), header[1])),)
+    return (("Authorization", f"Bearer {known['key']}"),) if bears and known["key"] else ()
 
 
 def guarded(name: str, url: str) -> Target:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from appliance.errors import Problem
-from appliance.lookup.gateway import SECRET, guarded
+from appliance.lookup.gateway import SECRET, guarded, header_of, headers_of
 from appliance.lookup.http import Outgoing, Refusal, fetch
 from appliance.lookup.settings import Sms
 from appliance.lookup.templates import each_taken, filled, takes_of, way_of
@@ -39,6 +39,7 @@ class Inbox:
         self._secret = secret
         self._tls = ssl.create_default_context()
         self._target = guarded("sms", settings.inbox_url) if settings.inbox_url else None
+        self._header = header_of(settings)
         self._ways = takes_of("sms", settings.inbox_takes)
         self._list = way_of(settings.inbox)
         missing = [name for name in NEEDED if name not in self._ways]
@@ -54,7 +55,8 @@ class Inbox:
         if self._target is None:
             return []
         known = {"key": self._secret(SECRET) or "", "sender": self._settings.sender}
-        outgoing = Outgoing("GET", filled(self._target.path, known), self._headers(known["key"]))
+        headers = headers_of(self._header, known, bears="{key}" not in self._settings.inbox_url)
+        outgoing = Outgoing("GET", filled(self._target.path, known), headers)
         try:
             async with asyncio.timeout(self._settings.wait_seconds):
                 status, body = await fetch(self._target, outgoing, self._tls, self._settings.allows_private)
@@ -71,12 +73,6 @@ class Inbox:
             if all(name in entry for name in NEEDED)
         ]
         return list({each.name: each for each in found}.values())
-
-    def _headers(self, key: str) -> tuple[tuple[str, str], ...]:
-        name, colon, value = self._settings.header.partition(":")
-        if colon:
-            return ((name.strip(), value.strip().replace("{key}", key)),)
-        return () if not key or "{key}" in self._settings.inbox_url else (("Authorization", f"Bearer {key}"),)
 
 
 def _name(given: object) -> str:

@@ -398,19 +398,8 @@ def _check_dialling(file: str, calls: Calls) -> None:
 
 def _check_extensions(file: str, config: Config) -> None:
     """Each means one agent or line, and nothing else that is dialled by the same digits."""
-    calls = config.calls
-    names = (
-        *(phone.name for phone in config.signalling.phones),
-        *(agent.name for agent in calls.agents),
-        *(queue.name for queue in calls.queues),
-    )
-    taken = {latin(name) for name in names}
-    for where, extension in (
-        *((f"agent {agent.name}", agent.extension) for agent in calls.agents),
-        *((f"queue {queue.name}", queue.extension) for queue in calls.queues),
-    ):
-        if not extension:
-            continue
+    taken = {latin(name) for _, name in _names_inside(config)}
+    for where, extension in _extensions(config):
         if not (extension.isascii() and extension.isdigit() and 2 <= len(extension) <= MOST_EXTENSION):
             raise Problem("config.not_an_extension", file=file, where=where, found=extension, most=MOST_EXTENSION)
         if extension in taken:
@@ -440,16 +429,26 @@ def _check_lines(file: str, where: str, trunk: Trunk, by_default: int) -> None:
         )
 
 
-def _dialled_inside(config: Config) -> list[tuple[str, str]]:
-    """What people of the office dial by digits: where it stands, and the digits."""
-    named = (
+def _names_inside(config: Config) -> list[tuple[str, str]]:
+    """Where it stands, and the name."""
+    return [
         *((f"phone {phone.name}", phone.name) for phone in config.signalling.phones),
         *((f"agent {agent.name}", agent.name) for agent in config.calls.agents),
         *((f"queue {queue.name}", queue.name) for queue in config.calls.queues),
+    ]
+
+
+def _extensions(config: Config) -> list[tuple[str, str]]:
+    """Where it stands, and the extension."""
+    return [
         *((f"agent {agent.name}", agent.extension) for agent in config.calls.agents if agent.extension),
         *((f"queue {queue.name}", queue.extension) for queue in config.calls.queues if queue.extension),
-        ("calls outside_prefix", config.calls.outside_prefix),
-    )
+    ]
+
+
+def _dialled_inside(config: Config) -> list[tuple[str, str]]:
+    """What people of the office dial by digits: where it stands, and the digits."""
+    named = (*_names_inside(config), *_extensions(config), ("calls outside_prefix", config.calls.outside_prefix))
     found = ((where, latin(name)) for where, name in named)
     return [(where, name) for where, name in found if name.isascii() and name.isdigit()]
 

@@ -2,11 +2,12 @@
 
     python3 check.py FOLDER [FINGERPRINT]
 
-FINGERPRINT is that of the box's signing key, as it was noted before (16 letters; ``pasokh evidence key`` prints it).
+FINGERPRINT is that of the box's signing key, as it was noted before (16 letters; ``pasokh evidence verify`` prints it).
 Exit 0: the sound is the one that the box has sealed, and its events are those that the box has signed. Exit 1: not so,
 and why. What it cannot show: that somebody who held the box *and* its signing key has not written everything anew
 before any of it had left the box.
 
+It uses nothing of Pasokh on purpose, and says everything about the formats again: who doubts the box reads this file.
 How: the events of the conversation stand in chain.jsonl among all others of that time, of which only hashes are there.
 link(n) = SHA-256(mark, n, at, length of kind, kind, length of subject, subject, link(n-1), commitment), commitment =
 SHA-256(salt, body). An event "chain.head" is an Ed25519 signature over a mark, a number, that number's link and a time.

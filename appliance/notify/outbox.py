@@ -4,8 +4,7 @@ Each message has a name of its own that follows from what it is about, so the sa
 driver writes ``tried`` down before it sends. A message that was taken, or perhaps taken, is over; one that surely was
 not is tried again with growing pauses until it is too old. Callers are written to outside the quiet hours only, never
 while the clock is in doubt, not above the rate of an hour and not above the owner's measure for one recipient in a day;
-what would break a limit waits. What the owner is told has a rate of its own
-and no quiet hours. The oldest goes first.
+what would break a limit waits. What the owner is told has a rate of its own and no quiet hours. The oldest goes first.
 """
 
 from __future__ import annotations

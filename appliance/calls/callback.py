@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import bridge, promises, runtime, transfer
+from appliance.calls import bridge, promises, ringing, runtime, transfer
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
@@ -161,7 +161,7 @@ class Callback(Conversation):
 
     async def _ring(self, agents: tuple[str, ...]) -> Party | str:
         seconds = self.office.queues[self._wanted.queue].ring_seconds
-        return await bridge.ring_offered(self, agents, self.office.clock.monotonic() + seconds, "")
+        return await ringing.ring_offered(self, agents, self.office.clock.monotonic() + seconds, "")
 
     # Agent first ------------------------------------------------------------------------------------------------------
 

@@ -207,24 +207,6 @@ class Conversation(ABC):
             ):
                 pass
 
-    def adopt(self, party: Party) -> None:
-        """A leg of another conversation is one of ours."""
-        self.parties[party.leg] = party
-        self.office.legs[party.leg] = self.inbox
-        self.put(events.LegMoved(self.id, party.leg, party.role, party.name, self.offset_ms()))
-
-    def hand_over(self, party: Party, to: Inbox[Item]) -> Party:
-        """The party goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
-        del self.parties[party.leg]
-        self.office.legs[party.leg] = to
-        given = dataclasses.replace(party)
-        party.has_ended = True
-        return given
-
-    def _given(self, to: Inbox[Item]) -> Party | None:
-        party, self.gives = self.gives, None
-        return None if party is None or party.has_ended else self.hand_over(party, to)
-
     # Parties ----------------------------------------------------------------------------------------------------------
 
     async def open(self, party: Party) -> None:
@@ -277,6 +259,24 @@ class Conversation(ABC):
             trunk = self._trunk_of(party)
             if trunk is not None and trunk.kind == "analog":
                 self.attend(party)
+
+    def adopt(self, party: Party) -> None:
+        """A leg of another conversation is one of ours."""
+        self.parties[party.leg] = party
+        self.office.legs[party.leg] = self.inbox
+        self.put(events.LegMoved(self.id, party.leg, party.role, party.name, self.offset_ms()))
+
+    def hand_over(self, party: Party, to: Inbox[Item]) -> Party:
+        """The party goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
+        del self.parties[party.leg]
+        self.office.legs[party.leg] = to
+        given = dataclasses.replace(party)
+        party.has_ended = True
+        return given
+
+    def _given(self, to: Inbox[Item]) -> Party | None:
+        party, self.gives = self.gives, None
+        return None if party is None or party.has_ended else self.hand_over(party, to)
 
     # Lines that say nothing when they end -------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ called, and an announcement does not hold them so long. Such calls are not recor
 
 from __future__ import annotations
 
-from appliance.calls import answering, bridge, outbound, transfer
+from appliance.calls import answering, bridge, outbound, ringing, transfer
 from appliance.calls.bridge import Wish
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.conversation import Left, Trouble
@@ -23,7 +23,6 @@ from appliance.signalling.settings import Trunk
 
 RING_SECONDS = 60.0
 SPOKE_SECONDS = 10.0
-CODES = {"busy": 486, "no_answer": 480, "not_registered": 480, "absent": 480, "declined": 603}  # else 403
 
 
 class PhoneCall(ByPhone):
@@ -55,7 +54,7 @@ class PhoneCall(ByPhone):
                 await self._talk(found)
             else:
                 self.outcome, self.detail = Outcome.FINISHED, found
-                self.refuse(CODES.get(found, 403), found)
+                self.refuse(ringing.code_of(found), found)
         finally:
             if is_engaged:
                 self.office.floor.ended(own)
@@ -66,7 +65,7 @@ class PhoneCall(ByPhone):
         self.office.line.submit(signalling.Ring(self.customer.leg))
         if self._trunk is None and not self._is_inside:
             return "no_trunk"
-        return await bridge.reach(self, TransferTo(self.offered.called, RING_SECONDS), self._way_out, "phone")
+        return await ringing.reach(self, TransferTo(self.offered.called, RING_SECONDS), self._way_out, "phone")
 
     async def _talk(self, found: Party) -> None:
         began = self.office.clock.monotonic()

@@ -39,8 +39,10 @@ def rings_at(office: Office, conversations: Iterable[Conversation], whom: str, b
     inside = office.inside(whom) if whom else None
     if whom and (inside is None or inside.kind == "line"):
         return None
-    names = {name for name, agent in office.agents.items() if agent.phone != by}
-    if inside is not None:
-        names = {name for name, agent in office.agents.items() if inside.name in (name, agent.phone)}
+    names = {
+        name
+        for name, agent in office.agents.items()
+        if (agent.phone != by if inside is None else inside.name in (name, agent.phone))
+    }
     found = [each for each in conversations if each.rung & names]
     return min(found, key=lambda each: each.since_utc_ms, default=None)

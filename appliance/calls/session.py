@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 
-from appliance.calls import answering, bridge, promises, transfer
+from appliance.calls import answering, bridge, promises, ringing, transfer
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
@@ -188,7 +188,7 @@ class Session(Conversation):
         found = await self._rung(asked)
         if not isinstance(found, Party):
             self.office.mouth.submit(media.Stop(self.customer.leg))
-            event = steps.LeftLine() if found == bridge.LEFT_LINE else steps.NobodyAnswered(found)
+            event = steps.LeftLine() if found == ringing.LEFT_LINE else steps.NobodyAnswered(found)
             return list(self._walk.receive(event, self._now))
         commands = list(self._walk.receive(steps.AgentAnswered(found.name), self._now))
         last = await self._talk(found)
@@ -206,14 +206,16 @@ class Session(Conversation):
             self.office.line.submit(signalling.Ring(self.customer.leg))
         match asked:
             case steps.RingAgents():
-                return await bridge.ring(self, asked)
+                return await ringing.ring(self, asked)
             case steps.Enqueue():
                 prefers = await self._known_agent(asked.queue)
                 arrived = self._kept_place(asked.queue)
                 self._places.setdefault(asked.queue, self._now if arrived is None else arrived)
-                return await bridge.wait_in_line(self, asked, self._announce, prefers, arrived)
+                return await ringing.wait_in_line(self, asked, self._announce, prefers, arrived)
             case steps.TransferTo():
-                return await bridge.reach(self, asked, self.trunk.name, purpose)
+                if self.customer.is_answered:
+                    self.ring_back()
+                return await ringing.reach(self, asked, self.trunk.name, purpose)
 
     def _announce(self) -> None:
         """Tells the caller where they stand in the line; the music goes on afterwards."""

@@ -11,28 +11,25 @@ same without asking first; one with Replaces (RFC 3891) hands over whom that tel
 
 from __future__ import annotations
 
-from appliance.calls import bridge
+from appliance.calls import bridge, ringing
 from appliance.calls.agent_keys import ConsultKeys, PassOn, Turn
-from appliance.calls.bridge import RINGING, Wish
-from appliance.calls.conversation import RING_BACK, Conversation, Left, Trouble
+from appliance.calls.bridge import Wish
+from appliance.calls.conversation import RING_BACK, Conversation, Left
 from appliance.calls.office import Item, Surrender, Surrendered
-from appliance.calls.outside import Permit
 from appliance.calls.party import Party
-from appliance.flow.steps import Enqueue
-from appliance.ids import uuid7
+from appliance.calls.ringing import TAKEN_BACK
+from appliance.flow.steps import Enqueue, TransferTo
 from appliance.media import port as media
 from appliance.records import events
 from appliance.records.events import State
 from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, ToPhone
+from appliance.signalling.port import Cause
 
 RING_SECONDS = 25.0
 RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
 LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 HANDED_SECONDS = 2.0
 TOLD_SECONDS = 4.0
-FAILED = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}  # else 403
-TAKEN_BACK = "taken_back"
 
 
 async def pass_on(conversation: Conversation, agent: Party, wish: Wish, line: str, trunk: str) -> Party | None:
@@ -104,7 +101,7 @@ class _Transfer:
         """The agent hears that it was not accepted; the customer hears music meanwhile."""
         self._put("back", reason)
         if self._wish.referred:
-            self._tell(FAILED.get(reason, 403))
+            self._tell(ringing.code_of(reason))
         elif not self._agent.has_ended:
             await bridge.aside(self._c, self._agent, ("feature_refused",))
         return self._agent
@@ -123,73 +120,17 @@ class _Transfer:
             self._c.loop(self._agent, RING_BACK)
 
     async def _ring(self) -> Party | str:
-        if self._to is not None and self._to.kind == "agent":
-            return await self._ring_agent(self._to.name)
-        if self._to is not None:
-            return await self._ring_one(self._party("agent", self._to.name), ToPhone(self._to.name), self._to.name)
-        reason = "no_answer"
-        for way in self._office.outside.ways(self._wish.to, self._trunk):
-            reason_or_party = await self._ring_outside(way)
-            if isinstance(reason_or_party, Party) or reason_or_party in (*bridge.SAID_BY_THE_OTHER_SIDE, TAKEN_BACK):
-                return reason_or_party
-            reason = reason_or_party
-        return reason
+        """Whoever answers there, while the agent may hang up or take the customer back."""
+        keys = ConsultKeys()
 
-    async def _ring_agent(self, name: str) -> Party | str:
-        party = self._party("agent", name)
-        if not self._office.floor.engage(name, self._c.id, party.leg):
-            return "busy"
-        found: Party | str = ""
-        try:
-            phone = self._office.agents[name].phone
-            found = await self._ring_one(party, ToPhone(phone), phone)
-            return found
-        finally:
-            if not isinstance(found, Party):
-                self._office.floor.ended(name, party.leg)
+        def watch(item: Item | None) -> bool:
+            if self._takes_back(keys, item):
+                return True
+            self._see_who_is_there()
+            return False
 
-    async def _ring_outside(self, trunk: str) -> Party | str:
-        leg = uuid7(self._office.clock.utc_ms())
-        permit = self._office.outside.permit(self._c.id, leg, self._wish.to, trunk, "transfer", self._c.offset_ms())
-        if not isinstance(permit, Permit):
-            return permit
-        party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
-        try:
-            return await self._ring_one(party, permit, trunk)
-        finally:
-            if leg not in self._c.parties:
-                self._office.outside.ended(leg)
-
-    def _party(self, role: str, name: str) -> Party:
-        return Party(uuid7(self._office.clock.utc_ms()), role, name)
-
-    async def _ring_one(self, party: Party, to: ToPhone | Permit, via: str) -> Party | str:
-        """Rings one, while the agent may hang up or take the customer back."""
-        c, keys = self._c, ConsultKeys()
-        until = self._office.clock.monotonic() + RING_SECONDS
-        is_kept = False
-        try:
-            await c.open(party)
-            offer = bridge.offer_to(c, party)
-            bridge.dial(c, party, to, via, offer)
-            while True:
-                item = await c.next(min(until, keys.deadline or until))
-                if item is None and self._office.clock.monotonic() >= until:
-                    return "no_answer"
-                if self._takes_back(keys, item):
-                    return TAKEN_BACK
-                self._see_who_is_there()
-                state = RINGING if item is None else bridge.state_of(c, party, offer, item, is_alone=False)
-                if not state:
-                    is_kept = True
-                    return party
-                if state != RINGING:
-                    return state
-        except Trouble as trouble:
-            return trouble.detail
-        finally:
-            if not is_kept:
-                c.hang_up(party, Cause.NO_ANSWER)
+        asked = TransferTo(self._wish.to, RING_SECONDS)
+        return await ringing.reach(self._c, asked, self._trunk, "transfer", watch)
 
     def _takes_back(self, keys: ConsultKeys, item: Item | None) -> bool:
         if self._agent.has_ended or self._wish.referred:
@@ -296,7 +237,7 @@ class _Transfer:
         if self._other is not None:
             self._release(self._other)
         if self._wish.referred:
-            self._tell(FAILED.get(reason, 403))
+            self._tell(ringing.code_of(reason))
         return self._agent
 
     async def _failed(self, reason: str) -> Party | None:
@@ -309,7 +250,7 @@ class _Transfer:
             self._c.ring_back()
             until = self._office.clock.monotonic() + RECALL_SECONDS
             refusal = self._office.floor.why_not(self._agent.name)
-            found = refusal or await bridge.ring_agent(self._c, self._agent.name, until)
+            found = refusal or await ringing.ring_agent(self._c, self._agent.name, until)
             if isinstance(found, Party):
                 self._put("recalled", reason)
                 return found
@@ -327,7 +268,7 @@ class _Transfer:
             return None
         self._c.enter(State.WAITING)
         asked = Enqueue(line, LINE_SECONDS, "")
-        found = await bridge.wait_in_line(self._c, asked, lambda: None, arrived=self._c.began)
+        found = await ringing.wait_in_line(self._c, asked, lambda: None, arrived=self._c.began)
         if isinstance(found, Party):
             return found
         self._put("lost", found)

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from appliance.calls.office import EndCall
 from appliance.calls.settings import Queue
 from appliance.records import events, ledger
 from appliance.records.events import Happened
@@ -72,11 +71,7 @@ class Box:
             while self.it.clock.monotonic() < ends:
                 await asyncio.sleep(5.0)
                 self.it.records.flush_now()
-            self.it.switchboard.callbacks.stop()
-            for session in self.it.switchboard.sessions.values():
-                session.inbox.put(EndCall("stopping"))
-            await asyncio.sleep(10.0)
-            self.it.records.flush_now()
+            await self.it.stopped()
 
         run(self.it.loop, whole())
         assert self.it.office.counters.get("faults", 0) == 0

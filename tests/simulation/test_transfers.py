@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from appliance.calls.office import EndCall
 from appliance.calls.settings import Agent, Queue
 from appliance.media import port as media
 from appliance.records import owed
@@ -114,6 +113,12 @@ class Box:
             self.it.mouth.press(leg, key)
             await asyncio.sleep(0.2)
 
+    async def asked(self, agent: str, keys: str) -> str:
+        """The leg of the second agent, whom the first has rung by these keys and who has answered."""
+        await self.keys(agent, keys)
+        await asyncio.sleep(3.0)
+        return self.rung["desk2"][-1]
+
     def run(self, scene: Callable[[], Coroutine[Any, Any, None]], rest: float = 120.0) -> list[Conversation]:
         async def whole() -> None:
             await scene()
@@ -123,11 +128,7 @@ class Box:
             while self.now < ends and self.it.switchboard.sessions:
                 await asyncio.sleep(1.0)
                 self.it.records.flush_now()
-            self.it.switchboard.callbacks.stop()
-            for session in self.it.switchboard.sessions.values():
-                session.inbox.put(EndCall("stopping"))
-            await asyncio.sleep(10.0)
-            self.it.records.flush_now()
+            await self.it.stopped()
 
         run(self.it.loop, whole())
         counters = self.it.office.counters
@@ -249,9 +250,7 @@ def test_asking_first_to_and_fro_and_hanging_up_gives_over(tmp_path: Path) -> No
 
     async def scene() -> None:
         leg, agent = await box.talking()
-        await box.keys(agent, "*8202#")
-        await asyncio.sleep(3.0)
-        second = box.rung["desk2"][-1]
+        second = await box.asked(agent, "*8202#")
         for _ in range(2):
             await box.keys(agent, "*8")
             assert box.joined[agent] == leg and box.hears[second] == "music"
@@ -297,9 +296,7 @@ def test_a_customer_who_leaves_while_somebody_is_asked_ends_it_and_both_are_told
 
     async def scene() -> None:
         leg, agent = await box.talking()
-        await box.keys(agent, "*8202#")
-        await asyncio.sleep(3.0)
-        second = box.rung["desk2"][-1]
+        second = await box.asked(agent, "*8202#")
         box.it.line.hang_up(leg)
         await asyncio.sleep(0.5)
         assert box.hears[agent] == box.hears[second] == "caller_left"
@@ -454,6 +451,25 @@ def test_a_call_that_rings_at_a_colleague_is_picked_up(tmp_path: Path, code: str
     record = next(each for each in records if each.direction == "in")
     assert record.outcome == "served" and record.agent == "second" and record.talking_ms > 9_000
     assert {leg.party for leg in record.legs} >= {"first", "second"} and box.waiting() == []
+
+
+def test_a_customer_who_is_passed_on_is_picked_up_where_it_rings(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.there("desk1", "desk3", desk2=Behaviour(answers_after=None))
+
+    async def scene() -> None:
+        leg, agent = await box.talking()
+        rings = await box.asked(agent, "*7202#")
+        own = box.it.line.call_from("desk3", "*8")
+        await asyncio.sleep(1.0)
+        assert box.joined[leg] == own and not box.it.line.is_up(rings) and not box.it.line.is_up(agent)
+        assert box.ended[rings][1] is signalling.Cause.ANSWERED_ELSEWHERE
+        assert box.it.office.floor.engaged().keys() == {"third"} and not box.it.office.floor.why_not("second")
+        await asyncio.sleep(10.0)
+
+    records = box.run(scene)
+    record = next(each for each in records if each.direction == "in")
+    assert steps(record) == ["asked", "done"] and record.agent == "third" and box.waiting() == []
 
 
 def test_of_two_who_pick_up_at_once_one_has_the_call_and_the_other_hangs_up(tmp_path: Path) -> None:

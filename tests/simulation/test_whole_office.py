@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.calls.office import Office
+from appliance.calls.office import EndCall, Office
 from appliance.calls.settings import Agent, CalledLine, Calls
 from appliance.calls.switchboard import Switchboard
 from appliance.clock import VirtualClock
@@ -81,6 +81,14 @@ class TheOffice:
         while self.switchboard.sessions and self.clock.monotonic() < ends:
             await asyncio.sleep(1.0)
             self.records.flush_now()
+        self.records.flush_now()
+
+    async def stopped(self) -> None:
+        """Everything that still lasts is ended, as when the process stops."""
+        self.switchboard.callbacks.stop()
+        for session in self.switchboard.sessions.values():
+            session.inbox.put(EndCall("stopping"))
+        await asyncio.sleep(10.0)
         self.records.flush_now()
 
     def all(self) -> list[Conversation]:

@@ -12,6 +12,7 @@ from appliance.records import owed
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour
 from tests.simulation.test_callbacks import CUSTOMER, Box, agents
+from tests.simulation.test_lines import plays
 from tests.simulation.test_menus import call
 
 
@@ -138,14 +139,7 @@ def test_a_phone_that_hangs_up_while_it_rings_leaves_nobody_ringing(tmp_path: Pa
 
 def test_an_agent_who_is_away_by_the_telephone_is_rung_again_only_when_back(tmp_path: Path) -> None:
     box = Box(tmp_path)
-    plays: list[str] = []
-    submit = box.it.mouth.submit
-
-    def seen(command: object) -> None:
-        plays.extend(piece.path.rpartition("/")[2] for piece in getattr(command, "pieces", ()))
-        submit(command)  # type: ignore[arg-type] # any command
-
-    box.it.mouth.submit = seen  # type: ignore[method-assign] # what is played
+    heard = plays(box.it)
     talking: list[str] = []
 
     async def scene() -> None:
@@ -164,6 +158,6 @@ def test_an_agent_who_is_away_by_the_telephone_is_rung_again_only_when_back(tmp_
 
     box.run(scene, 60.0)
     assert talking == ["", "first"]
-    assert [each for each in plays if each.startswith(("agent_", "feature_"))] == [
+    assert [each for played in heard for each in played if each.startswith(("agent_", "feature_"))] == [
         "agent_away", "agent_there", "agent_there", "feature_no_sense",
     ]  # fmt: skip

@@ -120,8 +120,8 @@ class Callback(Conversation):
             )
         self.office.book.release_all(self.id)
         self._when_ended(self._outcome if self._is_on_record else None)
-        if self.agent:
-            self.office.floor.ended(self.agent)
+        for party in self.parties.values():
+            self.office.floor.ended(party.name, party.leg)
         if self._is_on_record:
             is_served = self.state is State.TALKING or self._outcome is Outcome.REACHED
             outcome = events.Outcome.SERVED if is_served else events.Outcome.FINISHED

@@ -212,9 +212,9 @@ class Floor:
         if agent in self._talks:
             self._lines.handed(agent, conversation)
 
-    def ended(self, agent: str, leg: str = "") -> None:
-        """The agent's call is over. Nothing for people who are no agents, or speak on another ``leg`` by now."""
-        if agent not in self._talks or (leg and self._talks[agent][0] != leg):
+    def ended(self, agent: str, leg: str) -> None:
+        """The agent's call by this leg is over. Nothing for people who are no agents, or speak on another by now."""
+        if agent not in self._talks or self._talks[agent][0] != leg:
             return
         _, since, line = self._talks.pop(agent)
         self._stuck.pop(agent, None)
@@ -237,7 +237,7 @@ class Floor:
             if self._stuck[agent] >= STUCK_LOOKS:
                 log.error("agent %s counted as busy, though leg %s has ended", agent, leg)
                 self._count("presence_mended")
-                self.ended(agent)
+                self.ended(agent, leg)
 
     # The clock --------------------------------------------------------------------------------------------------------
 

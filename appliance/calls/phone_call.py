@@ -43,8 +43,8 @@ class PhoneCall(ByPhone):
     async def serve(self) -> None:
         """Rings the other side, and joins both."""
         self.outcome = Outcome.ABANDONED
-        own = self.agent
-        is_engaged = bool(own) and self.office.floor.engage(own, self.id, self.customer.leg)
+        own, own_leg = self.agent, self.customer.leg
+        is_engaged = bool(own) and self.office.floor.engage(own, self.id, own_leg)
         if own and not is_engaged:
             self.office.floor.occupy(own, self.id)
         try:
@@ -57,7 +57,7 @@ class PhoneCall(ByPhone):
                 self.refuse(ringing.code_of(found), found)
         finally:
             if is_engaged:
-                self.office.floor.ended(own)
+                self.office.floor.ended(own, own_leg)
             elif own:
                 self.office.floor.vacate(own, self.id)
 

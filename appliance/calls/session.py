@@ -273,7 +273,7 @@ class Session(Conversation):
             await self._answer()
         except (Left, Trouble):
             self.hang_up(found, Cause.ENDED_HERE)
-            self.office.floor.ended(found.name)
+            self.office.floor.ended(found.name, found.leg)
             raise
         self.outcome = Outcome.SERVED
         self._got_through()

@@ -282,9 +282,9 @@ def test_nobody_is_busy_after_their_last_dialog_however_it_ended(ground: Path) -
     assert figures["busy seconds"] > 10 * LIVES and figures["telephones that went"] > LIVES / 4, figures
 
 
-def _forgets(self: Floor, agent: str) -> None:
+def _forgets(self: Floor, agent: str, leg: str) -> None:
     if self._now % 2 < 1:
-        _ended(self, agent)
+        _ended(self, agent, leg)
 
 
 def _nothing(*_args: Any, **_settings: Any) -> None:

@@ -125,7 +125,7 @@ def test_a_caller_waits_in_a_line_until_an_agent_is_free(tmp_path: Path) -> None
         await call(it, "1")
         await asyncio.sleep(30.0)
         assert it.office.floor.waiting() == 1
-        it.office.floor.ended("first")
+        it.office.floor.ended("first", "another")
         del it.office.legs["another"]
 
     conversation = after(it, scene())

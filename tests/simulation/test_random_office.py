@@ -156,7 +156,7 @@ async def _owes_nothing(_office: Any, _left: Any) -> None:
 
 def _forgets_the_agent(self: Floor, conversation: str, agent: str, leg: str) -> None:
     _answered(self, conversation, agent, leg)
-    _ended_call(self, agent)
+    _ended_call(self, agent, leg)
 
 
 def _nothing(*_args: Any, **_settings: Any) -> None:

@@ -62,17 +62,17 @@ def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out:
     """A new folder ``out``; Problem where the conversation, its files, its signature or its key is missing."""
     told = reader.within(lambda db: _told(db, conversation))
     found = [
-        (body["recording"], body)
+        body["recording"]
         for _, _, kind, body in told.events
         if kind == RecordingSealed.kind and body["state"] in KEPT_STATES
     ]
-    keys = {name: _file_key(kept / name, identity) for name, _ in found}
+    keys = {name: _file_key(kept / name, identity) for name in found}
     try:
         out.mkdir(mode=0o700)
     except OSError as error:
         raise Problem("evidence.unwritable", folder=str(out), reason=error.strerror or "") from error
     recordings = []
-    for name, _ in found:
+    for name in found:
         body, seal = (kept / f"{name}.body").read_bytes(), (kept / f"{name}.seal").read_bytes()
         is_closed = reading.verify(kept / name).state == "verified"
         write_new(out / f"{name}.body", body)

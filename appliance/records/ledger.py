@@ -137,9 +137,8 @@ class OpenCallback:
     """A callback, promise or missed call that is not done, as ``queue.callbacks`` knows it.
 
     ``asker`` is the number from which it was asked for, or changed, last. ``attempts`` are those that count
-    since it was asked for last (``renewed``);
-    ``dialling`` is the conversation of one that was never ended, ``dial`` how its INVITE is cancelled, ``dialled`` when
-    it left. ``place`` is since when they wait.
+    since it was asked for last (``renewed``); ``dialling`` is the conversation of one that was never ended, ``dial``
+    how its INVITE is cancelled, ``dialled`` when it left. ``place`` is since when they wait.
     """
 
     request: str

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import bridge, promises, ringing, runtime, transfer
+from appliance.calls import promises, ringing, runtime, transfer
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
@@ -193,7 +193,7 @@ class Callback(Conversation):
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
         try:
-            agent = await self._passed_on(agent, self._said)
+            agent = await self._until_over(agent, self._said)
         except Left:
             if self._outcome is Outcome.NOT_GIVEN:
                 self._outcome = self._unsaid(self._outcome)
@@ -206,24 +206,23 @@ class Callback(Conversation):
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
 
-    async def _passed_on(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
-        """Speaks until the last of those has left to whom the customer was passed on; who that was.
+    async def _until_over(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
+        return await transfer.talk(
+            self,
+            agent,
+            said,
+            lambda party: self.office.line_for(self._wanted.queue, party.name),
+            self._trunk.name,
+            self._now_with,
+            is_kept=True,
+        )
 
-        Whoever passes a customer on has one: what they say by that key is that the customer was reached.
-        """
-        speaks: Party | None = agent
-        while speaks is not None:
-            agent = self._speaks = speaks
-            is_ours = agent.role == "agent"
-            passes_on = agent.leg if is_ours else ""
-            wish = await bridge.talk(self, agent, said if is_ours else None, is_kept=True, passes_on=passes_on)
-            if wish is None:
-                return agent
+    def _now_with(self, to: Party | None) -> None:
+        """Whoever passes a customer on has one: what they say by that key is that the customer was reached."""
+        if to is None:
             self._outcome = Outcome.REACHED
-            line = self.office.line_for(self._wanted.queue, agent.name)
-            speaks = await transfer.pass_on(self, agent, wish, line, self._trunk.name)
-            self.agent = speaks.name if speaks is not None else ""
-        return agent
+        else:
+            self._speaks, self.agent = to, to.name
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code of the agent."""
@@ -263,7 +262,7 @@ class Callback(Conversation):
             return True
         self.agent = found.name
         self._outcome = Outcome.REACHED
-        await self._passed_on(found, self._said_first)
+        await self._until_over(found, self._said_first)
         return False
 
     async def _said_first(self, said: Said) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ called, and an announcement does not hold them so long. Such calls are not recor
 from __future__ import annotations
 
 from appliance.calls import answering, bridge, outbound, ringing, transfer
-from appliance.calls.bridge import Wish
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.conversation import Left, Trouble
 from appliance.calls.office import Office
@@ -91,15 +90,14 @@ class PhoneCall(ByPhone):
         phone, self.customer = self.customer, found  # whom it was about stays, the telephone may go
         phone.name = self.agent or self.phone
         try:
-            speaks = await self._passed_on(phone, wish)
-            while speaks is not None and wish is not None:
-                wish = await bridge.talk(self, speaks, passes_on=speaks.leg if speaks.role == "agent" else "")
-                speaks = None if wish is None else await self._passed_on(speaks, wish)
+            speaks = await transfer.pass_on(self, phone, wish, self._line_for(phone), self._way_out)
+            if speaks is not None:
+                await transfer.talk(self, speaks, None, self._line_for, self._way_out)
         finally:
             self.office.floor.ended(found.name, found.leg)
 
-    async def _passed_on(self, party: Party, wish: Wish) -> Party | None:
-        return await transfer.pass_on(self, party, wish, self.office.line_for("", party.name), self._way_out)
+    def _line_for(self, party: Party) -> str:
+        return self.office.line_for("", party.name)
 
     @property
     def _way_out(self) -> str:

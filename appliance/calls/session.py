@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 
-from appliance.calls import answering, bridge, promises, ringing, transfer
+from appliance.calls import answering, promises, ringing, transfer
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
@@ -277,19 +277,18 @@ class Session(Conversation):
             raise
         self.outcome = Outcome.SERVED
         self._got_through()
-        speaks: Party | None = found
-        while speaks is not None:
-            found = speaks
-            is_ours = found.role == "agent"
-            passes_on = found.leg if is_ours else ""
-            wish = await bridge.talk(self, found, self._said if is_ours else None, passes_on=passes_on)
-            if wish is None:
-                return found.name
-            line = self.office.line_for(self._queue, found.name)
-            self._is_lost = True  # should they leave before anybody has them again
-            speaks = await transfer.pass_on(self, found, wish, line, self.trunk.name)
-            self._is_lost = speaks is None
-        return found.name
+        last = await transfer.talk(
+            self,
+            found,
+            self._said,
+            lambda party: self.office.line_for(self._queue, party.name),
+            self.trunk.name,
+            self._now_with,
+        )
+        return last.name
+
+    def _now_with(self, to: Party | None) -> None:
+        self._is_lost = to is None  # should they leave before anybody has them again
 
     async def _said(self, said: Said) -> tuple[str, ...]:
         """A code that the agent has keyed in while talking; what to tell them."""

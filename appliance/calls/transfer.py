@@ -11,8 +11,10 @@ same without asking first; one with Replaces (RFC 3891) hands over whom that tel
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from appliance.calls import bridge, ringing
-from appliance.calls.agent_keys import ConsultKeys, PassOn, Turn
+from appliance.calls.agent_keys import ConsultKeys, PassOn, Said, Turn
 from appliance.calls.bridge import Wish
 from appliance.calls.conversation import RING_BACK, Conversation, Left
 from appliance.calls.office import Item, Surrender, Surrendered
@@ -30,6 +32,35 @@ RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
 LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 HANDED_SECONDS = 2.0
 TOLD_SECONDS = 4.0
+
+
+async def talk(
+    conversation: Conversation,
+    found: Party,
+    said: Callable[[Said], Awaitable[tuple[str, ...]]] | None,
+    line_for: Callable[[Party], str],
+    trunk: str,
+    moved: Callable[[Party | None], None] = lambda _: None,
+    *,
+    is_kept: bool = False,
+) -> Party:
+    """``bridge.talk``, until the last of those has left to whom the customer was passed on; who that was.
+
+    ``line_for`` tells where a customer waits whom this party has passed on in vain. ``moved`` is told who has the
+    customer, and None while nobody has. Agents may pass on; nobody else.
+    """
+    while True:
+        moved(found)
+        is_ours = found.role == "agent"
+        passes_on = found.leg if is_ours else ""
+        wish = await bridge.talk(conversation, found, said if is_ours else None, is_kept=is_kept, passes_on=passes_on)
+        if wish is None:
+            return found
+        moved(None)
+        speaks = await pass_on(conversation, found, wish, line_for(found), trunk)
+        if speaks is None:
+            return found
+        found = speaks
 
 
 async def pass_on(conversation: Conversation, agent: Party, wish: Wish, line: str, trunk: str) -> Party | None:

@@ -94,8 +94,11 @@ class Workshop:
 
     async def until_named(self, fault: str, seconds: float = 20) -> None:
         """Until the page names this: ``fault_full``, ``slow``."""
-        key = f"sync.{fault}"
-        await self.until(lambda: any(_names(one, key) for one in self.shown), seconds)
+        await self.until(lambda: self.names(fault), seconds)
+
+    def names(self, fault: str) -> bool:
+        """The page has named this."""
+        return any(_names(one, f"sync.{fault}") for one in self.shown)
 
     async def until_all_verified(self, seconds: float = 90) -> None:
         await self.until(lambda: self.count("verified") == len(self.sent) * len(self.workers), seconds)

@@ -16,7 +16,7 @@ ROOMS = sorted(file.stem for file in (PACKAGE / "messages" / "en").glob("*.toml"
 KEY = re.compile(rf"(?:{'|'.join(ROOMS)})\.[a-z0-9_]+")
 OPEN_KEY = re.compile(rf"((?:{'|'.join(ROOMS)})\.[a-z0-9_]*)")
 FILES = {"calls.db", "calls.sock"}  # look like keys and are names of files
-KINDS = PACKAGE / "records" / "events.py"  # names kinds of events, which look like keys
+KINDS = PACKAGE / "records" / "events"  # names kinds of events, which look like keys
 LABEL = re.compile(r"\b_\(\s*(['\"])([a-z0-9_]+)\1")  # _('key') in a template of the page
 CARRIERS = {"_Script"}  # keep a key for later, when it gets its fields
 ADDED = {"_problem": {"file", "line"}, "Remark": {"target"}}  # functions that add fields of their own
@@ -41,7 +41,7 @@ def uses() -> Uses:
     """Everything in the package that names a key, or the beginning of one."""
     found = Uses()
     for file in sorted(PACKAGE.rglob("*.py")):
-        if file != KINDS:
+        if KINDS not in file.parents:
             _of_module(file, found)
     for file in sorted((PACKAGE / "web" / "templates").glob("*.html")):
         for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):

@@ -1,0 +1,141 @@
+"""The things that happen, as they are kept: one frozen dataclass per kind, numbered and chained by store.py.
+
+An event names its ``subject`` (a conversation, a recording, a trunk) and is never changed. Every row of every other
+table is written in the same transaction as the event it follows from, and can be rebuilt from the events alone.
+``offset_ms`` is monotonic milliseconds since the conversation opened: durations come from it, never from wall times.
+"""
+
+from __future__ import annotations
+
+from appliance.records.events.box import (
+    BackupDrilled,
+    BackupFailed,
+    BackupMade,
+    BoxRestored,
+    CredentialSet,
+    FlowPublished,
+    HeadSigned,
+    PhoneTurned,
+    ServiceLost,
+    ServiceStarted,
+    SignedIn,
+    SignedOut,
+    SignInRefused,
+    SwitchTurned,
+    TrunkTurned,
+)
+from appliance.records.events.conversations import (
+    ConversationClosed,
+    ConversationErased,
+    ConversationOpened,
+    CustomerPassedOn,
+    DialRefused,
+    DigitTaken,
+    Identified,
+    LanguageChosen,
+    LegAnswered,
+    LegEnded,
+    LegMoved,
+    LegOpened,
+    LookedUp,
+    MediaInterrupted,
+    MessageTaken,
+    NodeEntered,
+    RecordClosed,
+    StateEntered,
+    SurveyAnswered,
+)
+from appliance.records.events.conversations import (
+    Outcome as Outcome,
+)
+from appliance.records.events.conversations import (
+    State as State,
+)
+from appliance.records.events.notices import (
+    NoticeDelivered,
+    NoticeEnded,
+    NoticePlanned,
+    NoticeTried,
+    ReplyReceived,
+)
+from appliance.records.events.recordings import (
+    ConsentGiven,
+    RecordingGap,
+    RecordingOpened,
+    RecordingRefused,
+    RecordingSealed,
+    RecordingVerified,
+)
+from appliance.records.events.requests import (
+    ON_TIME_MS as ON_TIME_MS,
+)
+from appliance.records.events.requests import (
+    CallbackDialled,
+    CallbackEnded,
+    RequestChanged,
+    RequestMoved,
+    RequestOpened,
+    RequestReminded,
+    RequestRenewed,
+)
+from appliance.records.events.upstream import (
+    UpstreamErased,
+    UpstreamReceipt,
+)
+
+Happened = (
+    ConversationOpened
+    | StateEntered
+    | NodeEntered
+    | DigitTaken
+    | LanguageChosen
+    | LegOpened
+    | LegAnswered
+    | LegEnded
+    | LegMoved
+    | CustomerPassedOn
+    | MediaInterrupted
+    | ConsentGiven
+    | RecordingOpened
+    | RecordingRefused
+    | RecordingGap
+    | RecordingSealed
+    | RecordingVerified
+    | ConversationClosed
+    | RecordClosed
+    | TrunkTurned
+    | PhoneTurned
+    | ServiceStarted
+    | ServiceLost
+    | CredentialSet
+    | SignedIn
+    | SignInRefused
+    | SignedOut
+    | ConversationErased
+    | RequestOpened
+    | RequestMoved
+    | RequestChanged
+    | RequestReminded
+    | RequestRenewed
+    | CallbackDialled
+    | CallbackEnded
+    | DialRefused
+    | SurveyAnswered
+    | Identified
+    | MessageTaken
+    | LookedUp
+    | FlowPublished
+    | SwitchTurned
+    | ReplyReceived
+    | NoticePlanned
+    | NoticeTried
+    | NoticeEnded
+    | NoticeDelivered
+    | HeadSigned
+    | BackupMade
+    | BackupFailed
+    | BackupDrilled
+    | BoxRestored
+    | UpstreamReceipt
+    | UpstreamErased
+)

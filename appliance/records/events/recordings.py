@@ -1,0 +1,79 @@
+"""Recordings: the consent they open with, their gaps, their seal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """``consent`` is an id of its own; a recording opens only with one (DECISIONS 17)."""
+
+    kind: ClassVar[str] = "consent.given"
+    conversation: str
+    consent: str
+    how: str  # notice, none_needed
+    node: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOpened:
+    kind: ClassVar[str] = "recording.opened"
+    conversation: str
+    recording: str
+    part: int
+    consent: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRefused:
+    """Nothing was recorded, and why: a key of messages (no owner's key, no space, ...)."""
+
+    kind: ClassVar[str] = "recording.refused"
+    conversation: str
+    recording: str
+    reason: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingGap:
+    """Seconds that are missing inside a recording."""
+
+    kind: ClassVar[str] = "recording.gap"
+    conversation: str
+    recording: str
+    reason: str
+    missing_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSealed:
+    """Closed: ``state`` sealed, recovered (cut to its last sealed half second), empty or lost."""
+
+    kind: ClassVar[str] = "recording.sealed"
+    conversation: str
+    recording: str
+    state: str
+    body_bytes: int
+    body_sha256: str
+    seal_sha256: str
+    milliseconds: int
+    missing_ms: int
+    left_talk_ms: int
+    right_talk_ms: int
+    overtalk_ms: int
+    dead_air_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingVerified:
+    """What a check of the files without any key found: ``state`` is verified, open, damaged or missing."""
+
+    kind: ClassVar[str] = "recording.verified"
+    recording: str
+    state: str
+    reason: str

@@ -10,7 +10,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.evidence import check, proof
+from appliance.evidence import check, proof, verify
 from appliance.messages import calendar
 from appliance.recorder import reading
 from appliance.records import chain, signing
@@ -91,15 +91,19 @@ def _export(chosen: argparse.Namespace) -> int:
             recordings=made.recordings, fingerprint=made.fingerprint, digest=digest,
         )
     )  # fmt: skip
+    if not made.has_pdf:
+        print(messages.text("evidence.no_pdf", messages.chosen_language()))
     return 0
 
 
 def _check(chosen: argparse.Namespace) -> int:
+    """By check.py and by our own rooms; true only where both find it true."""
     language = messages.chosen_language()
     try:
         found = check.check(str(chosen.folder), chosen.fingerprint)
     except check.WrongError as wrong:
         print(messages.text("evidence.not_true", language, why=str(wrong)))
         return EXIT_BROKEN
+    verify.verify(chosen.folder, chosen.fingerprint)
     print(messages.text("evidence.true", language, found=found))
     return 0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance.errors import Problem
-from appliance.evidence import report
+from appliance.evidence import page, paper, report
 from appliance.messages import LANGUAGES
 from appliance.recorder import container, reading
 from appliance.recorder.export import write_new
@@ -44,6 +44,7 @@ class Made:
     events: int
     recordings: int
     fingerprint: str
+    has_pdf: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,11 @@ def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out:
     write_new(out / "check.py", resources.files(__package__).joinpath("check.py").read_bytes())
     fingerprint = signing.fingerprint(told.public)
     for language in LANGUAGES:
-        page = report.page(told.conversation, told.events, fingerprint, told.signed_at, language)
-        write_new(out / f"report-{language}.html", page.encode())
-    return Made(conversation, len(told.events), len(recordings), fingerprint)
+        said = report.told(told.conversation, told.events, fingerprint, told.signed_at, language)
+        write_new(out / f"report-{language}.html", page.page(said).encode())
+        if printed := paper.pdf(said, told.signed_at):
+            write_new(out / f"report-{language}.pdf", printed)
+    return Made(conversation, len(told.events), len(recordings), fingerprint, any(out.glob("*.pdf")))
 
 
 def canonical(value: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ that readers of other users can still open calls.db (DECISIONS 5).
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import signal
@@ -108,6 +109,7 @@ class _Process:
     ) -> None:
         hindered = ready.hindrance(keeping.writing, places)
         self._places = places
+        self._settings_sha256 = hashlib.sha256(keeping.file.read_bytes()).hexdigest()
         self._clock = restart.BoxClock(SystemClock())
         for folder in (places.data, places.run):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -199,6 +201,7 @@ class _Process:
             ) from error
         await self._upkeep.start()
         await self._notices.start()
+        await restart.note_settings(self._writer, self._settings_sha256)
         orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
         verifying = asyncio.create_task(self._verifier.run(), name="verifier")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")

@@ -18,6 +18,7 @@ from appliance.clock import Clock
 from appliance.queue import callbacks as callback_book
 from appliance.records import events, ledger
 from appliance.records.store import Store
+from appliance.records.writer import Records
 from appliance.signalling.port import LegKey
 
 MADE_UTC_MS = 1_767_225_600_000  # 2026-01-01: no box is older
@@ -62,6 +63,12 @@ def recall(office: Office, store: Store) -> None:
     """What must be true before the first question: the ledger's next number, the owner's switches."""
     turned = switches.restored(store.within(ledger.switch_values))
     office.desk.restore(store.within(ledger.next_number), turned)
+
+
+async def note_settings(records: Records, sha256: str) -> None:
+    """An event where the settings' file is another than at the last start; ``sha256`` is that of its bytes."""
+    if await records.call(lambda store: store.within(ledger.settings_taken)) != sha256:
+        records.put(events.SettingsTaken(sha256))
 
 
 async def resume(switchboard: Switchboard, left_over: Sequence[LegKey], last_moment: int = 0) -> int:

@@ -47,6 +47,8 @@ def subject(happened: Happened) -> str:
             return happened.phone
         case events.ServiceStarted() | events.ServiceLost():
             return happened.service
+        case events.SettingsTaken():
+            return "settings"
         case events.CredentialSet() | events.SignedIn() | events.SignInRefused() | events.SignedOut():
             return happened.actor
         case events.RequestMoved() | events.RequestChanged() | events.RequestReminded() | events.RequestRenewed():

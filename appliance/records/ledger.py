@@ -11,7 +11,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from appliance.records import encode
 from appliance.records.database import Connection
+from appliance.records.events import SettingsTaken
 
 What = Literal["callback", "promise", "missed", "message", "complaint", "request"]
 
@@ -286,6 +288,17 @@ def last_moment(connection: Connection) -> int:
     """UTC ms of the newest event; 0 where there is none."""
     row = connection.execute("SELECT at FROM event ORDER BY n DESC LIMIT 1").fetchone()
     return int(row[0]) if row else 0
+
+
+_SETTINGS_TAKEN = """SELECT body FROM event JOIN event_body USING (n)
+WHERE subject = 'settings' AND kind = 'settings.taken' ORDER BY n DESC LIMIT 1"""
+
+
+def settings_taken(connection: Connection) -> str:
+    """SHA-256 of the settings' file that the box was last started with, by its event; empty before the first."""
+    row = connection.execute(_SETTINGS_TAKEN).fetchone()
+    said = encode.happened_from(SettingsTaken.kind, row[0]) if row else None
+    return said.sha256 if isinstance(said, SettingsTaken) else ""
 
 
 def conversation_of(connection: Connection, recording: str) -> str:

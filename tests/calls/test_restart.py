@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
-from appliance.calls.restart import MADE_UTC_MS, BoxClock
+from appliance.calls.restart import MADE_UTC_MS, BoxClock, note_settings
 from appliance.clock import VirtualClock
+from appliance.records.events import SettingsTaken
+from appliance.records.store import Store
+from appliance.records.writer import DirectWriter
+from tests.records.given import KEY
 
 NOON = 1_790_000_000_000
 HOUR = 3_600_000
@@ -38,3 +45,16 @@ def test_a_clock_that_is_corrected_by_some_seconds_stays_sure() -> None:
 def test_a_new_box_is_not_older_than_its_making() -> None:
     assert not BoxClock(VirtualClock(0)).is_sure() and BoxClock(VirtualClock(0)).utc_ms() == MADE_UTC_MS
     assert BoxClock(VirtualClock(NOON)).is_sure()
+
+
+def test_other_settings_are_an_event_and_the_same_ones_are_none(tmp_path: Path) -> None:
+    store = Store(tmp_path / "calls.db", KEY, VirtualClock(NOON))
+    records = DirectWriter(store)
+    for sha256 in ("aa", "aa", "bb", "bb", "aa"):
+        asyncio.run(note_settings(records, sha256))
+        records.flush_now()
+    taken = store.within(
+        lambda db: db.execute("SELECT body FROM event JOIN event_body USING (n) WHERE kind = ?", (SettingsTaken.kind,))
+    ).fetchall()
+    assert [bytes(body) for (body,) in taken] == [b'{"sha256":"aa"}', b'{"sha256":"bb"}', b'{"sha256":"aa"}']
+    store.close()

@@ -18,6 +18,7 @@ from appliance.records.events.box import (
     PhoneTurned,
     ServiceLost,
     ServiceStarted,
+    SettingsTaken,
     SignedIn,
     SignedOut,
     SignInRefused,
@@ -107,6 +108,7 @@ Happened = (
     | PhoneTurned
     | ServiceStarted
     | ServiceLost
+    | SettingsTaken
     | CredentialSet
     | SignedIn
     | SignInRefused

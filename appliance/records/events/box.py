@@ -44,6 +44,14 @@ class ServiceLost:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsTaken:
+    """The box started with another settings' file than before; ``sha256`` is that of its bytes."""
+
+    kind: ClassVar[str] = "settings.taken"
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialSet:
     """A way to sign in was set (never its value): first_boot, password."""
 

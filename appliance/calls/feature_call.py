@@ -6,7 +6,8 @@ change is read back from what is true afterwards, never from what was asked.
 
 from __future__ import annotations
 
-from appliance.calls import answering, features, promises
+from appliance import saying
+from appliance.calls import answering, features, forwarding, promises
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.promises import moment
 from appliance.media import port as media
@@ -38,16 +39,45 @@ class FeatureCall(ByPhone):
                 return await self._promise(number, due)
             case features.Presence(is_away):
                 return self._present(is_away)
+            case features.Forward(to):
+                return self._forward(to)
             case features.PickUp() | features.Unknown():  # nothing rings that could be picked up
                 return ("feature_unknown",)
 
     def _present(self, is_away: bool | None) -> tuple[str, ...]:
-        """The agent of this telephone signs off or on; what is so now. A telephone without an agent has none."""
-        if not self.agent:
-            return ("feature_no_sense",)
+        """The agent of this telephone signs off or on, or the telephone itself; what is so now."""
         if is_away is not None:
-            self.office.desk.turn("sign_off" if is_away else "sign_on", self.agent, self.phone)
-        return ("agent_away",) if self.agent in self.office.desk.switches.absent else ("agent_there",)
+            self.office.desk.turn("sign_off" if is_away else "sign_on", self._who, self.phone)
+        is_away = self._who in self.office.desk.switches.absent
+        if self.agent:
+            return ("agent_away",) if is_away else ("agent_there",)
+        return ("phone_silent",) if is_away else ("phone_rings",)
+
+    def _forward(self, to: str | None) -> tuple[str, ...]:
+        """Calls for this telephone go elsewhere, where the outbound policy lets them; where they go now."""
+        desk = self.office.desk
+        if to == "":
+            desk.turn("forward_off", self._who, self.phone)
+        elif to is not None:
+            if not self._may_forward(to):
+                return ("feature_refused",)
+            desk.turn("forward_on", f"{self._who}{forwarding.NAMES_FROM}{to}", self.phone)
+        now = desk.switches.forwards.get(self._who, "")
+        if not now:
+            return ("forward_off",)
+        return ("forward_on", *(saying.say(self.language, "digits", now).pieces if now.isdigit() else ()))
+
+    def _may_forward(self, to: str) -> bool:
+        """Not to oneself, not to a line, and to no number that the policy keeps back."""
+        inside = self.office.inside(to)
+        if inside is not None:
+            return inside.kind != "line" and inside.name not in (self._who, self.phone)
+        return to.isdigit() and self.office.may_divert(to)
+
+    @property
+    def _who(self) -> str:
+        """For whom this telephone speaks."""
+        return self.agent or self.phone
 
     async def _promise(self, number: str, written: str) -> tuple[str, ...]:
         trunks = self.office.sip.trunks

@@ -3,7 +3,9 @@
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
 customer with whom this phone's agent spoke last; the time as in desk.py. ``*6`` tells whether the phone's agent is
-there, ``*60`` they are, ``*61`` they are away. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at
+there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78`` (do not disturb), which count for a telephone
+without an agent too. ``*72`` and a number sends the calls for this telephone there, ``*73`` rings it again, ``*72``
+alone tells where they go. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at
 extension 201.
 """
 
@@ -13,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SWITCH, PROMISE, PRESENCE, PICK_UP = "*28", "*35", "*6", "*8"
-CODES = (SWITCH, PROMISE, PRESENCE, PICK_UP)
+FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB = "*72", "*73", "*78", "*79"
+CODES = (SWITCH, PROMISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,16 @@ class PromiseCall:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The agent of this phone is away, or there again; None: which of the two?"""
+    """The agent of this phone (or the phone, where it has none) is away, or there again; None: which of the two?"""
 
     is_away: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Calls for this phone go to ``to``; empty: to itself again; None: where do they go?"""
+
+    to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +65,7 @@ class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | PickUp | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -72,11 +82,16 @@ def meant(dialled: str) -> Feature:
         return PromiseCall(number, due) if star else Unknown()
     if dialled.startswith(PICK_UP):
         return PickUp(dialled.removeprefix(PICK_UP).rstrip("#"))
+    if dialled.startswith(FORWARD):
+        return Forward(dialled.removeprefix(FORWARD).rstrip("#") or None)
+    if dialled.rstrip("#") in _WHOLE:
+        return _WHOLE[dialled.rstrip("#")]
     if dialled.startswith(PRESENCE):
         return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
     return Unknown()
 
 
+_WHOLE: Mapping[str, Feature] = {FORWARD_OFF: Forward(""), DISTURB_NOT: Presence(True), DISTURB: Presence(False)}
 _PRESENCE: Mapping[str, Feature] = {"": Presence(None), "0": Presence(False), "1": Presence(True)}
 
 

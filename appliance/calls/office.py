@@ -10,6 +10,7 @@ from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
 from appliance.calls.desk import Desk
 from appliance.calls.floor import AgentsOffered, Floor
+from appliance.calls.forwarding import Followed, follow
 from appliance.calls.inbox import Inbox
 from appliance.calls.inside import Inside, known, whom
 from appliance.calls.outside import GuardedLine, Outside
@@ -132,11 +133,13 @@ class Office:
         return outbound.callback_number(self.settings, number, area_code, inside)
 
     def may_divert(self, number: str) -> bool:
-        """Whether the policy ever lets calls out to this number, by the first trunk at least."""
+        """Whether the policy ever lets calls out to this number, by the first trunk at least; never to an emergency."""
         found = self.inside(number)
         if found is not None:
             return found.kind != "line"
-        return outbound.may_dial(self.settings, number, self.sip.trunks[0].area_code if self.sip.trunks else "")
+        area_code = self.sip.trunks[0].area_code if self.sip.trunks else ""
+        is_emergency = outbound.read(self.settings, number, area_code).kind == "emergency"
+        return not is_emergency and outbound.may_dial(self.settings, number, area_code)
 
     def line_for(self, queue: str, agent: str) -> str:
         """The line that was named, else the first one that the agent serves, else the first."""
@@ -202,6 +205,16 @@ class Office:
     def inside(self, dialled: str) -> Inside | None:
         """Whose name or extension this is; None where it may be a number outside."""
         return whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+
+    def followed(self, dialled: str) -> Followed:
+        """What to ring for it: people of the office may have their calls sent elsewhere."""
+        return follow(dialled, self.desk.switches.forwards, self.inside)
+
+    def why_silent(self, phone: str) -> str:
+        """Why a telephone that was dialled itself does not ring; empty where it does."""
+        if not self.registered.get(phone):
+            return "not_registered"
+        return "absent" if phone in self.desk.switches.absent else ""
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

@@ -178,28 +178,33 @@ async def reach(
 ) -> Party | str:
     """Whoever answers at this number: an agent or a phone by name or extension, or a number that may be dialled.
 
+    Calls for somebody who has them sent elsewhere go there.
+
     With ``watch`` the customer hears nothing of what the other side plays before it answers.
     """
     office = conversation.office
     until = office.clock.monotonic() + asked.ring_seconds
-    match office.inside(asked.number):
+    found = office.followed(asked.number)
+    for whom, to in found.hops:
+        conversation.put(events.CallForwarded(conversation.id, whom, to, conversation.offset_ms()))
+    match office.inside(found.number):
         case Inside("agent", name):
             return office.floor.why_not(name) or await ring_agent(conversation, name, until, watch)
         case Inside("phone", name):
-            if not office.registered.get(name):
-                return "not_registered"
+            if refusal := office.why_silent(name):
+                return refusal
             party = Party(uuid7(office.clock.utc_ms()), "agent", name)
             return await _ring_one(conversation, party, ToPhone(name), name, until, watch)
         case Inside():
             return "no_line_by_telephone"
         case None:
             pass
-    reason = "no_answer"
-    for way in office.outside.ways(asked.number, trunk):  # an emergency number may have several
-        found = await _ring_outside(conversation, asked.number, way, purpose, until, watch)
-        if isinstance(found, Party) or found in NO_OTHER_WAY:
-            return found
-        reason = found
+    reason = "no_answer" if trunk else "no_trunk"
+    for way in office.outside.ways(found.number, trunk) if trunk else ():  # an emergency number may have several
+        answered = await _ring_outside(conversation, found.number, way, purpose, until, watch)
+        if isinstance(answered, Party) or answered in NO_OTHER_WAY:
+            return answered
+        reason = answered
     return reason
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from persiantools.jdatetime import JalaliDate
 
+from appliance.calls import forwarding
 from appliance.hours.model import Switches
 
 TEHRAN = ZoneInfo("Asia/Tehran")
@@ -32,12 +33,15 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class BoxSwitches:
-    """``divert`` is the number that every call is tried at first; ``absent`` are agents who were signed off."""
+    """``divert`` is the number that every call is tried at first; ``absent`` are agents who were signed off, and
+    telephones that shall not ring; ``forwards`` tells where calls for somebody go instead (forwarding.py).
+    """
 
     hours: Switches = dataclasses.field(default_factory=Switches)
     divert: str = ""
     outage_until_ms: int = 0
     absent: frozenset[str] = frozenset()
+    forwards: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def outage(self, now_ms: int) -> str:
         """The prompt of the notice that is on, or empty."""
@@ -62,6 +66,8 @@ class BoxSwitches:
                 return dataclasses.replace(self, outage_until_ms=_whole(turn.value))
             case "absent":
                 return dataclasses.replace(self, absent=frozenset(filter(None, turn.value.split(","))))
+            case "forwards":
+                return dataclasses.replace(self, forwards=forwarding.read(turn.value))
             case "holiday_confirmed":
                 confirmed = frozenset(filter(None, turn.value.split(",")))
                 return dataclasses.replace(self, hours=dataclasses.replace(self.hours, confirmed=confirmed))
@@ -105,6 +111,13 @@ def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn |
             return Turn("holiday_confirmed", _joined(before.hours.confirmed, value)) if value else None
         case "refuse_holidays":
             return Turn("holiday_refused", _joined(before.hours.refused, value)) if value else None
+        case "forward_on":
+            name, mark, number = value.partition(forwarding.NAMES_FROM)
+            kept = {**before.forwards, name: number}
+            return Turn("forwards", forwarding.written(kept)) if mark and name and number else None
+        case "forward_off":
+            kept = {name: number for name, number in before.forwards.items() if name != value}
+            return Turn("forwards", forwarding.written(kept))
         case "sign_on":
             return Turn("absent", ",".join(sorted(before.absent - {value})))
         case _:

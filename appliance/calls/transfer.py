@@ -84,7 +84,8 @@ class _Transfer:
         self._line = line
         self._trunk = trunk
         self._other: Party | None = None
-        self._to = self._office.inside(wish.to)
+        self._goes_to = self._office.followed(wish.to).number
+        self._to = self._office.inside(self._goes_to)
 
     async def run(self) -> Party | None:
         self._put("asked")
@@ -119,14 +120,14 @@ class _Transfer:
         if not self._wish.to.strip():
             return "no_number"
         if to is None:
-            return office.outside.why_not(self._wish.to, self._trunk) if self._trunk else "no_trunk"
+            return office.outside.why_not(self._goes_to, self._trunk) if self._trunk else "no_trunk"
         if to.kind == "line":
             return "" if to.name in office.queues else "no_queue"
         if to.name in (self._agent.name, own) or (to.kind == "agent" and office.agents[to.name].phone == own):
             return "oneself"
         if to.kind == "agent":
             return office.floor.why_not(to.name)
-        return "" if office.registered.get(to.name) else "not_registered"
+        return office.why_silent(to.name)
 
     async def _refused(self, reason: str) -> Party:
         """The agent hears that it was not accepted; the customer hears music meanwhile."""

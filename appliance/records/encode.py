@@ -80,6 +80,7 @@ def subject(happened: Happened) -> str:
             | events.LegEnded()
             | events.LegMoved()
             | events.CustomerPassedOn()
+            | events.CallForwarded()
             | events.MediaInterrupted()
             | events.ConsentGiven()
             | events.RecordingOpened()

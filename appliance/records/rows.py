@@ -195,7 +195,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.UpstreamErased(target, recording, _):
             return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,))
         case (
-            events.SettingsTaken()
+            events.CallForwarded()
+            | events.SettingsTaken()
             | events.CredentialSet()
             | events.SignedIn()
             | events.SignedOut()

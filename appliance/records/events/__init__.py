@@ -26,6 +26,7 @@ from appliance.records.events.box import (
     TrunkTurned,
 )
 from appliance.records.events.conversations import (
+    CallForwarded,
     ConversationClosed,
     ConversationErased,
     ConversationOpened,
@@ -95,6 +96,7 @@ Happened = (
     | LegEnded
     | LegMoved
     | CustomerPassedOn
+    | CallForwarded
     | MediaInterrupted
     | ConsentGiven
     | RecordingOpened

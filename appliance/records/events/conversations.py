@@ -148,6 +148,17 @@ class CustomerPassedOn:
 
 
 @dataclass(frozen=True, slots=True)
+class CallForwarded:
+    """``whom`` was dialled and has calls sent to ``to``."""
+
+    kind: ClassVar[str] = "call.forwarded"
+    conversation: str
+    whom: str
+    to: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInterrupted:
     """The media process died under the conversation and took it up again ``gap_ms`` later."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ import pytest
 from appliance.recorder import keys, reading, recovery
 from tests.recorder import writing_process
 from tests.recorder.given import CLASSIC, HYBRID, named, patience
+from tests.support import traces
 
 KILLS = 60 if os.environ.get("PASOKH_LONG") else 4
 PROMISE_SECONDS = 0.85
@@ -116,16 +116,7 @@ def keys_in_memory(folder: Path, kind: str, state: str) -> list[bool]:
         assert process.stdout is not None and process.stdin is not None
         turned = [bytes.fromhex(each) for each in process.stdout.readline().decode().split()]
         wanted = [bytes(255 - byte for byte in each) for each in turned]
-        found = [False] * len(wanted)
-        with Path(f"/proc/{process.pid}/mem").open("rb") as memory:
-            for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines():
-                area = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
-                if area is None or "[v" in line:
-                    continue
-                start, end = (int(border, 16) for border in area.groups())
-                memory.seek(start)
-                data = memory.read(end - start)
-                found = [was or key in data for was, key in zip(found, wanted, strict=True)]
+        found = traces.in_memory(process.pid, wanted)
         process.stdin.write(b"\n")
         process.stdin.close()
     return found

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from appliance.recorder import reading
@@ -28,11 +28,13 @@ VOICE = bytes([0x34] * 80 + [0xB4] * 80)  # a loud buzz
 
 
 @contextlib.asynccontextmanager
-async def ten_talks(box: Box, trunk: int) -> AsyncIterator[tuple[Softphone, list[Talk], list[Softphone]]]:
+async def ten_talks(
+    box: Box, trunk: int, voice: bytes = VOICE
+) -> AsyncIterator[tuple[Softphone, list[Talk], list[Softphone]]]:
     """Ten customers, each connected to an agent."""
-    caller = Softphone(("127.0.0.1", box.sip), ("127.0.0.2", trunk), voice=VOICE)
+    caller = Softphone(("127.0.0.1", box.sip), ("127.0.0.2", trunk), voice=voice)
     phones = [
-        Softphone(("127.0.0.1", box.sip), ("127.0.0.3", 0), user=f"desk{number}", password=box.password, voice=VOICE)
+        Softphone(("127.0.0.1", box.sip), ("127.0.0.3", 0), user=f"desk{number}", password=box.password, voice=voice)
         for number in range(1, CALLS + 1)
     ]
     for each in (caller, *phones):
@@ -61,8 +63,9 @@ async def until(is_so: object, seconds: float) -> None:
         await asyncio.sleep(0.02)
 
 
-def box_for_ten(trunk: int) -> Box:
-    return Box(f"127.0.0.2:{trunk}", phones=[f"desk{number}" for number in range(1, CALLS + 1)])
+def box_for_ten(trunk: int, services: Sequence[str] = ("media", "calls")) -> Box:
+    phones = [f"desk{number}" for number in range(1, CALLS + 1)]
+    return Box(f"127.0.0.2:{trunk}", phones=phones, services=services)
 
 
 def verified(box: Box, name: str) -> str:

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -127,17 +128,22 @@ class Opened:
             sound[first : first + 2 * len(part) : 2] = part
         return bytes(sound)
 
+    def spoken(self) -> Iterator[tuple[bool, bool]]:
+        """Of every 20 ms whether left and right spoke, as it was marked during the call."""
+        before = WAV_HEADER_BYTES
+        for tick in self.ticks:
+            for bit in range((tick.plain_bytes - before) // FRAME_BYTES):
+                yield bool(tick.left.speech >> bit & 1), bool(tick.right.speech >> bit & 1)
+            before = tick.plain_bytes
+
     def speech(self) -> Speech:
         """From the END record; an open recording's is counted anew from the marks of its half seconds."""
         if self.summary:
             names = ("left_talk_ms", "right_talk_ms", "overtalk_ms", "dead_air_ms")
             return Speech(self.milliseconds, *(int(self.summary[name]) for name in names))
         conversation = Conversation()
-        before = WAV_HEADER_BYTES
-        for tick in self.ticks:
-            for bit in range((tick.plain_bytes - before) // FRAME_BYTES):
-                conversation.frame(bool(tick.left.speech >> bit & 1), bool(tick.right.speech >> bit & 1), False)
-            before = tick.plain_bytes
+        for left, right in self.spoken():
+            conversation.frame(left, right, False)
         return Speech(
             self.milliseconds,
             conversation.left.talk_ms,

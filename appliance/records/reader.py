@@ -64,6 +64,11 @@ class Recording:
     right_talk_ms: int
     overtalk_ms: int
     dead_air_ms: int
+    longest_silence_ms: int
+    left_interruptions: int  # the customer spoke into our words
+    right_interruptions: int  # we into theirs
+    replies: int
+    reply_ms: int  # the sum of the delays of all replies
     verified: str
     verified_reason: str
     verified_at: int | None
@@ -167,8 +172,8 @@ hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, o
 coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0)"""
 _LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
 _RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
-missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, verified, verified_reason,
-verified_at, sent_at"""
+missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, longest_silence_ms,
+left_interruptions, right_interruptions, replies, reply_ms, verified, verified_reason, verified_at, sent_at"""
 
 
 class Reader:
@@ -316,8 +321,7 @@ class Reader:
 
     def _conversations(self, where: str, values: tuple[Value, ...]) -> list[Conversation]:
         with self._reading() as db:
-            rows = db.execute(f"SELECT {_CONVERSATION} FROM conversation {where}", values).fetchall()  # noqa: S608 - constants only
-            return [_conversation(db, row) for row in rows]
+            return conversations(db, where, values)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -339,6 +343,12 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def conversations(db: Connection, where: str, values: tuple[Value, ...]) -> list[Conversation]:
+    """Those that a clause of SQL (a constant of ours, its values apart) names, in its order."""
+    rows = db.execute(f"SELECT {_CONVERSATION} FROM conversation {where}", values).fetchall()  # noqa: S608 - constants only
+    return [_conversation(db, row) for row in rows]
 
 
 def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:

@@ -41,6 +41,7 @@ from appliance.records.events.conversations import (
     MediaInterrupted,
     MessageTaken,
     NodeEntered,
+    QueueJoined,
     RecordClosed,
     StateEntered,
     SurveyAnswered,
@@ -86,6 +87,7 @@ from appliance.records.events.upstream import (
 Happened = (
     ConversationOpened
     | StateEntered
+    | QueueJoined
     | NodeEntered
     | DigitTaken
     | LanguageChosen

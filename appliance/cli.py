@@ -132,10 +132,9 @@ def _parser() -> _Parser:
 
 
 def _e164(written: str) -> str:
-    """A whole number, however it was written, as the records keep it; nothing for anything else."""
     from appliance.signalling import numbers
 
-    return numbers.normalise(written).e164 or ""
+    return numbers.e164(written)
 
 
 def _load(file: Path) -> Config:

@@ -39,6 +39,7 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "closed_utc_ms": record.closed,
         "direction": record.direction,
         "line": record.line,
+        "queue": record.queue or None,
         "trunk": record.trunk,
         "called": record.called,
         "customer": None if record.is_withheld else record.customer,

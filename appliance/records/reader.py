@@ -126,6 +126,7 @@ class Conversation:
     legs: tuple[Leg, ...]
     recordings: tuple[Recording, ...]
     transfers: tuple[Transfer, ...] = ()
+    queue: str = ""  # the waiting line they were in last
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class FlowVersion:
 _CONVERSATION = """id, opened_n, opened, closed, direction, line, trunk, called, customer, customer_as_arrived,
 customer_name, is_withheld, flow, flow_hash, language, node, digits, state, ringing_ms, menu_ms, waiting_ms, talking_ms,
 hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, outcome, detail,
-coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0)"""
+coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0), queue"""
 _LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
 _RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
 missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, longest_silence_ms,
@@ -352,7 +353,7 @@ def conversations(db: Connection, where: str, values: tuple[Value, ...]) -> list
 
 
 def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
-    identifier = row[0]
+    identifier, queue = row[0], row[-1]
     legs = db.execute(f"SELECT {_LEG} FROM leg WHERE conversation = ? ORDER BY rowid", (identifier,))  # noqa: S608 - constants only
     recordings = db.execute(
         f"SELECT {_RECORDING} FROM recording WHERE conversation = ? ORDER BY part, rowid",  # noqa: S608 - constants only
@@ -363,10 +364,11 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         (identifier,),
     )
     values = [
-        *row,
+        *row[:-1],
         tuple(Leg(*leg) for leg in legs),
         tuple(Recording(*recording) for recording in recordings),
         tuple(Transfer(*transfer) for transfer in transfers),
+        queue,
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

@@ -5,7 +5,7 @@ found by listening to it are those of all. What risk points at says where to loo
 parts follow from the records and a seed alone: the same list comes again, on any machine, and can be shown to whoever
 asks why this call was chosen.
 
-Pure but for ``read``, which asks calls.db for the facts.
+Pure but for ``read`` and ``drawn``, which ask calls.db.
 """
 
 from __future__ import annotations
@@ -15,9 +15,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from appliance import messages
+from appliance.messages import Language, calendar
 from appliance.messages.calendar import DAY_MS
 from appliance.records.database import Connection
+from appliance.records.reader import Conversation, conversations
 
+DAYS, RANDOM, RISKY = 7, 5, 10  # of how many days, and how many rows of each part
 REPEAT_MS = 7 * DAY_MS  # FIGURES.md, "repeat calls"
 LONG_SILENCE_MS = 20_000  # a customer who hears nothing for so long asks whether anybody is there
 OVERTALK_SHARE = 0.05  # of the recording: twice of what two polite people have
@@ -83,6 +87,19 @@ class Sample:
     conversation: str
     score: int
     reasons: tuple[Reason, ...]
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it belongs to the part that may be counted."""
+        return self.reasons[0].why is Why.RANDOM
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of the list with its record."""
+
+    sample: Sample
+    conversation: Conversation
 
 
 def reasons(one: Candidate) -> tuple[Reason, ...]:
@@ -164,6 +181,26 @@ direction = 'in' AND customer <> '' AND EXISTS (SELECT 1 FROM conversation AS be
     AND before.opened <= conversation.opened)
 FROM conversation WHERE opened >= ? AND opened < ? AND closed IS NOT NULL
 AND (recorded_ms > 0 OR (was_asked AND consent_how = ''))"""  # noqa: S608 - constants only
+
+
+def drawn(
+    db: Connection,
+    now_ms: int,
+    days: int = DAYS,
+    agent: str = "",
+    random: int = RANDOM,
+    risky: int = RISKY,
+    seed: str = "",
+) -> list[Listed]:
+    """The list with its records. Without a seed it is that of the day in Tehran: the same until midnight."""
+    candidates = read(db, now_ms - days * DAY_MS, now_ms, agent)
+    rows = sample(candidates, seed or str(calendar.day_number(now_ms)), random, risky)
+    return [Listed(row, conversations(db, "WHERE id = ?", (row.conversation,))[0]) for row in rows]
+
+
+def in_words(reason: Reason, language: Language) -> str:
+    """A reason as a person reads it."""
+    return messages.text(f"records.why_{reason.why}", language, value=reason.value)
 
 
 def _row(one: Candidate, why: Sequence[Reason]) -> Sample:

@@ -9,22 +9,10 @@ import time
 from typing import Any
 
 from appliance import messages
-from appliance.messages import Language, calendar
+from appliance.messages import Language
 from appliance.records import cdr, sampling
 from appliance.records.commands import add_places, aligned, count, reader_of, when
-from appliance.records.database import Connection
-from appliance.records.reader import Conversation, conversations
-from appliance.records.sampling import Reason, Sample
-
-DAYS, RANDOM, RISKY = 7, 5, 10
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Listed:
-    """A row of the list with its record."""
-
-    sample: Sample
-    conversation: Conversation
+from appliance.records.sampling import DAYS, RANDOM, RISKY, Listed
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -43,27 +31,11 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     command.set_defaults(run=_sample)
 
 
-def drawn(
-    db: Connection, now_ms: int, days: int = DAYS, agent: str = "", random: int = RANDOM, risky: int = RISKY,
-    seed: str = "",
-) -> list[Listed]:  # fmt: skip
-    """The list with its records. Without a seed it is that of the day in Tehran: the same until midnight."""
-    candidates = sampling.read(db, now_ms - days * calendar.DAY_MS, now_ms, agent)
-    rows = sampling.sample(candidates, seed or str(calendar.day_number(now_ms)), random, risky)
-    found = {each.conversation: each for row in rows for each in conversations(db, "WHERE id = ?", (row.conversation,))}
-    return [Listed(row, found[row.conversation]) for row in rows]
-
-
-def in_words(reason: Reason, language: Language) -> str:
-    """A reason as a person reads it."""
-    return messages.text(f"records.why_{reason.why}", language, value=reason.value)
-
-
 def _sample(chosen: argparse.Namespace) -> int:
     now = time.time_ns() // 1_000_000
     with reader_of(chosen) as reader:
         found = reader.within(
-            lambda db: drawn(db, now, chosen.days, chosen.agent, chosen.random, chosen.risky, chosen.seed)
+            lambda db: sampling.drawn(db, now, chosen.days, chosen.agent, chosen.random, chosen.risky, chosen.seed)
         )
     if chosen.json:
         for each in found:
@@ -92,7 +64,7 @@ def _table(found: list[Listed], language: Language) -> list[str]:
     for each in found:
         one = each.conversation
         recorded = " ".join(part.recording for part in one.recordings if part.state in ("sealed", "recovered"))
-        why = "; ".join(in_words(reason, language) for reason in each.sample.reasons)
+        why = "; ".join(sampling.in_words(reason, language) for reason in each.sample.reasons)
         talked = f"{(one.talking_ms + one.hold_ms) / 1000:.1f}"
         rows.append([when(one.opened, language), one.agent, talked, why, recorded])
     return aligned(rows)

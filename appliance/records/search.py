@@ -130,10 +130,8 @@ def statement(query: Query, count: int, after: str = "") -> tuple[str, tuple[Val
         terms.append((f"({place}, opened_n) {beyond} (?, ?)", (int(last[1]), int(last[2]))))
     where = " AND ".join(term for term, _ in terms) or "true"
     index = "conversation_by_customer" if query.number else "conversation_searched"
-    sql = (
-        f"SELECT opened_n, {place} FROM conversation INDEXED BY {index} WHERE {where}"  # noqa: S608 - constants only
-        f" ORDER BY {place} {direction}, opened_n {direction} LIMIT ?"
-    )
+    order = f"{place} {direction}" + ("" if place == "opened_n" else f", opened_n {direction}")
+    sql = f"SELECT opened_n, {place} FROM conversation INDEXED BY {index} WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608 - constants only
     return sql, (*(value for _, values in terms for value in values), max(0, min(count, MOST)))
 
 

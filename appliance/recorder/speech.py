@@ -112,7 +112,7 @@ class Conversation:
     """Both directions together."""
 
     __slots__ = (
-        "_both", "_neither", "_own_at", "dead_air_ms", "left", "longest_silence_ms", "overtalk_ms", "replies",
+        "_both", "_early", "_neither", "_own_at", "dead_air_ms", "left", "longest_silence_ms", "overtalk_ms", "replies",
         "reply_ms", "right",
     )  # fmt: skip
 
@@ -126,11 +126,14 @@ class Conversation:
         self.reply_ms = 0
         self._both = 0
         self._neither = 0
+        self._early: tuple[int, int] | None = None  # what may be a reply: their last word, our first
         self._own_at = 0  # the frame after the last one in which a prompt of ours was sent
 
     def frame(self, left: bool, right: bool, right_is_own: bool) -> bool:
         """One frame of both; our own prompts are no silence. True where the left speaker began or ended."""
         changed = self.left.frame(left)
+        if changed and not self.left.is_speaking:
+            self._asked()
         if self.right.frame(right) and self.right.is_speaking:
             self._answered()
         if right_is_own:
@@ -198,6 +201,19 @@ class Conversation:
     def _answered(self) -> None:
         """We have begun to speak: a reply, where the customer's words were the last that were heard."""
         asked, began = self.left.last_word, self.right.began
-        if 0 < asked <= began and max(self.right.ended, self._own_at) <= asked:
-            self.replies += 1
-            self.reply_ms += (began - asked) * FRAME_MS
+        if not 0 < asked <= began or max(self.right.ended, self._own_at) > asked:
+            return
+        if self.left.is_speaking:
+            self._early = asked, began
+        else:
+            self._replied(asked, began)
+
+    def _asked(self) -> None:
+        """The customer has ended for good: what we began to say meanwhile was a reply, unless they had gone on."""
+        if self._early is not None and self._early[0] == self.left.ended:
+            self._replied(*self._early)
+        self._early = None
+
+    def _replied(self, asked: int, began: int) -> None:
+        self.replies += 1
+        self.reply_ms += (began - asked) * FRAME_MS

@@ -94,7 +94,8 @@ class Conversations:
             typed=fields,
             choices=choices,
             is_rare=any(fields[name] for name in RARE),
-            known={"outcome": OUTCOMES, "direction": DIRECTIONS, "recorded": YES_OR_NO, "sort": tuple(search.Sort)},
+            labels={name: messages.text(f"web.search_{name}", language) for name in FIELDS},
+            options=_options(language),
         )
 
     async def listening(self, request: Request) -> Response:
@@ -115,6 +116,16 @@ def _with_label(problem: Problem, language: Language) -> Problem:
     if not field:
         return problem
     return Problem(problem.key, **{**problem.fields, "field": messages.text(f"web.search_{field}", language)})
+
+
+def _options(language: Language) -> dict[str, list[tuple[str, str]]]:
+    """What can be chosen: the words of a search and how they are called here."""
+    known = {"direction": DIRECTIONS, "recorded": YES_OR_NO, "sort": tuple(search.Sort)}
+    found = {
+        name: [(word, messages.text(f"web.search_{name}_{word}", language)) for word in words]
+        for name, words in known.items()
+    }
+    return {**found, "outcome": [(word, messages.text(f"web.outcome_{word}", language)) for word in OUTCOMES]}
 
 
 def _address(fields: Mapping[str, str], after: str = "") -> str:

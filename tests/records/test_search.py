@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance.clock import VirtualClock
 from appliance.errors import Problem
 from appliance.messages.calendar import DAY_MS, moment_of
 from appliance.messages.folding import fold
@@ -324,7 +325,7 @@ def test_names_of_before_are_folded_when_the_tables_are_brought_up_to_date(tmp_p
             db.execute(f"ALTER TABLE conversation DROP COLUMN {column}")
         db.execute("DELETE FROM _sqlite_migrations WHERE name = 'search'")
     store.close()
-    again = Store(store.path, KEY, many.VirtualClock(many.BEGINS))
+    again = Store(store.path, KEY, VirtualClock(many.BEGINS))
     assert again.within(lambda db: db.execute(found).fetchall()) == expected != []
     sums = again.within(lambda db: db.execute("SELECT sum(overtalk_ms), sum(recorded_ms) FROM conversation").fetchone())
     assert sums is not None and all(sums)

@@ -195,7 +195,8 @@ def test_speech_is_marked_where_it_is_on_either_side(spoken: list[bytes], tmp_pa
     speech = opened.speech()
     assert 0.7 * length <= speech.left_talk_ms <= length + 200
     assert abs(speech.left_talk_ms - speech.right_talk_ms) <= 200
-    assert speech == box.wait_for(Sealed)[0].talk, "what is sealed is what is told"  # type: ignore[attr-defined]
+    told = box.wait_for(Sealed)[0]
+    assert isinstance(told, Sealed) and told.talk == speech
     assert (speech.replies, speech.left_interruptions, speech.right_interruptions) == (1, 0, 0)
     assert 1_600 <= speech.reply_ms <= 2_600 and 1_600 <= speech.longest_silence_ms <= 2_600
     assert speech.overtalk_ms == 0 and 0.45 < speech.right_share < 0.55

@@ -4,7 +4,7 @@ A file gets its name when all of it is on the disk, and its line in the list bef
 and listed. What is there already is hashed again and passed over; what differs is written anew. A file that stands
 under such a name and is not listed is somebody else's, and is never touched.
 
-The list is ``manifest.jsonl``, one document a line, the last line of a recording counts; when all is done it is written
+The list is ``manifest.jsonl``, one document a line, the last line of a file counts; when all is done it is written
 anew in order, and as ``manifest.csv``. One that cannot be opened has a line too, with the reason, and holds up nothing.
 """
 
@@ -17,7 +17,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -57,12 +57,12 @@ class Entry:
 
     recording: str
     state: Literal["whole", "open", "failed"]
+    file: str
     conversation: str = ""
     part: int = 0
     started_utc: str = ""
     started_jalali: str = ""
     milliseconds: int = 0
-    file: str = ""
     bytes: int = 0
     sha256: str = ""
     seal_sha256: str = ""  # of the sealed recording that it was made from
@@ -95,17 +95,18 @@ def export_all(sources: Sequence[Source], identity: Identity, out: Path, ending:
 
 
 def _exported(source: Source, identity: Identity, out: Path, ending: str, listed: _List) -> Done:
-    known = listed.entries.get(source.recording)
     file = out / (source.recording + ending)
+    known = listed.entries.get(file.name)
     try:
-        if known is not None and known.file == file.name and _is_as_listed(source, file, known):
+        if known is not None and known.state != "failed" and _is_as_listed(source, file, known):
             return Done(source, known, is_new=False)
         opened = _opened(source, identity)
-        if file.exists() and (known is None or known.file != file.name):
+        if file.exists() and (known is None or not known.sha256):
             raise Problem("recorder.exists", file=str(file))
     except Problem as problem:
         what, _ = messages.problem_lines(problem, messages.chosen_language())
-        entry = Entry(source.recording, "failed", problem=problem.key, reason=what)
+        before = known or Entry(source.recording, "failed", file.name)  # what was written once stays ours
+        entry = replace(before, state="failed", problem=problem.key, reason=what)
         listed.add(entry)
         return Done(source, entry, is_new=False)
     data = export.encode(opened, file)
@@ -164,7 +165,7 @@ class _List:
 
     def __init__(self, out: Path) -> None:
         self._out = out
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, Entry] = {}  # by the name of the file
 
     def __enter__(self) -> _List:
         file = self._out / LIST
@@ -173,7 +174,7 @@ class _List:
                 entry = msgspec.json.decode(line, type=Entry)
             except msgspec.MsgspecError:
                 continue  # half a line of a kill: what it spoke of is looked at again
-            self.entries[entry.recording] = entry
+            self.entries[entry.file] = entry
         self._write_anew()
         return self
 
@@ -183,7 +184,7 @@ class _List:
 
     def add(self, entry: Entry) -> None:
         """On the disk before this returns."""
-        self.entries[entry.recording] = entry
+        self.entries[entry.file] = entry
         with _writing(self._out / LIST) as file, file.open("ab") as opened:
             opened.write(msgspec.json.encode(entry) + b"\n")
             opened.flush()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 from appliance.errors import Problem
 from appliance.messages import calendar
@@ -29,7 +28,6 @@ LEAST_DIGITS = 3  # fewer are in every number
 _LENGTH = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,4}):)?(\d{1,5})")  # h:mm:ss, mm:ss or seconds
 
 E164 = Callable[[str], str]
-T = TypeVar("T")
 
 
 def only_digits(_: str) -> str:

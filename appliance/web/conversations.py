@@ -39,7 +39,6 @@ class FoundRow:
     shown: LastRow
     name: str
     queue: str
-    length: str
     overtalk: str
     dead_air: str
     parts: tuple[str, ...]
@@ -140,7 +139,6 @@ def _row(one: Conversation, who: Who, language: Language) -> FoundRow:
         shown=shown,
         name=one.customer_name,
         queue=one.queue,
-        length="" if one.total_ms is None else calendar.length(one.total_ms, language),
         overtalk=calendar.length(sum(part.overtalk_ms for part in heard), language) if heard else "",
         dead_air=calendar.length(sum(part.dead_air_ms for part in heard), language) if heard else "",
         parts=tuple(part.recording for part in heard) if who.role in LEADS else (),

@@ -167,6 +167,25 @@ def test_what_was_changed_since_is_written_anew_and_a_strangers_file_is_not_touc
         assert hashlib.sha256(content).hexdigest() == listed(out)[named(number)]["sha256"]
 
 
+def test_two_forms_of_one_recording_stand_side_by_side_and_what_was_written_stays_ours(
+    kept: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, seal = tmp_path / "out", kept / f"{named(1)}.seal"
+    arguments = ("--from", kept, "--key", data.parent / "key", "--out", out, "--format")
+    assert [run(*arguments, form) for form in ("wav", "flac", "wav")] == [0, 0, 0]
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .endswith("0 exported now, 4 were there already and are as they were written.")
+    )
+    assert len(files(out)) == 2 * COUNT
+    whole = seal.read_bytes()
+    seal.write_bytes(whole[:-1])
+    assert run(*arguments, "wav") == bulk_commands.EXIT_BROKEN
+    seal.write_bytes(whole)
+    assert run(*arguments, "wav") == 0 and len(files(out)) == 2 * COUNT
+
+
 def test_one_that_was_never_closed_goes_out_up_to_its_last_half_second(kept: Path, data: Path, tmp_path: Path) -> None:
     box = Box(tmp_path / "other")
     box.start(9)

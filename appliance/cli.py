@@ -95,6 +95,7 @@ def _parser() -> _Parser:
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
+    from appliance.records import search_commands as search
     from appliance.saying import commands as saying
     from appliance.sync import commands as sync
 
@@ -113,8 +114,9 @@ def _parser() -> _Parser:
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings' file")
         command.set_defaults(run=work)
     flow.register(commands, _rehearse, _walkers)
-    recorder.register(commands)
+    recorder.register(commands, _e164)
     records.register(commands)
+    search.register(commands, _e164)
     owed.register(commands)
     saying.register(commands)
     hours.register(commands)
@@ -127,6 +129,12 @@ def _parser() -> _Parser:
     sync.register(commands, _upstream, _adopt)
     _add_demo(commands)
     return top
+
+
+def _e164(written: str) -> str:
+    from appliance.signalling import numbers
+
+    return numbers.e164(written)
 
 
 def _load(file: Path) -> Config:

@@ -242,10 +242,11 @@ class _Demo:
         talked = next((each for each in conversations if each.talking_ms and each.recordings), None)
         if talked is not None:
             base = self._folder / "data" / "kept" / talked.recordings[0].recording
-            speech = reading.open_recording(base, self._identity, talked.recordings[0].recording).speech()
+            opened = reading.open_recording(base, self._identity, talked.recordings[0].recording)
+            speech = opened.speech()
             self._say(
                 "demo.opened",
-                seconds=speech.milliseconds / 1000,
+                seconds=opened.milliseconds / 1000,
                 customer=speech.left_talk_ms / 1000,
                 agent=speech.right_talk_ms / 1000,
             )

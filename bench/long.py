@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import cadence, speech, upstream, wait
+from bench import cadence, search, speech, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -113,11 +113,18 @@ def run_upstream() -> int:
     return 0
 
 
+def run_search() -> int:
+    result = {"commit": commit(), **search.measure()}
+    (RESULTS / "long-search.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+    print(json.dumps(result, ensure_ascii=False), flush=True)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measurements = {
         "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "speech": run_speech,
-        "upstream": run_upstream,
+        "upstream": run_upstream, "search": run_search,
     }  # fmt: skip
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")

@@ -149,6 +149,11 @@ def sealed(conversation: str, event: media.RecordingSealed) -> events.RecordingS
         right_talk_ms=event.right_talk_ms,
         overtalk_ms=event.overtalk_ms,
         dead_air_ms=event.dead_air_ms,
+        longest_silence_ms=event.longest_silence_ms,
+        left_interruptions=event.left_interruptions,
+        right_interruptions=event.right_interruptions,
+        replies=event.replies,
+        reply_ms=event.reply_ms,
     )
 
 

@@ -13,6 +13,7 @@ import secrets
 import select
 import socket
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from appliance.clock import Clock
@@ -359,8 +360,5 @@ def _sealed(event: recorded.Sealed) -> port.RecordingSealed:
         milliseconds=event.milliseconds,
         filled_milliseconds=event.filled_milliseconds,
         missing_milliseconds=event.missing_milliseconds,
-        left_talk_ms=event.left_talk_ms,
-        right_talk_ms=event.right_talk_ms,
-        overtalk_ms=event.overtalk_ms,
-        dead_air_ms=event.dead_air_ms,
+        **asdict(event.talk),
     )

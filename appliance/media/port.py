@@ -318,7 +318,8 @@ class RecordingGap(_Message, frozen=True):
 class RecordingSealed(_Message, frozen=True):
     """Closed for good and durable (or, ``state`` ``recovered``, cut to its last sealed half second after a crash).
 
-    Digests are hex SHA-256; ``folder`` is where the three files lie. Talk times are of left, right, both, neither.
+    Digests are hex SHA-256; ``folder`` is where the three files lie. What follows ``missing_milliseconds`` are the
+    figures of recorder.speech.Talk; of a recovered recording nobody knows them.
     """
 
     recording: str
@@ -334,6 +335,11 @@ class RecordingSealed(_Message, frozen=True):
     right_talk_ms: int
     overtalk_ms: int
     dead_air_ms: int
+    longest_silence_ms: int = 0
+    left_interruptions: int = 0
+    right_interruptions: int = 0
+    replies: int = 0
+    reply_ms: int = 0
 
 
 class Statistics(_Message, frozen=True):

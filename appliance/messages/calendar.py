@@ -16,7 +16,9 @@ from appliance.messages.numbers import digits, latin
 TEHRAN = datetime.timezone(datetime.timedelta(hours=3, minutes=30))
 TEHRAN_OFFSET_MS = 12_600_000
 DAY_MS = 86_400_000
+MINUTE_MS = 60_000
 FIRST_GREGORIAN_YEAR = 1700  # a year below it is Jalali
+_SPAN = re.compile(r"(?:(\d{4})[/-])?(\d{1,2})[/-](\d{1,2})(?:[ T]+(\d{1,2}):(\d{2}))?")
 _MOMENT = re.compile(r"(\d{4})[/-](\d{1,2})[/-](\d{1,2})[ T]+(\d{1,2}):(\d{2})")
 WEEKDAYS = ("دوشنبه", "سه‌شنبه", "چهارشنبه", "پنجشنبه", "جمعه", "شنبه", "یکشنبه")
 MONTHS = (
@@ -71,6 +73,20 @@ def moment_of(written: str) -> int | None:
         return round(datetime.datetime(date.year, date.month, date.day, hour, minute, tzinfo=TEHRAN).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def span_of(written: str, now_ms: int) -> tuple[int, int] | None:
+    """Begin and end, in UTC ms, of a day or a minute in Tehran; None where it is neither.
+
+    ``1405/09/02`` and ``09/02`` (of this Jalali year) are Jalali days, ``2026-11-23`` is not; ``1405/09/02 16:30`` is
+    a minute.
+    """
+    found = _SPAN.fullmatch(latin(written).strip())
+    if found is None:
+        return None
+    year, month, day, hour, minute = found.groups()
+    begins = moment_of(f"{year or jalali(now_ms)[0]}/{month}/{day} {hour or '00'}:{minute or '00'}")
+    return None if begins is None else (begins, begins + (MINUTE_MS if hour else DAY_MS))
 
 
 def length(milliseconds: int, language: Language) -> str:

@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import datetime
 import json
-import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.recorder import export, keys, reading, seal
+from appliance.recorder import bulk_commands, export, keys, reading, seal
 from appliance.recorder.reading import Verdict
 from appliance.recorder.segments import SUFFIXES
+from appliance.records import sampling_commands
+from appliance.records.search_form import E164, only_digits
 
 DEFAULT_DATA = Path("/var/lib/pasokh")
 EXIT_BROKEN = 1
@@ -33,12 +34,11 @@ _STATES = {
     "live": "recorder.state_live",
     "closed": "recorder.state_closed",
 }
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``recording`` and ``keys`` to the command line."""
-    _register_recording(subparsers)
+def register(subparsers: argparse._SubParsersAction[Any], e164: E164 = only_digits) -> None:
+    """Adds ``recording`` and ``keys`` to the command line; ``e164`` as for a search."""
+    _register_recording(subparsers, e164)
     text = "the keys recordings are sealed to"
     commands = subparsers.add_parser("keys", help=text, description=text).add_subparsers(
         metavar="COMMAND", required=True
@@ -52,7 +52,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     new.set_defaults(run=_new_key)
 
 
-def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> None:
+def _register_recording(subparsers: argparse._SubParsersAction[Any], e164: E164) -> None:
     text = "recordings: which there are, what they hold, whether they are whole"
     commands = subparsers.add_parser("recording", help=text, description=text).add_subparsers(
         metavar="COMMAND", required=True
@@ -68,10 +68,10 @@ def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> None:
     verify = commands.add_parser("verify", help=text, description=text)
     verify.add_argument("recording", nargs="*", metavar="RECORDING", help="ids or paths; all of the box if none")
     verify.set_defaults(run=_verify)
-    text = "a recording as a WAV or FLAC file"
+    text = "a recording as a WAV, FLAC or Opus file"
     exports = commands.add_parser("export", help=text, description=text)
     exports.add_argument("recording", metavar="RECORDING", help="its id, or the path of one of its files")
-    exports.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .wav or .flac")
+    exports.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .wav, .flac, .opus or .ogg")
     exports.set_defaults(run=_export)
     for parser in (opens, verify, exports):
         parser.add_argument(
@@ -82,6 +82,8 @@ def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> None:
         parser.add_argument("--data", type=Path, metavar="FOLDER", help=f"the box's data folder ({DEFAULT_DATA})")
         parser.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names it")
         parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    bulk_commands.register(commands, e164)
+    sampling_commands.register(commands)
 
 
 # Recordings -----------------------------------------------------------------------------------------------------------
@@ -113,12 +115,13 @@ def _row(base: Path, folder: str) -> dict[str, Any]:
         records = []
     is_closed = bool(records) and records[-1].type is seal.Type.END
     state = "closed" if is_closed else "live" if folder == "live" else "open" if records else "damaged"
-    started = int.from_bytes(bytes.fromhex(base.name)[:6], "big")  # a UUIDv7's first 48 bits (RFC 9562, 5.7)
     return {
         "recording": base.name,
         "folder": folder,
         "state": state,
-        "started_utc": datetime.datetime.fromtimestamp(started / 1000, datetime.UTC).isoformat(timespec="milliseconds"),
+        "started_utc": datetime.datetime.fromtimestamp(
+            reading.started_utc_ms(base.name) / 1000, datetime.UTC
+        ).isoformat(timespec="milliseconds"),
         "milliseconds": reading.milliseconds_of(records[-1].body_bytes, is_closed) if records else 0,
         "body_bytes": records[-1].body_bytes if records else 0,
     }
@@ -158,6 +161,16 @@ def _open(chosen: argparse.Namespace) -> int:
             right=_seconds(speech.right_talk_ms),
             both=_seconds(speech.overtalk_ms),
             none=_seconds(speech.dead_air_ms),
+        )
+    )
+    print(
+        _say(
+            "recorder.open_talk",
+            silence=_seconds(speech.longest_silence_ms),
+            left=speech.left_interruptions,
+            right=speech.right_interruptions,
+            replies=speech.replies,
+            delay=_seconds(speech.reply_ms // speech.replies if speech.replies else 0),
         )
     )
     for mark in opened.marks:
@@ -241,7 +254,7 @@ def _refuse_inside_data(out: Path, install: Path | None) -> None:
 
 
 def _base(chosen: argparse.Namespace, given: str) -> Path:
-    if _ID.fullmatch(given) and not Path(given + ".seal").exists():
+    if reading.is_id(given) and not Path(given + ".seal").exists():
         data = _data(chosen)
         for folder in (data / "kept", data / "live"):
             if any((folder / (given + suffix)).exists() for suffix in SUFFIXES):
@@ -256,7 +269,7 @@ def _base(chosen: argparse.Namespace, given: str) -> Path:
 def _bases(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         raise Problem("recorder.no_data_folder", folder=str(folder.parent))
-    names = {path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and _ID.fullmatch(path.stem)}
+    names = {path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and reading.is_id(path.stem)}
     return [folder / name for name in sorted(names)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from appliance.recorder.speech import Talk
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -26,7 +28,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Closed for good and durable in ``folder``; talk times are of left, right, both and neither."""
+    """Closed for good and durable in ``folder``; of a recovered one nobody here knows who spoke."""
 
     recording: str
     state: Literal["sealed", "recovered", "empty"]
@@ -37,10 +39,7 @@ class Sealed:
     milliseconds: int
     filled_milliseconds: int
     missing_milliseconds: int
-    left_talk_ms: int
-    right_talk_ms: int
-    overtalk_ms: int
-    dead_air_ms: int
+    talk: Talk
 
 
 @dataclass(frozen=True, slots=True)

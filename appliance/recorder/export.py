@@ -1,4 +1,8 @@
-"""An opened recording as a file for other programs: WAV with the bytes as received, or FLAC of the decoded samples."""
+"""An opened recording as a file for other programs.
+
+WAV has the bytes as they were received, FLAC the decoded samples, Opus is small and for the ear. All three are as long
+as the call was, to the sample.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import audioop
 import contextlib
 import io
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.errors import Problem
 from appliance.recorder.reading import Opened
 from appliance.recorder.wav import wav_header
 
-FORMATS = (".wav", ".flac")
+BLOCK_SAMPLES = 480_000  # a minute
 
 _TO_LINEAR = {"PCMU": audioop.ulaw2lin, "PCMA": audioop.alaw2lin}
 
@@ -25,22 +30,28 @@ def wav(opened: Opened) -> bytes:
 
 def flac(opened: Opened) -> bytes:
     """A FLAC file of the exact 16-bit samples; Problem where the package was installed without its extra ``owner``."""
-    try:
-        import numpy as np
-        import soundfile
-    except ImportError as error:
-        raise Problem("recorder.no_flac") from error
-    samples = np.frombuffer(_TO_LINEAR[opened.law](opened.patched(), 2), dtype=np.int16).reshape(-1, 2)
-    out = io.BytesIO()
-    soundfile.write(out, samples, 8000, format="FLAC", subtype="PCM_16")
-    return out.getvalue()
+    return _by_soundfile(opened, "FLAC", "PCM_16")
+
+
+def opus(opened: Opened) -> bytes:
+    """An Opus file in Ogg (RFC 7845), a fifth of the WAV, exact in its length; not the exact samples."""
+    return _by_soundfile(opened, "OGG", "OPUS")
+
+
+ENCODERS: Mapping[str, Callable[[Opened], bytes]] = {".wav": wav, ".flac": flac, ".opus": opus, ".ogg": opus}
+
+
+def encode(opened: Opened, out: Path) -> bytes:
+    """The whole file in the form that the ending of ``out`` chooses."""
+    encoder = ENCODERS.get(out.suffix.lower())
+    if encoder is None:
+        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
+    return encoder(opened)
 
 
 def write(opened: Opened, out: Path) -> int:
     """Writes ``out``, whose ending chooses the form, for this user only; never over a file; returns its bytes."""
-    if out.suffix.lower() not in FORMATS:
-        raise Problem("recorder.out_format", file=str(out), known=" ".join(FORMATS))
-    data = wav(opened) if out.suffix.lower() == ".wav" else flac(opened)
+    data = encode(opened, out)
     write_new(out, data)
     return len(data)
 
@@ -62,3 +73,18 @@ def write_new(file: Path, data: bytes, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             file.unlink()
         raise Problem("recorder.unwritable", file=str(file), reason=error.strerror or "") from error
+
+
+def _by_soundfile(opened: Opened, form: str, subtype: str) -> bytes:
+    try:
+        import numpy as np
+        import soundfile
+    except ImportError as error:
+        raise Problem("recorder.no_soundfile") from error
+    linear = _TO_LINEAR[opened.law](opened.patched(), 2)
+    samples = np.frombuffer(linear, dtype=np.int16).reshape(-1, 2)
+    out = io.BytesIO()
+    with soundfile.SoundFile(out, "w", 8000, 2, subtype, format=form) as file:
+        for start in range(0, len(samples), BLOCK_SAMPLES):  # the library keeps a block on its stack
+            file.write(samples[start : start + BLOCK_SAMPLES])
+    return out.getvalue()

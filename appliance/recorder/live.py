@@ -22,6 +22,7 @@ from appliance.recorder.journal import Committed, Finished, Journal, WriteFailed
 from appliance.recorder.keys import Recipient, load_recipients, recipients_file
 from appliance.recorder.recording import LiveRecording
 from appliance.recorder.settings import Recorder as Settings
+from appliance.recorder.speech import Talk
 
 __all__ = ["LiveRecording", "Recorder"]
 
@@ -296,8 +297,5 @@ class Recorder:
             milliseconds=reading.milliseconds_of(found.body_bytes, found.state == "sealed"),
             filled_milliseconds=0,
             missing_milliseconds=0,
-            left_talk_ms=0,
-            right_talk_ms=0,
-            overtalk_ms=0,
-            dead_air_ms=0,
+            talk=Talk(),
         )

@@ -12,8 +12,9 @@ import hashlib
 import hmac
 import itertools
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,13 +23,14 @@ from appliance.recorder import container, seal
 from appliance.recorder.container import DamagedError
 from appliance.recorder.keys import Identity, parse_identity
 from appliance.recorder.segments import SUFFIXES
-from appliance.recorder.speech import Conversation
+from appliance.recorder.speech import Conversation, Talk
 from appliance.recorder.wav import WAV_FORMAT, WAV_HEADER_BYTES, wav_header
 
 State = Literal["verified", "open", "damaged", "missing"]
 
 FRAME_BYTES = 320  # 20 ms of both directions
 READ_BYTES = 1 << 20
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +68,6 @@ class Late:
     position: int
     timestamp: int
     sound: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """Who spoke how long. Left is the customer, right what was sent to the customer without our own prompts."""
-
-    milliseconds: int
-    left_talk_ms: int
-    right_talk_ms: int
-    overtalk_ms: int
-    dead_air_ms: int
-
-    @property
-    def right_share(self) -> float:
-        """Our share of all talk, 0 to 1; 0 where nobody spoke."""
-        talk = self.left_talk_ms + self.right_talk_ms
-        return self.right_talk_ms / talk if talk else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,26 +121,28 @@ class Opened:
                 yield bool(tick.left.speech >> bit & 1), bool(tick.right.speech >> bit & 1)
             before = tick.plain_bytes
 
-    def speech(self) -> Speech:
-        """From the END record; an open recording's is counted anew from the marks of its half seconds."""
-        if self.summary:
-            names = ("left_talk_ms", "right_talk_ms", "overtalk_ms", "dead_air_ms")
-            return Speech(self.milliseconds, *(int(self.summary[name]) for name in names))
+    def speech(self) -> Talk:
+        """From the END record; what that lacks, and an open recording's, is counted anew from the half seconds."""
         conversation = Conversation()
         for left, right in self.spoken():
             conversation.frame(left, right, False)
-        return Speech(
-            self.milliseconds,
-            conversation.left.talk_ms,
-            conversation.right.talk_ms,
-            conversation.overtalk_ms,
-            conversation.dead_air_ms,
-        )
+        counted = asdict(conversation.talk)
+        return Talk(**{name: int(self.summary.get(name, figure)) for name, figure in counted.items()})
 
 
 def base_of(path: Path) -> Path:
     """The base that one of the three files (or the base itself) belongs to."""
     return path.with_suffix("") if path.suffix in SUFFIXES else path
+
+
+def is_id(name: str) -> bool:
+    """Whether a file's name without its ending is the id of a recording."""
+    return _ID.fullmatch(name) is not None
+
+
+def started_utc_ms(recording: str) -> int:
+    """When it began, by its id: the first 48 bits of a UUIDv7 (RFC 9562, 5.7)."""
+    return int(recording[:12], 16)
 
 
 def load_identity(file: Path) -> Identity:

@@ -12,6 +12,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Protocol
 
 import _webrtcvad  # the C module behind webrtcvad: its wrapper costs a sixth of the call
@@ -226,12 +227,9 @@ class LiveRecording:
         self._digest = whole.digest()
         self._body_bytes = offset + len(sealed)
         summary = {
-            "dead_air_ms": self._speech.dead_air_ms,
-            "left_talk_ms": self._speech.left.talk_ms,
             "milliseconds": self._slots * FRAME_MS,
             "missing_ms": self._missing_slots * FRAME_MS,
-            "overtalk_ms": self._speech.overtalk_ms,
-            "right_talk_ms": self._speech.right.talk_ms,
+            **asdict(self._speech.talk),
         }
         # The seal before the body: a journal torn between the two leaves a body that its last TICK still fits.
         self._append_seal(self._sealer.record(seal.Type.END, seal.canonical(summary), self._body_bytes, self._digest))
@@ -253,10 +251,7 @@ class LiveRecording:
             milliseconds=self._slots * FRAME_MS,
             filled_milliseconds=self._left.filled_slots * FRAME_MS,
             missing_milliseconds=self._missing_slots * FRAME_MS,
-            left_talk_ms=self._speech.left.talk_ms,
-            right_talk_ms=self._speech.right.talk_ms,
-            overtalk_ms=self._speech.overtalk_ms,
-            dead_air_ms=self._speech.dead_air_ms,
+            talk=self._speech.talk,
         )
 
     # Inside ---------------------------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "closed_utc_ms": record.closed,
         "direction": record.direction,
         "line": record.line,
+        "queue": record.queue or None,
         "trunk": record.trunk,
         "called": record.called,
         "customer": None if record.is_withheld else record.customer,
@@ -74,7 +75,7 @@ def as_csv(records: Iterable[Conversation]) -> str:
     writer.writerow(COLUMNS)
     for record in records:
         cells = _cells(record)
-        writer.writerow([_harmless(cells[column]) for column in COLUMNS])
+        writer.writerow([harmless(cells[column]) for column in COLUMNS])
     return out.getvalue()
 
 
@@ -141,7 +142,8 @@ def _cells(record: Conversation) -> dict[str, str | int | float | None]:
     }
 
 
-def _harmless(cell: str | int | float | None) -> str | int | float:
+def harmless(cell: str | int | float | None) -> str | int | float:
+    """A cell that no spreadsheet takes for a formula."""
     if cell is None:
         return ""
     if isinstance(cell, str) and cell.lstrip(" \ufeff").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
@@ -183,6 +185,10 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "talk_ms": {"customer": recording.left_talk_ms, "business": recording.right_talk_ms},
         "overtalk_ms": recording.overtalk_ms,
         "dead_air_ms": recording.dead_air_ms,
+        "longest_silence_ms": recording.longest_silence_ms,
+        "interruptions": {"customer": recording.left_interruptions, "business": recording.right_interruptions},
+        "replies": recording.replies,
+        "reply_ms": recording.reply_ms,
         "verified": recording.verified or None,
         "verified_utc_ms": recording.verified_at,
         "sent_utc_ms": recording.sent_at,

@@ -78,7 +78,12 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 def _cdr(chosen: argparse.Namespace) -> int:
     with reader_of(chosen) as reader:
         newest_first = reader.last(chosen.last)
-    conversations = newest_first[::-1]
+    tell(newest_first[::-1] if chosen.json or chosen.csv else newest_first, chosen)
+    return 0
+
+
+def tell(conversations: Sequence[Conversation], chosen: argparse.Namespace) -> None:
+    """Prints the records in their order: as JSON, as CSV, or as a table."""
     if chosen.json:
         for conversation in conversations:
             print(json.dumps(cdr.as_json(conversation), ensure_ascii=False))
@@ -87,9 +92,8 @@ def _cdr(chosen: argparse.Namespace) -> int:
         sys.stdout.buffer.write(cdr.as_csv(conversations).encode("utf-8", "replace"))
         sys.stdout.buffer.flush()
     else:
-        for line in table(newest_first, messages.chosen_language()):
+        for line in table(conversations, messages.chosen_language()):
             print(line)
-    return 0
 
 
 def _verify(chosen: argparse.Namespace) -> int:
@@ -202,10 +206,15 @@ def _width(cell: str) -> int:
 
 def reader_of(chosen: argparse.Namespace) -> Reader:
     """The records that a command line names by ``--database``, ``--key`` or ``--config``, or the box's own."""
-    data, secrets = _folders(chosen.config) if chosen.config else (DEFAULT_DATA, DEFAULT_SECRETS)
+    return reader_at(chosen.database, chosen.key, chosen.config)
+
+
+def reader_at(database_file: Path | None, key: Path | None, config: Path | None) -> Reader:
+    """The same for places that were named one by one."""
+    data, secrets = _folders(config) if config else (DEFAULT_DATA, DEFAULT_SECRETS)
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    key_file = chosen.key or (Path(credentials) if credentials else secrets) / DATABASE_KEY
-    path = chosen.database or data / "calls.db"
+    key_file = key or (Path(credentials) if credentials else secrets) / DATABASE_KEY
+    path = database_file or data / "calls.db"
     if not path.is_file():
         raise Problem("records.no_database", file=str(path))
     try:

@@ -72,6 +72,7 @@ def subject(happened: Happened) -> str:
         case (
             events.ConversationOpened()
             | events.StateEntered()
+            | events.QueueJoined()
             | events.NodeEntered()
             | events.DigitTaken()
             | events.LanguageChosen()

@@ -64,6 +64,11 @@ class Recording:
     right_talk_ms: int
     overtalk_ms: int
     dead_air_ms: int
+    longest_silence_ms: int
+    left_interruptions: int  # the customer spoke into our words
+    right_interruptions: int  # we into theirs
+    replies: int
+    reply_ms: int  # the sum of the delays of all replies
     verified: str
     verified_reason: str
     verified_at: int | None
@@ -121,6 +126,7 @@ class Conversation:
     legs: tuple[Leg, ...]
     recordings: tuple[Recording, ...]
     transfers: tuple[Transfer, ...] = ()
+    queue: str = ""  # the waiting line they were in last
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +170,11 @@ class FlowVersion:
 _CONVERSATION = """id, opened_n, opened, closed, direction, line, trunk, called, customer, customer_as_arrived,
 customer_name, is_withheld, flow, flow_hash, language, node, digits, state, ringing_ms, menu_ms, waiting_ms, talking_ms,
 hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, outcome, detail,
-coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0)"""
+coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0), queue"""
 _LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
 _RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
-missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, verified, verified_reason,
-verified_at, sent_at"""
+missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, longest_silence_ms,
+left_interruptions, right_interruptions, replies, reply_ms, verified, verified_reason, verified_at, sent_at"""
 
 
 class Reader:
@@ -316,8 +322,7 @@ class Reader:
 
     def _conversations(self, where: str, values: tuple[Value, ...]) -> list[Conversation]:
         with self._reading() as db:
-            rows = db.execute(f"SELECT {_CONVERSATION} FROM conversation {where}", values).fetchall()  # noqa: S608 - constants only
-            return [_conversation(db, row) for row in rows]
+            return conversations(db, where, values)
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -341,8 +346,14 @@ class Reader:
             self._connection = None
 
 
+def conversations(db: Connection, where: str, values: tuple[Value, ...]) -> list[Conversation]:
+    """Those that a clause of SQL (a constant of ours, its values apart) names, in its order."""
+    rows = db.execute(f"SELECT {_CONVERSATION} FROM conversation {where}", values).fetchall()  # noqa: S608 - constants only
+    return [_conversation(db, row) for row in rows]
+
+
 def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
-    identifier = row[0]
+    identifier, queue = row[0], row[-1]
     legs = db.execute(f"SELECT {_LEG} FROM leg WHERE conversation = ? ORDER BY rowid", (identifier,))  # noqa: S608 - constants only
     recordings = db.execute(
         f"SELECT {_RECORDING} FROM recording WHERE conversation = ? ORDER BY part, rowid",  # noqa: S608 - constants only
@@ -353,10 +364,11 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         (identifier,),
     )
     values = [
-        *row,
+        *row[:-1],
         tuple(Leg(*leg) for leg in legs),
         tuple(Recording(*recording) for recording in recordings),
         tuple(Transfer(*transfer) for transfer in transfers),
+        queue,
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

@@ -1,12 +1,13 @@
 """Which rows an event changes: pure, the same for a new event and for a rebuild of everything.
 
 A change is a statement and its values; ``apply`` runs it in the transaction of its event. Changes look at nothing but
-their own event and the row they change, so the order of events is the only thing that counts, and an event about
-something unknown changes nothing.
+their own event, the row they change and the rows of the same conversation, so the order of events is the only thing
+that counts, and an event about something unknown changes nothing.
 """
 
 from __future__ import annotations
 
+from appliance.messages.folding import fold
 from appliance.records import events
 from appliance.records.database import Value
 from appliance.records.events import Happened
@@ -14,8 +15,8 @@ from appliance.records.events import Happened
 Change = tuple[str, tuple[Value, ...]]
 
 _OPEN = """INSERT INTO conversation (id, opened_n, opened, direction, line, trunk, called, customer,
-customer_as_arrived, customer_name, is_withheld, flow, flow_hash, language)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+customer_as_arrived, customer_name, is_withheld, flow, flow_hash, language, folded_name)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 
 # Adds the time since the last change to the state that was, so that the five sums always reach state_since_ms exactly.
@@ -30,7 +31,9 @@ _STATE = f"UPDATE conversation SET {_ELAPSED}, state = ?3 WHERE id = ?2 AND clos
 _CLOSE = f"""UPDATE conversation SET {_ELAPSED}, total_ms = max(state_since_ms, ?1), closed = ?3, outcome = ?4,
 detail = ?5, agent = iif(?6 = '', agent, ?6), state = 'closed' WHERE id = ?2 AND closed IS NULL"""  # noqa: S608 - constants only
 
-_NODE = "UPDATE conversation SET node = ? WHERE id = ?"
+_QUEUE = "UPDATE conversation SET queue = ? WHERE id = ?"
+# A step that asks whether the call may be recorded: consent_how stays empty where the answer was no.
+_NODE = "UPDATE conversation SET node = ?, was_asked = max(was_asked, ?) WHERE id = ?"
 _DIGIT = "UPDATE conversation SET digits = digits || ? WHERE id = ?"
 _LANGUAGE = "UPDATE conversation SET language = ? WHERE id = ?"
 _INTERRUPTED = (
@@ -50,7 +53,13 @@ _RECORDING_REFUSED = """INSERT INTO recording (id, conversation, part, consent, 
 VALUES (?1, ?2, 0, '', ?3, 'refused', ?4) ON CONFLICT (id) DO UPDATE SET state = 'refused', reason = ?4"""
 _GAP = "UPDATE recording SET gaps = gaps + 1, gap_ms = gap_ms + ?, reason = ? WHERE id = ?"
 _SEALED = """UPDATE recording SET state = ?, body_bytes = ?, body_sha256 = ?, seal_sha256 = ?, milliseconds = ?,
-missing_ms = ?, left_talk_ms = ?, right_talk_ms = ?, overtalk_ms = ?, dead_air_ms = ? WHERE id = ?"""
+missing_ms = ?, left_talk_ms = ?, right_talk_ms = ?, overtalk_ms = ?, dead_air_ms = ?, longest_silence_ms = ?,
+left_interruptions = ?, right_interruptions = ?, replies = ?, reply_ms = ? WHERE id = ?"""
+# What is searched for stands in one row: the sums over all recordings of a conversation.
+_SPOKEN = """UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
+SELECT coalesce(sum(overtalk_ms), 0), coalesce(sum(dead_air_ms), 0),
+coalesce(sum(iif(state IN ('sealed', 'recovered'), milliseconds, 0)), 0) FROM recording WHERE conversation = ?1)
+WHERE id = ?1"""
 _VERIFIED = "UPDATE recording SET verified = ?, verified_reason = ?, verified_at = ? WHERE id = ?"
 _RECORD = "INSERT INTO cdr (conversation, revision, closed, changed_n) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING"
 _REVISED = "UPDATE cdr SET revision = revision + 1, changed_n = ? WHERE conversation = ?"
@@ -123,8 +132,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_OPEN, _opened(happened, n, at)),)
         case events.StateEntered():
             return ((_STATE, (happened.offset_ms, happened.conversation, happened.state)),)
+        case events.QueueJoined(conversation, queue, _):
+            return ((_QUEUE, (queue, conversation)),)
         case events.NodeEntered():
-            return ((_NODE, (happened.node, happened.conversation)),)
+            return ((_NODE, (happened.node, int(happened.node_kind == "consent"), happened.conversation)),)
         case events.DigitTaken():
             return ((_DIGIT, (happened.digit, happened.conversation)),)
         case events.LanguageChosen():
@@ -235,7 +246,8 @@ def _of_recording(
         case events.RecordingGap(conversation, recording, reason, missing_ms):
             return (_GAP, (missing_ms, reason, recording)), (_REVISED, (n, conversation))
         case events.RecordingSealed():
-            return (_SEALED, _sealed(happened)), (_REVISED, (n, happened.conversation))
+            of = happened.conversation
+            return (_SEALED, _sealed(happened)), (_SPOKEN, (of,)), (_REVISED, (n, of))
         case events.RecordingVerified(recording, state, reason):
             return (_REVISED_BY_CHECK, (n, recording, state)), (_VERIFIED, (state, reason, at, recording))
 
@@ -309,6 +321,7 @@ def _opened(happened: events.ConversationOpened, n: int, at: int) -> tuple[Value
         happened.flow,
         happened.flow_hash,
         happened.language,
+        fold(happened.customer_name),
     )
 
 
@@ -328,6 +341,11 @@ def _sealed(happened: events.RecordingSealed) -> tuple[Value, ...]:
         happened.right_talk_ms,
         happened.overtalk_ms,
         happened.dead_air_ms,
+        happened.longest_silence_ms,
+        happened.left_interruptions,
+        happened.right_interruptions,
+        happened.replies,
+        happened.reply_ms,
         happened.recording,
     )
 

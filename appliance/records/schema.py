@@ -12,6 +12,8 @@ from __future__ import annotations
 from sqlite_utils import Migrations
 from sqlite_utils.db import Database
 
+from appliance.messages.folding import fold
+
 # Rebuilt from the events by Store.rebuild, in any order.
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
@@ -229,6 +231,35 @@ CREATE TABLE passed_on (
 CREATE INDEX passed_on_by_conversation ON passed_on (conversation);
 """
 
+_SPOKEN = """
+ALTER TABLE recording ADD COLUMN longest_silence_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recording ADD COLUMN left_interruptions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recording ADD COLUMN right_interruptions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recording ADD COLUMN replies INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recording ADD COLUMN reply_ms INTEGER NOT NULL DEFAULT 0;
+"""
+
+# A search reads the index alone (some 100 bytes a conversation instead of some 600), and the rows of what is shown.
+_SEARCH = """
+ALTER TABLE conversation ADD COLUMN queue TEXT NOT NULL DEFAULT '';        -- the waiting line they were in last
+ALTER TABLE conversation ADD COLUMN was_asked INTEGER NOT NULL DEFAULT 0;  -- whether they may be recorded
+ALTER TABLE conversation ADD COLUMN folded_name TEXT NOT NULL DEFAULT '';  -- messages.folding of customer_name
+ALTER TABLE conversation ADD COLUMN overtalk_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN dead_air_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversation ADD COLUMN recorded_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
+    SELECT coalesce(sum(overtalk_ms), 0), coalesce(sum(dead_air_ms), 0),
+    coalesce(sum(iif(state IN ('sealed', 'recovered'), milliseconds, 0)), 0)
+    FROM recording WHERE conversation = conversation.id);
+CREATE INDEX conversation_searched ON conversation (
+    opened_n, opened, direction, line, queue, outcome, total_ms, overtalk_ms, dead_air_ms, recorded_ms, customer,
+    folded_name, id);
+CREATE INDEX conversation_by_line ON conversation (line);
+CREATE INDEX conversation_by_queue ON conversation (queue);
+CREATE INDEX leg_by_party ON leg (role, party, answered_ms, conversation);
+CREATE INDEX survey_by_value ON survey (question, value);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -307,6 +338,19 @@ def signed_heads(database: Database) -> None:
 @migrations()
 def passed_on(database: Database) -> None:
     _run(database, _PASSED_ON)
+
+
+@migrations()
+def spoken(database: Database) -> None:
+    _run(database, _SPOKEN)
+
+
+@migrations()
+def search(database: Database) -> None:
+    _run(database, _SEARCH)
+    names = database.execute("SELECT DISTINCT customer_name FROM conversation WHERE customer_name <> ''").fetchall()
+    for (name,) in names:
+        database.execute("UPDATE conversation SET folded_name = ? WHERE customer_name = ?", (fold(name), name))
 
 
 def _run(database: Database, script: str) -> None:

@@ -91,6 +91,11 @@ def normalise(text: str, area_code: str = "", plan: Plan = PLAIN) -> Number:
     return found
 
 
+def e164(text: str) -> str:
+    """A whole number as the records keep it; empty for anything else."""
+    return normalise(text).e164 or ""
+
+
 def dial_form(number: Number, form: Form, area_code: str = "") -> str:
     """What to dial so that a provider with this form understands it; short numbers stay as they are.
 

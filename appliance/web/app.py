@@ -23,6 +23,7 @@ from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
 from appliance.records.reader import Reader
+from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.live import GONE
@@ -40,6 +41,8 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/owed/change"): WORKS,
     ("POST", "/owed/call"): WORKS,
     ("POST", "/owed/close"): WORKS,
+    ("GET", "/conversations"): WORKS,  # an agent: the own ones
+    ("GET", "/listening"): LEADS,
     ("GET", "/switches"): LEADS,
     ("GET", "/switches/live"): LEADS,
     ("POST", "/switches"): LEADS,
@@ -55,7 +58,7 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
 }
-PAGES = ("/", "/owed", "/switches")  # where who has chosen a language goes on
+PAGES = ("/", "/owed", "/conversations", "/listening", "/switches")  # where who has chosen a language goes on
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -79,6 +82,7 @@ class Page:
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
+        self._conversations = Conversations(self._site)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
@@ -92,6 +96,8 @@ class Page:
             ("POST", "/owed/change"): desk.change,
             ("POST", "/owed/call"): desk.call_now,
             ("POST", "/owed/close"): desk.close,
+            ("GET", "/conversations"): self._conversations.find,
+            ("GET", "/listening"): self._conversations.listening,
             ("GET", "/switches"): desk.show_switches,
             ("GET", "/switches/live"): desk.live_switches,
             ("POST", "/switches"): desk.turn,

@@ -17,6 +17,7 @@ from appliance.errors import Problem
 from appliance.recorder import container, export, reading, seal
 from appliance.recorder.reading import Late, Mark
 from appliance.recorder.segments import SUFFIXES
+from appliance.recorder.speech import Talk
 from tests.recorder import vectors
 from tests.recorder.given import CLASSIC, HYBRID, OTHER, Box, Voice, named
 
@@ -212,7 +213,7 @@ def test_the_recording_of_the_vectors_is_read_as_ever(identity: Any, tmp_path: P
     assert [tick.utc_ms for tick in opened.ticks] == [1_790_000_000_000, 1_790_000_000_500]
     assert opened.ticks[0].left == seal.Channel(4_294_967_200, 25, 0, 1, 0, -20, 0b1111111111)
     assert opened.filled_ms == (0, 40)
-    assert opened.speech() == reading.Speech(1000, 400, 40, 0, 0)
+    assert opened.speech() == Talk(left_talk_ms=400, right_talk_ms=40, longest_silence_ms=280)
     fresh = vectors.recording(identity)
     assert (fresh["body"], fresh["seal"]) == (files["body"], files["seal"]), "what is written now is what was promised"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import audioop
 import io
+import itertools
+import re
 import subprocess
 import wave
 from pathlib import Path
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from appliance.recorder import reading
 from appliance.recorder.events import Sealed, SpeechEnded, SpeechStarted
 from appliance.recorder.live import LiveRecording
-from appliance.recorder.speech import Conversation, Speaker
+from appliance.recorder.speech import Conversation, Speaker, Talk
 from tests.recorder.given import CLASSIC, Box, named
 
 QUIET = b"\xff" * 160
@@ -49,6 +51,100 @@ def test_overtalk_and_dead_air_count_from_their_first_moment_once_they_are_long_
     assert conversation.dead_air_ms == 4000, "our own prompt is no dead air"
 
 
+def heard(left: str, right: str) -> Talk:
+    """The figures of two lines of marks, a mark for 100 ms: ``#`` speech, ``p`` a prompt of ours, else silence."""
+    conversation = Conversation()
+    for one, other in zip(left, right, strict=True):
+        for _ in range(5):
+            conversation.frame(one == "#", other == "#", other == "p")
+    return conversation.talk
+
+
+def test_an_interruption_is_counted_to_whom_began_later_once_for_each_time_they_speak() -> None:
+    talk = heard(
+        "##########......######....####",
+        ".....##.........#.##.......###",
+    )
+    assert (talk.left_interruptions, talk.right_interruptions) == (0, 2) and talk.overtalk_ms == 700
+    talk = heard("...####.....", "##########..")
+    assert (talk.left_interruptions, talk.right_interruptions) == (1, 0)
+    # Who speaks into the short pauses of another has interrupted, once, and has not replied.
+    talk = heard("##..##..##..##....", "..############....")
+    assert (talk.left_interruptions, talk.right_interruptions, talk.replies) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "of_whom"),
+    [
+        ("######", "######", (0, 0)),  # both began at once
+        ("######", ".....#", (0, 0)),  # 100 ms of both
+        ("####......", "....######", (0, 0)),  # a reply without a pause
+        ("######", "..pppp", (0, 0)),  # a prompt is nobody
+    ],
+)
+def test_what_is_no_interruption(left: str, right: str, of_whom: tuple[int, int]) -> None:
+    talk = heard(left, right)
+    assert (talk.left_interruptions, talk.right_interruptions) == of_whom
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "replies", "reply_ms"),
+    [
+        ("###.......", ".....###..", 1, 200),
+        ("###.......", "...#######", 1, 0),  # at once
+        ("###...##............", ".............####...", 1, 500),  # from the last word
+        ("##....##......##....", "...##....##......##.", 3, 300),
+        ("###.......", ".##.......", 0, 0),  # spoken into
+        ("###..........", ".....##..##..", 1, 200),  # one reply, however often we go on
+        ("###...........", "....ppp...###.", 0, 0),  # a prompt came in between
+        ("#.........", ".....###..", 1, 400),  # 100 ms are a word
+        ("..........", ".....###..", 0, 0),  # nobody asked
+        ("##########.....##.......", "........####........###.", 1, 300),  # what we said over the end is none
+    ],
+)
+def test_a_reply_is_ours_to_the_last_words_of_the_customer(left: str, right: str, replies: int, reply_ms: int) -> None:
+    talk = heard(left, right)
+    assert (talk.replies, talk.reply_ms) == (replies, reply_ms)
+
+
+def test_the_longest_silence_is_of_both_and_ends_with_a_word_or_a_prompt() -> None:
+    assert heard("###....##", "..#......").longest_silence_ms == 400
+    assert heard("#........", "....p....").longest_silence_ms == 400
+    talk = heard("#" + "." * 29 + "#" + "." * 35, "." * 66)
+    assert (talk.longest_silence_ms, talk.dead_air_ms) == (3_500, 3_500)
+    assert heard("." * 31, "." * 31) == Talk(dead_air_ms=3_100, longest_silence_ms=3_100)
+
+
+def test_our_share_of_the_talk_is_that_of_our_frames() -> None:
+    assert heard("###.....", "...#....").right_share == 0.25 and Talk().right_share == 0.0
+
+
+@given(st.lists(st.tuples(st.sampled_from(".#"), st.sampled_from(".#p"), st.integers(1, 60)), max_size=40))
+def test_the_figures_of_any_call_hold_together(stretches: list[tuple[str, str, int]]) -> None:
+    left = "".join(one * length for one, _, length in stretches)
+    right = "".join(other * length for _, other, length in stretches)
+    talk = heard(left, right)
+    silent = ["." if (one, other) == (".", ".") else "x" for one, other in zip(left, right, strict=True)]
+    runs = ["".join(run) for kind, run in itertools.groupby(silent) if kind == "."]
+    assert talk.longest_silence_ms == 100 * max(map(len, runs), default=0)
+    assert talk.dead_air_ms == 100 * sum(len(run) for run in runs if len(run) >= 30)
+    both = [one == other == "#" for one, other in zip(left, right, strict=True)]
+    assert talk.overtalk_ms == 100 * sum(len(run) for is_both, run in _runs(both) if is_both and len(run) >= 2)
+    assert talk.left_talk_ms == 100 * left.count("#") and talk.right_talk_ms == 100 * right.count("#")
+    # What the other way round is heard is the same, the other way round.
+    turned = heard(right.replace("p", "."), left)
+    assert turned.left_talk_ms == talk.right_talk_ms and turned.overtalk_ms == talk.overtalk_ms
+    assert (turned.left_interruptions, turned.right_interruptions) == (
+        talk.right_interruptions,
+        talk.left_interruptions,
+    )
+    assert talk.replies <= len(re.findall("#+", left)) and talk.reply_ms <= 100 * len(left)
+
+
+def _runs(marks: list[bool]) -> list[tuple[bool, list[bool]]]:
+    return [(kind, list(run)) for kind, run in itertools.groupby(marks)]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 40)), max_size=30), st.booleans())
 def test_many_quiet_frames_at_once_count_as_one_by_one(stretches: list[tuple[bool, bool, int]], is_own: bool) -> None:
     one_by_one, at_once = Conversation(), Conversation()
@@ -60,12 +156,8 @@ def test_many_quiet_frames_at_once_count_as_one_by_one(stretches: list[tuple[boo
         else:
             for _ in range(frames):
                 at_once.frame(left, right, is_own)
-        figures = [(each.dead_air_ms, each.overtalk_ms, each.is_quiet) for each in (one_by_one, at_once)]
-        assert figures[0] == figures[1]
-        assert (one_by_one.left.talk_ms, one_by_one.left.is_speaking) == (
-            at_once.left.talk_ms,
-            at_once.left.is_speaking,
-        )
+        assert one_by_one.talk == at_once.talk and one_by_one.is_quiet == at_once.is_quiet
+        assert one_by_one.left.is_speaking == at_once.left.is_speaking
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +195,10 @@ def test_speech_is_marked_where_it_is_on_either_side(spoken: list[bytes], tmp_pa
     speech = opened.speech()
     assert 0.7 * length <= speech.left_talk_ms <= length + 200
     assert abs(speech.left_talk_ms - speech.right_talk_ms) <= 200
+    told = box.wait_for(Sealed)[0]
+    assert isinstance(told, Sealed) and told.talk == speech
+    assert (speech.replies, speech.left_interruptions, speech.right_interruptions) == (1, 0, 0)
+    assert 1_600 <= speech.reply_ms <= 2_600 and 1_600 <= speech.longest_silence_ms <= 2_600
     assert speech.overtalk_ms == 0 and 0.45 < speech.right_share < 0.55
     # Until END is written the marks of the half seconds must tell the same.
     counted = reading.Opened(**{**{name: getattr(opened, name) for name in opened.__slots__}, "summary": {}}).speech()

@@ -36,6 +36,7 @@ from appliance.records.events import (
     NoticeTried,
     Outcome,
     PhoneTurned,
+    QueueJoined,
     RecordClosed,
     RecordingGap,
     RecordingOpened,
@@ -138,6 +139,7 @@ def owned(happened: Happened) -> Happened:
 any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(opened, _ids, _words),
     st.builds(StateEntered, _ids, st.sampled_from(State), _offsets),
+    st.builds(QueueJoined, _ids, _words, _offsets),
     st.builds(NodeEntered, _ids, _words, _words, _offsets),
     st.builds(DigitTaken, _ids, _words, st.sampled_from("0123456789*#"), _offsets),
     st.builds(LanguageChosen, _ids, st.sampled_from(["fa", "en"]), _offsets),

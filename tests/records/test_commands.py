@@ -13,8 +13,9 @@ import pytest
 from appliance.clock import VirtualClock
 from appliance.errors import Problem
 from appliance.queue.callbacks import Outcome
-from appliance.records import commands, events, owed_commands
+from appliance.records import commands, events, owed_commands, search_commands
 from appliance.records.store import Store
+from appliance.signalling.numbers import e164
 from tests.records.given import KEY, a_call, whole_call
 
 
@@ -23,6 +24,7 @@ def run(*arguments: str) -> int:
     subparsers = parser.add_subparsers(required=True)
     commands.register(subparsers)
     owed_commands.register(subparsers)
+    search_commands.register(subparsers, e164)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code
@@ -56,6 +58,23 @@ def test_json_is_one_document_a_line_oldest_first(box: list[str], capsys: pytest
     run("cdr", *box, "--json")
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [document["conversation"] for document in documents] == ["c1", "c2", "c3"]
+
+
+def test_a_search_is_told_in_the_forms_of_the_records(
+    box: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASOKH_LANG", "en")
+    assert run("search", *box, "--number", "۰۹۱۲ ۱۲۳ ۴۵۶۷", "--name", "علي", "--outcome", "served", "--json") == 0
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [document["conversation"] for document in documents] == ["c2", "c1"]
+    assert documents[0]["recordings"][0]["interruptions"] == {"customer": 0, "business": 0}
+    run("search", *box, "--outcome", "open")
+    heading, only = capsys.readouterr().out.splitlines()
+    assert heading.split()[:2] == ["OPENED", "(UTC)"] and "in progress" in only
+    run("search", *box, "--sort", "oldest", "--last", "1", "--csv")
+    assert capsys.readouterr().out.splitlines()[1].startswith("c1,")
+    with pytest.raises(Problem, match=r"records\.search_day"):
+        run("search", *box, "--since", "soon")
 
 
 def test_csv_goes_out_as_bytes_with_its_mark_first(box: list[str], capsysbinary: pytest.CaptureFixture[bytes]) -> None:

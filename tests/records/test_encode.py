@@ -66,7 +66,7 @@ def test_half_a_character_in_a_display_name_becomes_a_replacement_and_stops_noth
 
 
 def test_an_event_of_a_newer_version_is_passed_over_and_a_field_it_added_too() -> None:
-    assert encode.happened_from("queue.joined", b"{}") is None
+    assert encode.happened_from("newer.kind", b"{}") is None
     assert encode.happened_from("record.closed", b'{"conversation":"c1","more":1}') == RecordClosed("c1")
 
 

@@ -55,6 +55,7 @@ class MadeUpCalls(ControlClient):
     def __init__(self, role: Role = "owner", must_set_password: bool = False) -> None:
         super().__init__(Path("nowhere"))
         self.role: Role = role
+        self.actor = "somebody"
         self.must_set_password = must_set_password
         self.snapshot = SNAPSHOT
         self.has_picture = True
@@ -69,7 +70,7 @@ class MadeUpCalls(ControlClient):
             raise Problem("control.calls_is_stopped")
         if token != "good":
             raise Problem("access.signed_out")
-        return Who("somebody", self.role, self.must_set_password)
+        return Who(self.actor, self.role, self.must_set_password)
 
     async def sign_in(self, name: str, secret: str, address: str = "") -> SignedIn:
         if secret != "right":

@@ -43,6 +43,7 @@ from appliance.records.events.conversations import (
     MediaInterrupted,
     MessageTaken,
     NodeEntered,
+    QueueJoined,
     RecordClosed,
     StateEntered,
     SurveyAnswered,
@@ -88,6 +89,7 @@ from appliance.records.events.upstream import (
 Happened = (
     ConversationOpened
     | StateEntered
+    | QueueJoined
     | NodeEntered
     | DigitTaken
     | LanguageChosen

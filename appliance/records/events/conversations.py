@@ -54,6 +54,16 @@ class StateEntered:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueJoined:
+    """The customer was offered to a waiting line, by the menu or by an agent."""
+
+    kind: ClassVar[str] = "queue.joined"
+    conversation: str
+    queue: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class NodeEntered:
     kind: ClassVar[str] = "flow.node"
     conversation: str

@@ -52,7 +52,10 @@ class RecordingGap:
 
 @dataclass(frozen=True, slots=True)
 class RecordingSealed:
-    """Closed: ``state`` sealed, recovered (cut to its last sealed half second), empty or lost."""
+    """Closed: ``state`` sealed, recovered (cut to its last sealed half second), empty or lost.
+
+    Who spoke how is counted while the call lasts (recorder.speech.Talk); of a recovered recording it is not known: 0.
+    """
 
     kind: ClassVar[str] = "recording.sealed"
     conversation: str
@@ -67,6 +70,11 @@ class RecordingSealed:
     right_talk_ms: int
     overtalk_ms: int
     dead_air_ms: int
+    longest_silence_ms: int = 0
+    left_interruptions: int = 0
+    right_interruptions: int = 0
+    replies: int = 0
+    reply_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from appliance.records.events.box import (
     CredentialSet,
     FlowPublished,
     HeadSigned,
+    KeysDrilled,
     PhoneTurned,
+    RecipientsChanged,
     ServiceLost,
     ServiceStarted,
     SignedIn,
@@ -132,6 +134,8 @@ Happened = (
     | NoticeEnded
     | NoticeDelivered
     | HeadSigned
+    | RecipientsChanged
+    | KeysDrilled
     | BackupMade
     | BackupFailed
     | BackupDrilled

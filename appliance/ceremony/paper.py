@@ -8,6 +8,7 @@ It is not written for constant time, which is why it runs on the owner's machine
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections.abc import Mapping, Sequence
 
@@ -109,6 +110,7 @@ def _symbols(typed: Sequence[str]) -> tuple[list[int], set[int]]:
     return [_NUMBERS[word] for word in likely], unknown
 
 
+@functools.cache
 def _likeliest(word: str) -> str:
     likeliest: str = difflib.get_close_matches(word, WORDLIST, n=1, cutoff=0)[0]
     return likeliest

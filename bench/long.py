@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import cadence, upstream, wait
+from bench import cadence, rewrap, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -35,6 +35,7 @@ TESTS = {
     "random-office": "tests/simulation/test_random_office.py",
     "agents-lives": "tests/simulation/test_agents_lives.py",
     "transfers": "tests/simulation/test_transfers.py",
+    "rewrap-kills": "tests/ceremony/test_rewrap.py",
     "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",
@@ -105,10 +106,18 @@ def run_upstream() -> int:
     return 0
 
 
+def run_rewrap() -> int:
+    result = {"commit": commit(), **rewrap.measure()}
+    (RESULTS / "long-rewrap.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measurements = {
         "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "upstream": run_upstream,
+        "rewrap": run_rewrap,
     }  # fmt: skip
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")

@@ -23,14 +23,14 @@ LINES = 10
 SHARE_LINES = frozenset({1, 4, 5, 6})  # of these, the ones that read otherwise on one of three sheets
 COLUMNS = 6
 _STYLE = (
-    "@page{size:A4;margin:12mm}body{font:10.5pt/1.5 Vazirmatn,Tahoma,'DejaVu Sans',sans-serif;color:#000;"
+    "@page{size:A4;margin:12mm}body{font:9pt/1.4 Vazirmatn,Tahoma,'DejaVu Sans',sans-serif;color:#000;"
     "background:#fff;max-width:186mm;margin:auto}h1{font-size:14pt;margin:.2em 0}"
-    "ol{margin:.3em 0;padding-inline-start:1.8em}"
+    "ol{margin:.3em 0;padding-inline-start:1.8em}ol:lang(fa){list-style:persian}"
     "table{direction:ltr;border-collapse:collapse;width:100%;margin:.6em 0}"
     "td{border:1px solid #000;padding:.15em .4em;font:bold 11pt/1.4 'DejaVu Sans Mono',monospace;text-align:left}"
     "td small{font-weight:normal;color:#444;display:inline-block;width:1.8em}"
     ".top{display:flex;gap:6mm;align-items:flex-start}.top>div{flex:1}svg{width:40mm;height:40mm;flex:none}"
-    "bdi,code{direction:ltr;unicode-bidi:isolate;font-family:'DejaVu Sans Mono',monospace;overflow-wrap:anywhere}"
+    "code{direction:ltr;unicode-bidi:isolate;font:.92em 'DejaVu Sans Mono',monospace}code span{white-space:nowrap}"
     "section{break-inside:avoid}"
 )
 
@@ -74,8 +74,8 @@ def _about(sheet: Sheet, language: Language) -> str:
     day, other = calendar.day(sheet.made, language), calendar.day(sheet.made, "en" if language == "fa" else "fa")
     facts = (
         f"{_say('ceremony.sheet_made', language)} {html.escape(day)} (<bdi>{html.escape(other)}</bdi>)",
-        f"{_say('ceremony.sheet_key', language)} <bdi>{sheet.fingerprint}</bdi> ({sheet.kind})",
-        f"{_say('ceremony.sheet_signer', language)} <bdi>{sheet.signer[:16]}</bdi>, "
+        f"{_say('ceremony.sheet_key', language)} <code>{sheet.fingerprint} {sheet.kind}</code>",
+        f"{_say('ceremony.sheet_signer', language)} <code>{sheet.signer[:16]}</code>",
         f"{_say('ceremony.sheet_version', language)} {digits(sheet.version, language)}",
     )
     return f"<h1>{title}</h1>" + "<br>".join(facts)
@@ -94,8 +94,9 @@ def _lines(sheet: Sheet, language: Language) -> str:
 
 
 def _with_commands(said: str) -> str:
-    """What stands between backquotes is typed as it stands, from left to right."""
+    """What stands between backquotes is typed as it stands, from left to right; lines end between words only."""
     parts = said.split("`")
+    parts[1::2] = [" ".join(f"<span>{word}</span>" for word in part.split()) for part in parts[1::2]]
     return "".join(f"<code>{part}</code>" if index % 2 else part for index, part in enumerate(parts))
 
 

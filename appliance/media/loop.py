@@ -131,7 +131,7 @@ class Loop:
             refusal=refusal,
             streams=tuple(self._engine.streams),
             max_streams=self._media.max_streams,
-            sealing=_sealing(self._recorder.custody),
+            sealing=sealing_of(self._recorder.custody),
         )
 
     def _farewell(self) -> None:
@@ -214,7 +214,8 @@ class Loop:
         self._farewell()
 
 
-def _sealing(custody: Custody) -> port.Sealing:
+def sealing_of(custody: Custody) -> port.Sealing:
+    """Whom the recorder seals to, as it is told to calls."""
     known = custody.signed
     if known is None:
         return port.Sealing(tuple(recipient.fingerprint for recipient in custody.recipients))

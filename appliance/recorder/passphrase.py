@@ -39,8 +39,9 @@ def is_wrapped(content: bytes) -> bool:
     return content.startswith(container.VERSION_LINE)
 
 
-def wrapped(plain: bytes, passphrase: str, work: int = WORK) -> bytes:
-    """An age file that this passphrase opens."""
+def wrapped(plain: bytes, passphrase: str, work: int = 0) -> bytes:
+    """An age file that this passphrase opens; ``work`` is log2 of scrypt's N (0: ``WORK``)."""
+    work = work or WORK
     file_key, salt = secrets.token_bytes(container.FILE_KEY_BYTES), secrets.token_bytes(SALT_BYTES)
     sealed = ChaCha20Poly1305(_wrap_key(passphrase, salt, work)).encrypt(bytes(12), file_key, None)
     stanza = container.stanza((KIND, container.base64_of(salt), str(work).encode()), sealed)

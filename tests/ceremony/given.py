@@ -12,6 +12,7 @@ import pytest
 
 from appliance.ceremony import commands, making
 from appliance.ceremony.making import Made, Wish
+from appliance.recorder import commands as recording
 from appliance.recorder.keys import Identity, Kind
 
 MADE = 1_795_000_000_000  # 2026-11-18, UTC ms
@@ -42,7 +43,9 @@ def typist(monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setenv("PASOKH_PASSPHRASE_FD", str(reading))
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
         parser = argparse.ArgumentParser(prog="pasokh")
-        commands.register(parser.add_subparsers(required=True))
+        subparsers = parser.add_subparsers(required=True)
+        for room in (commands, recording):
+            room.register(subparsers)
         chosen = parser.parse_args([str(argument) for argument in arguments])
         try:
             code: int = chosen.run(chosen)

@@ -20,7 +20,8 @@ def a_key(chance: random.Random, kind: Kind = "hybrid") -> Identity:
 
 
 def other_than(word: str, chance: random.Random) -> str:
-    return chance.choice([each for each in WORDLIST if each != word])
+    other: str = chance.choice([each for each in WORDLIST if each != word])
+    return other
 
 
 def named(text: str) -> tuple[str, dict[str, object]]:
@@ -72,6 +73,7 @@ def test_two_wrong_words_and_two_that_changed_places_are_named() -> None:
 
 def test_a_word_of_no_list_is_named_and_the_check_knows_what_belongs_there() -> None:
     chance = random.Random(4)
+    sheet: list[str] = []
     for typed_word in ("hovercraft", "zz", "acadmic"):
         sheet = paper.words_of(a_key(chance))
         typed = [*sheet]

@@ -24,7 +24,9 @@ def test_a_set_is_read_again_as_it_was_signed() -> None:
         assert (read.text, read.version, read.made, read.signed_by) == (
             made.known.text, 1, MADE, signed.signer_of(owner_of(made)),
         )  # fmt: skip
-        assert [(each.role, each.name) for each in read.members] == [(each.role, each.name) for each in made.known.members]
+        assert [(each.role, each.name) for each in read.members] == [
+            (each.role, each.name) for each in made.known.members
+        ]
         assert [each.recipient.raw for each in read.members] == [
             made.identities[each.name].recipient().raw for each in read.members
         ]
@@ -33,7 +35,10 @@ def test_a_set_is_read_again_as_it_was_signed() -> None:
 def test_every_letter_of_a_signed_set_counts() -> None:
     text = a_set("classic", "سارا").known.text
     for place, letter in enumerate(text):
-        for changed in (text[:place] + text[place + 1 :], text[:place] + ("b" if letter == "a" else "a") + text[place + 1 :]):
+        for changed in (
+            text[:place] + text[place + 1 :],
+            text[:place] + ("b" if letter == "a" else "a") + text[place + 1 :],
+        ):
             with pytest.raises(Problem):
                 signed.read_set(changed)
     for changed in (text + "\n", text + text, "\n" + text, text.replace("\n", "\r\n"), "", "# Pasokh recipients\n"):

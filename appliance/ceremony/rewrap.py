@@ -22,6 +22,7 @@ from appliance.recorder.keys import Identity, Recipient
 from appliance.recorder.signed import SignedSet
 
 HEAD = ".head"
+NEW = ".head.new"
 BATCH = 64  # heads between two syncs of folder and list
 
 Progress = Callable[[int, int], None]
@@ -57,9 +58,10 @@ def run(folder: Path, known: SignedSet, identity: Identity, progress: Progress =
                 batch = waiting[start : start + BATCH]
                 for name in batch:
                     with _sorted_out(name, foreign, damaged):
-                        _rewrap(folder / (name + HEAD), identity, known.recipients)
-                _sync(folder)
-                done_list.write("".join(f"{name}\n" for name in batch if name not in (*foreign, *damaged)))
+                        _write_beside(folder / (name + HEAD), identity, known.recipients)
+                written = [name for name in batch if name not in (*foreign, *damaged)]
+                _put_in_place(folder, written)
+                done_list.write("".join(f"{name}\n" for name in written))
                 done_list.flush()
                 os.fsync(done_list.fileno())
                 progress(len(names) - len(waiting) + start + len(batch), len(names))
@@ -87,7 +89,7 @@ def _past(listed: Path) -> frozenset[str]:
     return frozenset(line.removesuffix("\n") for line in text.splitlines(keepends=True) if line.endswith("\n"))
 
 
-def _rewrap(file: Path, identity: Identity, recipients: Sequence[Recipient]) -> None:
+def _write_beside(file: Path, identity: Identity, recipients: Sequence[Recipient]) -> None:
     """DamagedError and PermissionError as ``container.open_head``."""
     with file.open("rb") as opened:
         data = opened.read(container.MAX_HEAD_BYTES + 1)
@@ -95,16 +97,21 @@ def _rewrap(file: Path, identity: Identity, recipients: Sequence[Recipient]) -> 
     if len(data) > container.MAX_HEAD_BYTES:
         raise DamagedError("head: too long")
     file_key = container.open_head(data, identity)
-    beside = file.with_suffix(HEAD + ".new")
-    with beside.open("wb") as opened:
+    with file.with_suffix(NEW).open("wb") as opened:
         os.fchmod(opened.fileno(), was.st_mode & 0o777)
         with contextlib.suppress(PermissionError):  # only root gives files away
             os.fchown(opened.fileno(), was.st_uid, was.st_gid)
         opened.write(container.head(recipients, file_key))
-        opened.flush()
-        os.fsync(opened.fileno())
     container.wipe(file_key)
-    os.replace(beside, file)
+
+
+def _put_in_place(folder: Path, names: Sequence[str]) -> None:
+    """All are on the disk before the first gets its name; synced together, they share the file system's commits."""
+    for name in names:
+        _sync(folder / (name + NEW))
+    for name in names:
+        os.replace(folder / (name + NEW), folder / (name + HEAD))
+    _sync(folder)
 
 
 @contextlib.contextmanager
@@ -129,14 +136,14 @@ def _unwritable(folder: Path) -> Iterator[None]:
 
 
 def _tidy(folder: Path, listed: Path) -> None:
-    for left in folder.glob("*" + HEAD + ".new"):
+    for left in folder.glob("*" + NEW):
         left.unlink()
     listed.unlink()
     _sync(folder)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

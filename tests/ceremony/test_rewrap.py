@@ -127,7 +127,7 @@ def test_after_a_kill_every_head_is_the_old_or_the_new_one_and_the_next_run_goes
     for kill in range(KILLS):
         folder = tmp_path / f"kept{kill}"
         file_keys = heads(folder, made, HEADS)
-        killed_at = killed(folder, tmp_path, chance.randrange(3), chance.random())
+        killed_at = killed(folder, tmp_path, chance.randrange(3), chance.random(), kill % 2 == 0)
         done_before.append(killed_at)
         for name, file_key in file_keys.items():
             keys_that_open = [
@@ -145,7 +145,7 @@ def test_after_a_kill_every_head_is_the_old_or_the_new_one_and_the_next_run_goes
     )
 
 
-def killed(folder: Path, scratch: Path, batches: int, share: float) -> int:
+def killed(folder: Path, scratch: Path, batches: int, share: float, is_early: bool) -> int:
     """Runs the process, kills it within the batch after so many, and says how many heads it had told to be done."""
     command = [sys.executable, "-W", "ignore", "-m", "tests.ceremony.rewrapping"]
     command += [str(path) for path in (folder, scratch / "set", scratch / "key")]
@@ -154,9 +154,10 @@ def killed(folder: Path, scratch: Path, batches: int, share: float) -> int:
         assert process.stdout is not None
         for _ in range(batches):
             told = int(process.stdout.readline())
-        new = folder / f"{min(HEADS - 1, told + int(share * rewrap.BATCH)):032x}.head"
-        before = new.stat().st_ino
-        while new.stat().st_ino == before and process.poll() is None:
-            pass  # the kill must fall into the writing of a head, whatever the machine's speed
+        head = folder / f"{told + int(share * rewrap.BATCH):032x}.head"
+        beside, before = head.with_suffix(rewrap.NEW), head.stat().st_ino
+        # The kill must fall into the writing or the renaming of heads, whatever the machine's speed.
+        while head.stat().st_ino == before and not (is_early and beside.exists()) and process.poll() is None:
+            pass
         process.kill()
     return told

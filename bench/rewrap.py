@@ -18,11 +18,11 @@ MADE = 1_795_000_000_000
 
 
 def measure() -> dict[str, Any]:
-    """Seconds of wall and CPU for owner, recovery and two listeners with hybrid keys, on the disk of the results."""
+    """Seconds of wall and CPU for owner, recovery and two listeners with hybrid keys, on the disk of this machine."""
     made = making.first(Wish(("Sara", "Reza")), "hybrid", MADE)
     owner = made.identities[making.OWNER]
     after = making.following(made.known, Wish(("Ali",), leave=("Sara",)), owner, MADE)
-    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".rewrap-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pasokh-rewrap-", dir="/var/tmp") as scratch:  # /tmp may be memory
         folder = Path(scratch)
         for number in range(HEADS):
             head = container.head(made.known.recipients, secrets.token_bytes(container.FILE_KEY_BYTES))

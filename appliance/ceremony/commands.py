@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from appliance import messages
-from appliance.ceremony import drill, making, rewrap
+from appliance.ceremony import making, rewrap
 from appliance.ceremony.making import Made, Wish
 from appliance.clock import SystemClock
 from appliance.errors import Problem
@@ -29,7 +29,7 @@ from appliance.recorder.signed import SignedSet
 if TYPE_CHECKING:  # needs packages of the extra ``owner``: imported by the commands that print or read a sheet
     from appliance.ceremony.sheet import Sheet
 
-RECIPIENTS = "recipients.txt"
+SIGNED_SET = "listeners.txt"
 OWNER_KEY = "owner-key.age"
 SHARED = "2of3"
 EXIT_LEFT = 1  # some heads could not be done
@@ -140,7 +140,7 @@ def _change(chosen: argparse.Namespace) -> int:
 def _write(chosen: argparse.Namespace, made: Made) -> int:
     """All files of a new folder; the signed set last, so that a folder without it is no set."""
     folder: Path = chosen.out
-    _refuse_inside_data(folder / RECIPIENTS, None)
+    _refuse_inside_data(folder / SIGNED_SET, None)
     files = _files(made, bool(chosen.shares))
     try:
         folder.mkdir(mode=0o700)
@@ -150,13 +150,13 @@ def _write(chosen: argparse.Namespace, made: Made) -> int:
         raise Problem("recorder.unwritable", file=str(folder), reason=error.strerror or "") from error
     for name, content in files.items():
         export.write_new(folder / name, content)
-    export.write_new(folder / RECIPIENTS, made.known.text.encode(), 0o644)
+    export.write_new(folder / SIGNED_SET, made.known.text.encode(), 0o644)
     if chosen.json:
         members = [
             {"role": each.role, "name": each.name, "fingerprint": each.recipient.fingerprint}
             for each in made.known.members
         ]
-        about = {"version": made.known.version, "members": members, "files": [*files, RECIPIENTS]}
+        about = {"version": made.known.version, "members": members, "files": [*files, SIGNED_SET]}
         print(json.dumps(about, ensure_ascii=False))
         return 0
     print(_say("ceremony.made", folder=str(folder), version=made.known.version))
@@ -165,7 +165,7 @@ def _write(chosen: argparse.Namespace, made: Made) -> int:
     for name in files:
         print(f"  {folder / name}")
     print(_say("ceremony.all_lost"))
-    print(_say("ceremony.next", file=str(folder / RECIPIENTS)))
+    print(_say("ceremony.next", file=str(folder / SIGNED_SET)))
     return 0
 
 
@@ -225,6 +225,8 @@ def _restore(chosen: argparse.Namespace) -> int:
 
 
 def _drill(chosen: argparse.Namespace) -> int:
+    from appliance.ceremony import drill  # a whole recorder: no other command needs it
+
     _refuse_inside_data(chosen.out, None)
     known = _signed_set(chosen.recipients)
     paper = _from_paper(chosen.shares, known.recipients[0].kind)

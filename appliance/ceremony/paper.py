@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from appliance.ceremony import words
 from appliance.errors import Problem
 from appliance.messages.numbers import latin
-from appliance.recorder.keys import Identity, Kind
+from appliance.recorder.keys import Identity, Kind, parse_identity
 
 try:
     from shamir_mnemonic import MnemonicError, Share, combine_mnemonics, generate_mnemonics
@@ -27,6 +27,7 @@ SHARE_WORDS = 33  # of 32 secret bytes
 SHARE_CHECK_WORDS = 3
 SHARES, NEEDED = 3, 2
 MOST_LETTERS = 8 << 10
+SCANNED = "AGE-SECRET-KEY-"  # how the code of a sheet begins
 _SHARE_MARKS = (b"\1shamir_extendable", b"\1shamir")  # what SLIP-39's check begins with, before the words
 _NUMBERS = {word: number for number, word in enumerate(WORDLIST)} | {
     word[:4]: number for number, word in enumerate(WORDLIST)
@@ -45,7 +46,10 @@ def shares_of(identity: Identity) -> list[list[str]]:
 
 
 def read_words(text: str) -> Identity:
-    """The key of a sheet. Problem that names the wrong words, or the number of words where one is missing."""
+    """The key of a sheet, from its words or what a scanner made of its code. Problem that names the wrong words, or the
+    number of words where one is missing."""
+    if text.strip().upper().startswith(SCANNED) and len(text) <= MOST_LETTERS:
+        return parse_identity(text)
     typed = _typed(text, words.WORDS)
     symbols, unknown = _symbols(typed)
     found = words.wrong(symbols)

@@ -139,7 +139,7 @@ def read_set(text: str) -> SignedSet:
 
 
 def is_set(text: str) -> bool:
-    """Whether this claims to be a signed set (or any part of one is left), not a plain list of public keys."""
+    """Whether this claims to be a signed set, not a plain list of public keys."""
     return text.startswith(SET_TITLE)
 
 

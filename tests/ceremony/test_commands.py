@@ -48,9 +48,9 @@ def test_a_ceremony_writes_a_key_for_each_and_the_recovery_key_on_paper_only(
     modes = {path.name: path.stat().st_mode & 0o777 for path in out.iterdir()}
     assert modes == {
         "owner-key.age": 0o600, "recovery.html": 0o600, "listener-سارا.key": 0o600, "escrow-Mr._Vakil.key": 0o600,
-        "recipients.txt": 0o644,
+        "listeners.txt": 0o644,
     }  # fmt: skip
-    known = signed.read_set((out / "recipients.txt").read_text(encoding="utf-8"))
+    known = signed.read_set((out / "listeners.txt").read_text(encoding="utf-8"))
     assert [(each.role, each.name) for each in known.members] == [
         ("owner", "Owner"), ("recovery", "Recovery"), ("listener", "سارا"), ("escrow", "Mr. Vakil"),
     ]  # fmt: skip
@@ -69,13 +69,13 @@ def test_from_the_ceremony_through_a_drill_to_a_lost_owners_key(
 ) -> None:
     out, is_shared = tmp_path / "set", "--shares" in options
     run("keys", "ceremony", "--out", out, "--listener", "Sara", *options)
-    assert run("keys", "install", out / "recipients.txt", "--data", data) == 0
+    assert run("keys", "install", out / "listeners.txt", "--data", data) == 0
     assert "3 keys of the signed set version 1" in capsys.readouterr().out
     paper = words_on(out / "recovery.html") if not is_shared else (
         words_on(out / "recovery-3.html") + "\n\n" + words_on(out / "recovery-1.html")
     )  # fmt: skip
     shares = ["--shares"] if is_shared else []
-    given = ("--recipients", out / "recipients.txt")
+    given = ("--recipients", out / "listeners.txt")
     key = ("--key", out / "owner-key.age")
     assert run("keys", "drill", *given, *key, *shares, "--out", tmp_path / "drill.txt", typed=paper) == 0
     assert run("keys", "install", tmp_path / "drill.txt", "--data", data) == 0
@@ -84,11 +84,11 @@ def test_from_the_ceremony_through_a_drill_to_a_lost_owners_key(
     (tmp_path / "box").mkdir()
     base, said = drill.record(tmp_path / "box", custody_of(data), MADE)
     assert run("keys", "restore", "--out", tmp_path / "restored.age", *given, *shares, typed=paper) == 0
-    change = ("keys", "change", out / "recipients.txt", "--key", tmp_path / "restored.age", "--new-owner")
+    change = ("keys", "change", out / "listeners.txt", "--key", tmp_path / "restored.age", "--new-owner")
     assert run(*change, "--out", tmp_path / "second") == 0
     second = tmp_path / "second"
-    assert sorted(path.name for path in second.iterdir()) == ["owner-key.age", "recipients.txt"]
-    assert run("keys", "install", second / "recipients.txt", "--data", data) == 0
+    assert sorted(path.name for path in second.iterdir()) == ["listeners.txt", "owner-key.age"]
+    assert run("keys", "install", second / "listeners.txt", "--data", data) == 0
     assert custody.load(data).drill is None, "the drill was the lost key's"
     capsys.readouterr()
     rewrap = (
@@ -98,7 +98,7 @@ def test_from_the_ceremony_through_a_drill_to_a_lost_owners_key(
         "--key",
         tmp_path / "restored.age",
         "--recipients",
-        second / "recipients.txt",
+        second / "listeners.txt",
     )
     assert run(*rewrap, "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"done": 1, "before": 0, "foreign": [], "damaged": []}
@@ -118,7 +118,7 @@ def test_words_of_another_sheet_restore_nothing_and_drill_nothing(run: Run, tmp_
     for name in ("ours", "theirs"):
         run("keys", "ceremony", "--out", tmp_path / name, "--classic")
     theirs = words_on(tmp_path / "theirs" / "recovery.html")
-    known = ("--recipients", tmp_path / "ours" / "recipients.txt")
+    known = ("--recipients", tmp_path / "ours" / "listeners.txt")
     out = tmp_path / "out"
     for command in (
         ("keys", "restore", "--out", out, *known),

@@ -42,6 +42,14 @@ def test_thirty_words_give_the_key_again_however_they_are_typed() -> None:
         assert paper.read_words(persian) == key
 
 
+def test_what_a_scanner_reads_from_the_code_is_as_good_as_the_words() -> None:
+    key = a_key(random.Random(10))
+    assert paper.read_words(f"{key.encode()}\n") == key
+    assert named(key.encode()[:-1])[0] == "recorder.bad_identity"
+    sheets = [" ".join(each).upper() for each in paper.shares_of(key)]
+    assert paper.read_shares(f"{sheets[0]}\n\n{sheets[1]}", "hybrid") == key
+
+
 def test_of_a_thousand_sheets_with_one_wrong_word_each_is_named_with_the_word_that_belongs_there() -> None:
     chance = random.Random(2)
     for _ in range(SHEETS):

@@ -111,7 +111,7 @@ def _new_key(chosen: argparse.Namespace) -> int:
     if chosen.install is not None:
         if not chosen.install.is_dir():
             raise Problem("recorder.no_data_folder", folder=str(chosen.install))
-        keys.refuse_mixed(keys.recipients_file(chosen.install), recipient)
+        keys.refuse_unfit(keys.recipients_file(chosen.install), recipient)
     export.write_new(out, keys.identity_file(identity))
     if chosen.install is not None:
         keys.install(keys.recipients_file(chosen.install), recipient)

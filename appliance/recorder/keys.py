@@ -146,18 +146,18 @@ def recipients_file(data: Path) -> Path:
     return data / "keys" / "recipients.txt"
 
 
-def refuse_mixed(file: Path, recipient: Recipient) -> None:
-    """Problem ``recorder.mixed_recipients`` where the file holds keys of the other kind."""
+def refuse_unfit(file: Path, recipient: Recipient) -> None:
+    """Problem where the file holds keys of the other kind, or is signed: then nobody but the owner changes it."""
+    if (file.parent / PINNED).exists():
+        raise Problem("recorder.recipients_signed")
     if any(known.kind != recipient.kind for known in load_recipients(file)):
         raise Problem("recorder.mixed_recipients", file=file.name)
 
 
 def install(file: Path, recipient: Recipient) -> None:
     """Adds a public key to a plain list of those that every new recording is sealed to; durable and whole at every
-    moment. Problem where the recipients are signed: nobody but their owner changes them then (custody.py)."""
-    if (file.parent / PINNED).exists():
-        raise Problem("recorder.recipients_signed")
-    refuse_mixed(file, recipient)
+    moment. Problem where it does not fit (``refuse_unfit``)."""
+    refuse_unfit(file, recipient)
     known = load_recipients(file)
     if any(each.raw == recipient.raw for each in known):
         return

@@ -45,7 +45,7 @@ _MEMBER = re.compile(
 _DRILL = re.compile(
     rf"{DRILL_TITLE}\n# at (?P<at>{_NUMBER})\n# owner (?P<owner>{_HEX}{{16}})\n# recovery (?P<recovery>{_HEX}{{16}})\n"
 )
-_NAME = re.compile(r"[^\W_](?:[\w .‌-]{0,38}\w)?")  # letters of any script, digits, spaces, ZWNJ
+_NAME = re.compile(r"[^\W_](?:(?:[^\W_]|[ .‌-]){0,38}[^\W_])?")  # letters of any script, digits, spaces, ZWNJ
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,11 @@ def fits(drill: SignedDrill, known: SignedSet) -> bool:
 def _check(members: Sequence[Member], signer: str) -> None:
     if not 2 <= len(members) <= MOST_MEMBERS:
         raise Problem("ceremony.members", count=len(members), most=MOST_MEMBERS)
-    if [member.role for member in members[:2]] != list(SIGNERS) or any(
-        (member.role in SIGNERS) != bool(member.signer) or not _NAME.fullmatch(member.name) for member in members
+    if tuple(member.role for member in members if member.signer or member.role in SIGNERS) != SIGNERS or not all(
+        _NAME.fullmatch(member.name) for member in members
     ):
         raise Problem("ceremony.not_signed_set")
-    if any(member.role in SIGNERS for member in members[2:]):
-        raise Problem("ceremony.not_signed_set")
-    if signer not in {member.signer for member in members[:2]}:
+    if signer not in {member.signer for member in members if member.signer}:
         raise Problem("ceremony.signer_leaves")
     if len({member.recipient.raw for member in members}) < len(members):
         raise Problem("ceremony.same_key")

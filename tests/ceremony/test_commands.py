@@ -143,6 +143,13 @@ def test_no_private_key_is_written_into_a_boxs_data_folder(run: Run, tmp_path: P
     assert [path.name for path in data.iterdir()] == ["calls.db"]
 
 
+def test_no_key_is_written_for_a_box_whose_recipients_are_signed(run: Run, tmp_path: Path, data: Path) -> None:
+    custody.install(data, a_set().known.text)
+    with pytest.raises(Problem, match=r"recorder\.recipients_signed"):
+        run("keys", "new", "--classic", "--out", tmp_path / "key", "--install", data)
+    assert not (tmp_path / "key").exists()
+
+
 def test_what_cannot_be_read_is_said(run: Run, tmp_path: Path, data: Path) -> None:
     with pytest.raises(Problem, match=r"ceremony\.unreadable"):
         run("keys", "install", tmp_path / "nothing", "--data", data)

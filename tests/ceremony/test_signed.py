@@ -80,7 +80,8 @@ def test_age_and_pyrage_seal_to_the_file_as_it_is_and_each_holder_opens(tmp_path
 
 
 @pytest.mark.parametrize(
-    "name", ["", " Sara", "Sara ", "a\nage1x", "x" * 41, "Sara signs " + "0" * 64, "../../etc", "#", "-x", "a: b"]
+    "name",
+    ["", " Sara", "Sara ", "a\nage1x", "x" * 41, "Sara signs " + "0" * 64, "../../etc", "a_b", "#", "-x", "a: b"],
 )
 def test_a_name_that_could_be_taken_for_something_else_is_refused(name: str) -> None:
     with pytest.raises(Problem, match=r"ceremony\.bad_name"):

@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
 def _parser() -> _Parser:
     from appliance.backup import commands as backup
     from appliance.calls import commands as calls
+    from appliance.ceremony import commands as ceremony
     from appliance.evidence import commands as evidence
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
@@ -115,6 +116,7 @@ def _parser() -> _Parser:
         command.set_defaults(run=work)
     flow.register(commands, _rehearse, _walkers)
     recorder.register(commands, _e164)
+    ceremony.register(commands)
     records.register(commands)
     search.register(commands, _e164)
     owed.register(commands)

@@ -13,9 +13,10 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import cadence, search, speech, upstream, wait
+from bench import cadence, rewrap, search, speech, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -36,6 +37,7 @@ TESTS = {
     "agents-lives": "tests/simulation/test_agents_lives.py",
     "transfers": "tests/simulation/test_transfers.py",
     "no-plain-sound": "tests/system/test_no_plain_sound.py",
+    "rewrap-kills": "tests/ceremony/test_rewrap.py",
     "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",
@@ -85,53 +87,43 @@ def run_cpu() -> int:
     return subprocess.run([sys.executable, "-m", "bench.cpu"]).returncode
 
 
-def run_wait() -> int:
-    result = {"commit": commit(), "traces": {trace.name: wait.measure(trace).figures() for trace in wait.TRACES}}
-    (RESULTS / "long-wait.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result), flush=True)
-    return 0
+# What measures itself: figures by name, kept beside the results of the tests.
+MEASURED: dict[str, Callable[[], Mapping[str, object]]] = {
+    "wait": lambda: {"traces": {trace.name: wait.measure(trace).figures() for trace in wait.TRACES}},
+    "cadence": cadence.measure,
+    "speech": lambda: {"talks": speech.TALKS, "conditions": speech.measure()},
+    "upstream": upstream.measure,
+    "search": search.measure,
+    "rewrap": rewrap.measure,
+}
 
 
-def run_cadence() -> int:
-    result = {"commit": commit(), **cadence.measure()}
-    (RESULTS / "long-cadence.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
+def run_measurement(name: str) -> int:
+    result = {"commit": commit(), **MEASURED[name]()}
+    (RESULTS / f"long-{name}.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
     print(json.dumps(result, ensure_ascii=False), flush=True)
     return 0
 
 
-def run_speech() -> int:
-    result = {"commit": commit(), "talks": speech.TALKS, "conditions": speech.measure()}
-    (RESULTS / "long-speech.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result), flush=True)
-    return 0
-
-
-def run_upstream() -> int:
-    result = {"commit": commit(), **upstream.measure()}
-    (RESULTS / "long-upstream.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result), flush=True)
-    return 0
-
-
-def run_search() -> int:
-    result = {"commit": commit(), **search.measure()}
-    (RESULTS / "long-search.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n")
-    print(json.dumps(result, ensure_ascii=False), flush=True)
-    return 0
+def run(name: str) -> int:
+    match name:
+        case "cpu":
+            return run_cpu()
+        case "calls":
+            return run_calls()
+        case _ if name in MEASURED:
+            return run_measurement(name)
+        case _:
+            return run_tests(name)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    measurements = {
-        "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "speech": run_speech,
-        "upstream": run_upstream, "search": run_search,
-    }  # fmt: skip
-    names = [*TESTS, *measurements]
+    names = [*TESTS, "cpu", "calls", *MEASURED]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")
     chosen = parser.parse_args().only or names
     RESULTS.mkdir(exist_ok=True)
-    codes = [measurements[name]() if name in measurements else run_tests(name) for name in chosen]
-    return max(codes)
+    return max(run(name) for name in chosen)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,9 @@ from appliance.clock import SystemClock
 from appliance.errors import Problem
 from appliance.messages import calendar
 from appliance.places import Places
+from appliance.progress import Bar
 from appliance.recorder.reading import load_identity
 from appliance.records.commands import anchor_from
-
-BAR_LETTERS = 30
-BAR_SECONDS = 0.1
 
 Load = Callable[[Path], tuple[str, Places]]
 """Reads a settings' file whole: the box's name and its places."""
@@ -189,29 +185,3 @@ def _say_found(checked: Checked) -> None:
 
 def _say(key: str, **fields: str | int) -> None:
     print(messages.text(key, messages.chosen_language(), **fields))
-
-
-class Bar:
-    """A progress bar on standard error, where that is a terminal; gone at the end."""
-
-    def __init__(self, key: str) -> None:
-        self._words = messages.text(key, messages.chosen_language())
-        self._is_shown = sys.stderr.isatty()
-        self._drawn = 0.0
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._is_shown and self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-    def show(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if not self._is_shown or (now - self._drawn < BAR_SECONDS and done < total):
-            return
-        self._drawn = now
-        share = min(1.0, done / total) if total else 1.0
-        full = round(BAR_LETTERS * share)
-        bar = "#" * full + "." * (BAR_LETTERS - full)
-        print(f"\r{self._words} [{bar}] {share:4.0%} ", end="", file=sys.stderr, flush=True)

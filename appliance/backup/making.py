@@ -26,7 +26,7 @@ from appliance.backup.manifest import Entry, Manifest
 from appliance.backup.sealed import Sealer
 from appliance.errors import Problem
 from appliance.places import DATABASE_KEY, Places
-from appliance.recorder import keys
+from appliance.recorder import custody, keys
 from appliance.recorder.keys import Recipient
 from appliance.records import chain, database, snapshot
 
@@ -65,7 +65,7 @@ class _ChangedError(Exception):
 
 def recipients_of(places: Places) -> tuple[Recipient, ...]:
     """Whom a backup is sealed to: the owner's keys; Problem where there are none."""
-    recipients = keys.load_recipients(keys.recipients_file(places.data))
+    recipients = custody.load(places.data).recipients
     if not recipients:
         raise Problem("backup.no_recipient", file=str(keys.recipients_file(places.data)))
     return recipients

@@ -21,6 +21,7 @@ from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
+from appliance.calls.custody import Watch
 from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
@@ -170,6 +171,7 @@ class _Process:
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups
         )
+        self._custody = Watch(places.data, self._switchboard, self._writer, self._clock, self._found_at)
         self._notices = Notices(
             keeping.writing, self._office, ways, places.data, language, self._faults, self._found_at, hindered
         )
@@ -200,6 +202,7 @@ class _Process:
                 "calls.port_taken", port=self._office.sip.port, reason=error.strerror or str(error)
             ) from error
         await self._upkeep.start()
+        await self._custody.start()
         await self._notices.start()
         await restart.note_settings(self._writer, self._settings_sha256)
         orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
@@ -207,13 +210,14 @@ class _Process:
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
         keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
+        custody = asyncio.create_task(self._custody.run(), name="custody")
         writing = asyncio.create_task(self._notices.run(), name="notices")
         answers = asyncio.create_task(self._replies.run(), name="replies")
         signing = asyncio.create_task(self._heads.run(), name="heads")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, writing, answers, signing):
+        for task in (verifying, watched, publishing, keeping, custody, writing, answers, signing):
             task.cancel()
         await self._stop()
 

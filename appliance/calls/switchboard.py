@@ -56,6 +56,7 @@ class Switchboard:
         self.office = office
         self.sessions: dict[str, Conversation] = {}
         self.findings: dict[str, wire.Finding] = {}
+        self.sealing: media.Sealing | None = None  # since media said so
         self.last_event = 0
         self._kept = kept
         self._language = language
@@ -159,6 +160,7 @@ class Switchboard:
             case media.Hello():
                 self._media = "up"
                 self._find_recorder(event)
+                self.sealing = event.sealing
             case media.Load():
                 self._load = event
                 self.strain.loaded(event, self.office.clock.monotonic())

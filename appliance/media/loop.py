@@ -25,6 +25,7 @@ from appliance.media import port
 from appliance.media.engine import SLOTS, Engine
 from appliance.media.outbox import Outbox
 from appliance.media.settings import Media
+from appliance.recorder.custody import Custody
 from appliance.recorder.live import Recorder
 
 SLOT_SECONDS = 0.005
@@ -116,20 +117,22 @@ class Loop:
         self._client = client
         self._orphans_at = None
         self._poll.register(client.fileno(), select.EPOLLIN)
-        refusal = self._recorder.refusal
-        self._tell(
-            port.Hello(
-                version=port.VERSION,
-                birth=self.birth,
-                can_record=not refusal,
-                refusal=refusal,
-                streams=tuple(self._engine.streams),
-                max_streams=self._media.max_streams,
-            )
-        )
+        self._tell(self._hello())
         kept, self._keep = list(self._keep), deque(maxlen=MOST_KEPT)
         for event in kept:
             self._tell(event)
+
+    def _hello(self) -> port.Hello:
+        refusal = self._recorder.refusal
+        return port.Hello(
+            version=port.VERSION,
+            birth=self.birth,
+            can_record=not refusal,
+            refusal=refusal,
+            streams=tuple(self._engine.streams),
+            max_streams=self._media.max_streams,
+            sealing=sealing_of(self._recorder.custody),
+        )
 
     def _farewell(self) -> None:
         if self._client is not None:
@@ -195,16 +198,7 @@ class Loop:
         self._busy, self._second_began = 0.0, now
         if self._recorder.refusal != self._refusal and self._client is not None:
             self._refusal = self._recorder.refusal
-            self._tell(
-                port.Hello(
-                    port.VERSION,
-                    self.birth,
-                    not self._refusal,
-                    self._refusal,
-                    tuple(engine.streams),
-                    self._media.max_streams,
-                )
-            )
+            self._tell(self._hello())
         if self._orphans_at is not None and now >= self._orphans_at:
             self._orphans_at = None
             engine.close_all("orphan", now)
@@ -218,3 +212,12 @@ class Loop:
         self._engine.tell_recorder()
         self._flush()
         self._farewell()
+
+
+def sealing_of(custody: Custody) -> port.Sealing:
+    """Whom the recorder seals to, as it is told to calls."""
+    known = custody.signed
+    if known is None:
+        return port.Sealing(tuple(recipient.fingerprint for recipient in custody.recipients))
+    members = tuple(f"{each.role} {each.name} {each.recipient.fingerprint}" for each in known.members)
+    return port.Sealing(members, known.version, known.signed_by, tuple(sorted(known.signers)))

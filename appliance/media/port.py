@@ -201,6 +201,18 @@ Command = (
 # Events ---------------------------------------------------------------------------------------------------------------
 
 
+class Sealing(msgspec.Struct, frozen=True, array_like=True):
+    """Whom recordings are sealed to: fingerprints, or ``role name fingerprint`` where the owner signed them.
+
+    ``version`` is 0 for a plain list; ``signed_by`` and ``signers`` are public signing keys in hex.
+    """
+
+    members: tuple[str, ...] = ()
+    version: int = 0
+    signed_by: str = ""
+    signers: tuple[str, ...] = ()
+
+
 class Hello(_Message, frozen=True):
     """The first message on every connection. ``birth`` is new with each process."""
 
@@ -210,6 +222,7 @@ class Hello(_Message, frozen=True):
     refusal: str  # key of messages when it cannot
     streams: tuple[Stream, ...]
     max_streams: int
+    sealing: Sealing = Sealing()
 
 
 class Opened(_Message, frozen=True):

@@ -1,4 +1,4 @@
-"""``pasokh recording`` and ``pasokh keys``: the owner's tools. The private key is named by its file, never kept.
+"""``pasokh recording``: the owner's tools. The private key is named by its file, never kept.
 
 A recording is named by its id (looked for in the box's data folder) or by the path of one of its files, so that the
 same commands work on the box (``list``, ``verify`` without a key) and on the owner's machine.
@@ -17,7 +17,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.recorder import bulk_commands, export, keys, reading, seal
+from appliance.recorder import bulk_commands, export, reading, seal
 from appliance.recorder.reading import Verdict
 from appliance.recorder.segments import SUFFIXES
 from appliance.records import sampling_commands
@@ -37,22 +37,7 @@ _STATES = {
 
 
 def register(subparsers: argparse._SubParsersAction[Any], e164: E164 = only_digits) -> None:
-    """Adds ``recording`` and ``keys`` to the command line; ``e164`` as for a search."""
-    _register_recording(subparsers, e164)
-    text = "the keys recordings are sealed to"
-    commands = subparsers.add_parser("keys", help=text, description=text).add_subparsers(
-        metavar="COMMAND", required=True
-    )
-    text = "make a pair of keys: the private one for the owner, the public one for the box"
-    new = commands.add_parser("new", help=text, description=text)
-    new.add_argument("--classic", action="store_true", help="X25519, which every age program opens (not hybrid)")
-    new.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the private key is written")
-    new.add_argument("--install", type=Path, metavar="FOLDER", help="add the public key to this data folder of a box")
-    new.add_argument("--json", action="store_true", help="one JSON document")
-    new.set_defaults(run=_new_key)
-
-
-def _register_recording(subparsers: argparse._SubParsersAction[Any], e164: E164) -> None:
+    """Adds ``recording`` to the command line; ``e164`` as for a search."""
     text = "recordings: which there are, what they hold, whether they are whole"
     commands = subparsers.add_parser("recording", help=text, description=text).add_subparsers(
         metavar="COMMAND", required=True
@@ -211,43 +196,6 @@ def _export(chosen: argparse.Namespace) -> int:
     key = "recorder.exported" if opened.is_closed else "recorder.exported_open"
     print(_say(key, file=str(chosen.out), seconds=_seconds(opened.milliseconds)))
     return 0
-
-
-# Keys -----------------------------------------------------------------------------------------------------------------
-
-
-def _new_key(chosen: argparse.Namespace) -> int:
-    """The private key is on the disk before the box learns of the public one: never a box that seals to nobody."""
-    out: Path = chosen.out
-    _refuse_inside_data(out, chosen.install)
-    identity = keys.new_identity("classic" if chosen.classic else "hybrid")
-    recipient = identity.recipient()
-    if chosen.install is not None:
-        if not chosen.install.is_dir():
-            raise Problem("recorder.no_data_folder", folder=str(chosen.install))
-        keys.refuse_mixed(keys.recipients_file(chosen.install), recipient)
-    text = f"# Pasokh, {recipient.kind}, fingerprint {recipient.fingerprint}\n"
-    text += f"# public key: {recipient.text}\n{identity.encode()}\n"
-    export.write_new(out, text.encode())
-    if chosen.install is not None:
-        keys.install(keys.recipients_file(chosen.install), recipient)
-    if chosen.json:
-        print(json.dumps({"kind": recipient.kind, "fingerprint": recipient.fingerprint, "recipient": recipient.text}))
-        return 0
-    print(recipient.text)
-    print(_say("recorder.key_written", file=str(out), fingerprint=recipient.fingerprint))
-    if chosen.install is not None:
-        print(_say("recorder.key_installed", file=str(keys.recipients_file(chosen.install))))
-    return 0
-
-
-def _refuse_inside_data(out: Path, install: Path | None) -> None:
-    """The box must never hold the private key: not in the folder named, the default one, or anything that looks so."""
-    data_folders = [folder.resolve() for folder in (install, DEFAULT_DATA) if folder is not None]
-    for parent in out.resolve().parents:
-        looks_so = (parent / "calls.db").exists() or all((parent / name).is_dir() for name in ("live", "kept"))
-        if parent in data_folders or looks_so or keys.recipients_file(parent).exists():
-            raise Problem("recorder.inside_data", file=str(out), folder=str(parent))
 
 
 # Names and places -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import base64
 import ctypes
 import hmac
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives import poly1305
 from cryptography.hazmat.primitives.asymmetric import x25519
@@ -49,12 +49,16 @@ class DamagedError(ValueError):
 
 def head(recipients: Sequence[Recipient], file_key: bytes) -> bytes:
     """The age header for these recipients, ending with its MAC line."""
-    stanzas = b"".join(_stanza(recipient, file_key) for recipient in recipients)
-    text = VERSION_LINE + stanzas + b"---"
+    return assembled((_stanza(recipient, file_key) for recipient in recipients), file_key)
+
+
+def assembled(stanzas: Iterable[bytes], file_key: bytes) -> bytes:
+    """An age header out of finished stanzas (``stanza``)."""
+    text = VERSION_LINE + b"".join(stanzas) + b"---"
     mac_key = derive(file_key, None, b"header")
     mac = hmac.digest(mac_key, text, "sha256")
     wipe(mac_key)
-    return text + b" " + _base64(mac) + b"\n"
+    return text + b" " + base64_of(mac) + b"\n"
 
 
 def check_head(data: bytes) -> None:
@@ -66,19 +70,22 @@ def check_head(data: bytes) -> None:
 
 def open_head(data: bytes, identity: Identity) -> bytes:
     """The file key; DamagedError where the header is broken, PermissionError where it is for somebody else."""
-    check_head(data)
-    lines = data[len(VERSION_LINE) : data.index(b"\n--- ") + 1].split(b"\n")[:-1]
-    for arguments, body in _stanzas(lines):
+    for arguments, body in stanzas(data):
         file_key = _unwrapped(arguments, body, identity)
         if file_key is not None:
             break
     else:
         raise PermissionError("head")
+    check_mac(data, file_key)
+    return file_key
+
+
+def check_mac(data: bytes, file_key: bytes) -> None:
+    """DamagedError where the header was changed since this key made it."""
     text = data[: data.index(b"\n--- ") + 4]
     mac = hmac.digest(derive(file_key, None, b"header"), text, "sha256")
-    if not hmac.compare_digest(_base64(mac), data[len(text) + 1 : -1]):
+    if not hmac.compare_digest(base64_of(mac), data[len(text) + 1 : -1]):
         raise DamagedError("head: MAC")
-    return file_key
 
 
 def chunk_nonce(index: int, is_last: bool) -> bytes:
@@ -197,22 +204,28 @@ def wipe(secret: bytes) -> None:
     ctypes.memset(id(secret) + _BYTES_HEADER, 0, len(secret))
 
 
-def _base64(data: bytes) -> bytes:
+def stanza(arguments: Sequence[bytes], body: bytes) -> bytes:
+    """One stanza of a header: its arguments, the first of which is its kind, and its body in lines of base64."""
+    return b"-> " + b" ".join(arguments) + b"\n" + _wrapped(body)
+
+
+def base64_of(data: bytes) -> bytes:
     return base64.b64encode(data).rstrip(b"=")
 
 
-def _unbase64(text: bytes) -> bytes:
+def unbase64(text: bytes) -> bytes:
+    """DamagedError for anything but the one way of writing it."""
     if b"=" in text:
         raise DamagedError("head: padding")
     data = base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
-    if _base64(data) != text:
+    if base64_of(data) != text:
         raise DamagedError("head: base64")
     return data
 
 
 def _wrapped(data: bytes) -> bytes:
     """Lines of 64 letters; the last one is shorter, empty if need be."""
-    text = _base64(data)
+    text = base64_of(data)
     lines = [text[start : start + 64] for start in range(0, len(text), 64)]
     if not lines or len(lines[-1]) == 64:
         lines.append(b"")
@@ -223,7 +236,7 @@ def _stanza(recipient: Recipient, file_key: bytes) -> bytes:
     if recipient.hybrid is not None:
         sealed = SUITE.encrypt(file_key, recipient.hybrid, info=HYBRID_INFO)
         encapsulated, body = sealed[:HYBRID_ENCAPSULATED_BYTES], sealed[HYBRID_ENCAPSULATED_BYTES:]
-        return b"-> mlkem768x25519 " + _base64(encapsulated) + b"\n" + _wrapped(body)
+        return stanza((b"mlkem768x25519", base64_of(encapsulated)), body)
     assert recipient.classic is not None
     ephemeral = x25519.X25519PrivateKey.generate()
     share = ephemeral.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -232,10 +245,13 @@ def _stanza(recipient: Recipient, file_key: bytes) -> bytes:
     body = ChaCha20Poly1305(wrap_key).encrypt(bytes(12), file_key, None)
     wipe(shared)
     wipe(wrap_key)
-    return b"-> X25519 " + _base64(share) + b"\n" + _wrapped(body)
+    return stanza((b"X25519", base64_of(share)), body)
 
 
-def _stanzas(lines: list[bytes]) -> list[tuple[list[bytes], bytes]]:
+def stanzas(data: bytes) -> list[tuple[list[bytes], bytes]]:
+    """Arguments of each stanza, and its body as the letters it has there; DamagedError for what is no header."""
+    check_head(data)
+    lines = data[len(VERSION_LINE) : data.index(b"\n--- ") + 1].split(b"\n")[:-1]
     found: list[tuple[list[bytes], bytes]] = []
     index = 0
     while index < len(lines):
@@ -258,15 +274,15 @@ def _unwrapped(arguments: list[bytes], body: bytes, identity: Identity) -> bytes
     """The file key if this stanza is for ``identity``."""
     try:
         if identity.kind == "hybrid" and arguments[0] == b"mlkem768x25519" and len(arguments) == 2:
-            sealed = _unbase64(arguments[1]) + _unbase64(body)
+            sealed = unbase64(arguments[1]) + unbase64(body)
             return bytes(SUITE.decrypt(sealed, identity.hybrid(), info=HYBRID_INFO))
         if identity.kind == "classic" and arguments[0] == b"X25519" and len(arguments) == 2:
-            share = _unbase64(arguments[1])
+            share = unbase64(arguments[1])
             private = identity.classic()
             public = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
             shared = private.exchange(x25519.X25519PublicKey.from_public_bytes(share))
             wrap_key = derive(shared, share + public, CLASSIC_INFO)
-            return ChaCha20Poly1305(wrap_key).decrypt(bytes(12), _unbase64(body), None)
+            return ChaCha20Poly1305(wrap_key).decrypt(bytes(12), unbase64(body), None)
     except DamagedError:
         raise
     except Exception:  # noqa: BLE001 - InvalidTag and the like: this stanza is for somebody else

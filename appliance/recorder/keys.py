@@ -28,6 +28,7 @@ HYBRID_INFO = b"age-encryption.org/mlkem768x25519"
 CLASSIC_INFO = b"age-encryption.org/v1/X25519"
 HYBRID_ENCAPSULATED_BYTES = 1120
 HYBRID_PUBLIC_BYTES = 1216
+PINNED = "pinned.json"  # beside the recipients once they are signed: who may sign the next ones
 SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
 
@@ -104,6 +105,13 @@ def parse_recipient(text: str) -> Recipient:
     raise Problem("recorder.bad_recipient", shown=text[:16], reason=part)
 
 
+def identity_file(identity: Identity) -> bytes:
+    """What a file of a private key holds: the key in the last line, and whose it is in remarks."""
+    recipient = identity.recipient()
+    text = f"# Pasokh, {recipient.kind}, fingerprint {recipient.fingerprint}\n"
+    return f"{text}# public key: {recipient.text}\n{identity.encode()}\n".encode()
+
+
 def parse_identity(text: str) -> Identity:
     """One ``AGE-SECRET-KEY-...`` line; lines that begin with # are skipped."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
@@ -138,15 +146,18 @@ def recipients_file(data: Path) -> Path:
     return data / "keys" / "recipients.txt"
 
 
-def refuse_mixed(file: Path, recipient: Recipient) -> None:
-    """Problem ``recorder.mixed_recipients`` where the file holds keys of the other kind."""
+def refuse_unfit(file: Path, recipient: Recipient) -> None:
+    """Problem where the file holds keys of the other kind, or is signed: then nobody but the owner changes it."""
+    if (file.parent / PINNED).exists():
+        raise Problem("recorder.recipients_signed")
     if any(known.kind != recipient.kind for known in load_recipients(file)):
         raise Problem("recorder.mixed_recipients", file=file.name)
 
 
 def install(file: Path, recipient: Recipient) -> None:
-    """Adds a public key to those that every new recording is sealed to; durable and whole at every moment."""
-    refuse_mixed(file, recipient)
+    """Adds a public key to a plain list of those that every new recording is sealed to; durable and whole at every
+    moment. Problem where it does not fit (``refuse_unfit``)."""
+    refuse_unfit(file, recipient)
     known = load_recipients(file)
     if any(each.raw == recipient.raw for each in known):
         return

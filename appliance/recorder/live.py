@@ -11,15 +11,17 @@ import logging
 import os
 import threading
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.clock import Clock
 from appliance.errors import Problem
-from appliance.recorder import events, reading, recovery, seal
+from appliance.recorder import custody, events, reading, recovery, seal
+from appliance.recorder.custody import Custody
 from appliance.recorder.disk import Disk
 from appliance.recorder.events import RecorderEvent
 from appliance.recorder.journal import Committed, Finished, Journal, WriteFailed
-from appliance.recorder.keys import Recipient, load_recipients, recipients_file
+from appliance.recorder.keys import Recipient
 from appliance.recorder.recording import LiveRecording
 from appliance.recorder.settings import Recorder as Settings
 from appliance.recorder.speech import Talk
@@ -49,8 +51,9 @@ class Recorder:
         for each in (self.live, self.kept, folder / "journal"):
             each.mkdir(parents=True, exist_ok=True)
         self.refusal = ""
-        self.recipients: tuple[Recipient, ...] = ()
-        self._load_recipients(recipients_file(folder))
+        self._folder = folder
+        self.custody = Custody()
+        self._load_recipients()
         self._events: deque[RecorderEvent] = deque()
         self._recordings: dict[str, LiveRecording] = {}
         self._stopped: deque[LiveRecording] = deque()  # with sound that is not flushed
@@ -134,6 +137,11 @@ class Recorder:
         while self._events:
             taken.append(self._events.popleft())
         return taken
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Whom new recordings are sealed to, since the start of this process."""
+        return self.custody.recipients
 
     @property
     def open_recordings(self) -> int:
@@ -255,19 +263,37 @@ class Recorder:
             for live in durable:
                 self._events.append(events.Started(live.recording, live.stream, live.began_ms))
 
-    def _load_recipients(self, file: Path) -> None:
+    def _load_recipients(self) -> None:
         try:
-            self.recipients = load_recipients(file)
+            self.custody = custody.load(self._folder)
         except Problem as problem:
             _log.error("recipients not usable: %s", problem)
-            self._no_key = "recorder.bad_owner_key"
+            is_strange = problem.key == "recorder.not_the_owners"
+            self._no_key = problem.key if is_strange else "recorder.bad_owner_key"
         else:
-            self._no_key = "" if self.recipients else "recorder.no_owner_key"
+            self._no_key = self._why_not_yet()
         self.refusal = self._no_key
+
+    def _look_for_drill(self) -> None:
+        """The first drill counts at once; everything else of custody from the next start on (parsing takes long)."""
+        assert self.custody.signed is not None
+        drill = custody.drill_for(self._folder, self.custody.signed)
+        if drill is not None:
+            self.custody = replace(self.custody, drill=drill)
+            self._no_key = ""
+
+    def _why_not_yet(self) -> str:
+        if not self.recipients:
+            return "recorder.no_owner_key"
+        if self.settings.drill != "required" or self.custody.drill is not None:
+            return ""
+        return "recorder.no_drill" if self.custody.signed else "recorder.not_signed"
 
     def _watch_space(self, now: float) -> None:
         """New recordings are refused below the floor; those under way go on as long as they can."""
         self._space_at = now + SPACE_EVERY_SECONDS
+        if self._no_key == "recorder.no_drill":
+            self._look_for_drill()
         space = os.statvfs(self.live)
         is_low = space.f_bavail * space.f_frsize < self.settings.floor_bytes
         if is_low or self._failure == "no_space":

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.errors import Problem
-from appliance.recorder import container, seal
+from appliance.recorder import container, passphrase, seal
 from appliance.recorder.container import DamagedError
 from appliance.recorder.keys import Identity, parse_identity
 from appliance.recorder.segments import SUFFIXES
@@ -31,6 +31,7 @@ State = Literal["verified", "open", "damaged", "missing"]
 FRAME_BYTES = 320  # 20 ms of both directions
 READ_BYTES = 1 << 20
 _ID = re.compile(r"[0-9a-f]{32}")
+MOST_IDENTITY_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +147,15 @@ def started_utc_ms(recording: str) -> int:
 
 
 def load_identity(file: Path) -> Identity:
-    """The owner's private key from a file; Problem where it cannot be read or is none."""
+    """A private key from a file; asks for the passphrase where it is wrapped. Problem where it is none."""
     try:
-        return parse_identity(file.read_text(encoding="ascii", errors="replace"))
+        with file.open("rb") as opened:
+            content = opened.read(MOST_IDENTITY_BYTES)
     except OSError as error:
         raise Problem("recorder.no_identity_file", file=str(file), reason=error.strerror or "") from error
+    if passphrase.is_wrapped(content):
+        content = passphrase.unwrapped(content, passphrase.ask(file.name))
+    return parse_identity(content.decode("ascii", "replace"))
 
 
 def verify(base: Path, identity: Identity | None = None, recording: str = "") -> Verdict:

@@ -44,7 +44,9 @@ class Owner(Protocol):
     settings: Settings
     clock: Clock
     journal: Journal
-    recipients: tuple[Recipient, ...]
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]: ...
 
     def tell(self, event: events.RecorderEvent) -> None: ...
 

@@ -13,7 +13,7 @@ from typing import Any, cast, get_args
 
 import msgspec
 
-from appliance.records import backups, events
+from appliance.records import backups, custody, events
 from appliance.records.events import Happened
 
 KINDS: dict[str, type[Happened]] = {kind.kind: kind for kind in get_args(Happened)}
@@ -63,6 +63,8 @@ def subject(happened: Happened) -> str:
             return happened.conversation or happened.notice
         case events.HeadSigned():
             return "chain"
+        case events.RecipientsChanged() | events.KeysDrilled():
+            return custody.SUBJECT
         case events.ReplyReceived():
             return happened.conversation or happened.reply
         case events.BackupMade() | events.BackupFailed() | events.BackupDrilled() | events.BoxRestored():

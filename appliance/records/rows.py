@@ -215,6 +215,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.LookedUp()
             | events.DialRefused()
             | events.HeadSigned()
+            | events.RecipientsChanged()
+            | events.KeysDrilled()
             | events.BackupMade()
             | events.BackupFailed()
             | events.BackupDrilled()

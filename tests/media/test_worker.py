@@ -238,7 +238,8 @@ def test_streams_without_calls_run_on_and_a_new_calls_process_is_told_what_was_s
             assert time.monotonic() < silent_since + PATIENCE_SECONDS
             await asyncio.sleep(0.05)
         second = Calls(process)
-        assert (await second.until(port.Hello)).streams == ()
+        hello = await second.until(port.Hello)
+        assert hello.streams == () and hello.sealing.members == (CLASSIC.recipient().fingerprint,)
         sealed = await second.until(port.RecordingSealed)
         assert (sealed.recording, sealed.state) == (named(1), "sealed")
         party.close()

@@ -1,4 +1,4 @@
-"""``pasokh recording`` and ``pasokh keys``, as the owner and the technician type them."""
+"""``pasokh recording``, as the owner and the technician type them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from appliance.errors import Problem
-from appliance.recorder import commands, keys, reading
+from appliance.recorder import commands
 from tests.recorder.given import CLASSIC, OTHER, Box, named
 
 
@@ -109,52 +109,3 @@ def test_the_settings_file_names_the_data_folder(
         (tmp_path / "pasokh.toml").write_text(wrong)
         with pytest.raises(Problem, match=r"recorder\.not_settings"):
             run("recording", "list", "--config", tmp_path / "pasokh.toml")
-
-
-@pytest.mark.parametrize("kind", ["hybrid", "classic"])
-def test_a_new_key_is_written_for_the_owner_alone_and_installed_when_told(
-    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out, data = tmp_path / "key", tmp_path / "data"
-    data.mkdir()
-    options = ["--classic"] if kind == "classic" else []
-    assert run("keys", "new", *options, "--out", out, "--install", data) == 0
-    identity = reading.load_identity(out)
-    assert identity.kind == kind and out.stat().st_mode & 0o777 == 0o600
-    assert [known.raw for known in keys.load_recipients(keys.recipients_file(data))] == [identity.recipient().raw]
-    shown = capsys.readouterr()
-    assert identity.recipient().text in shown.out and identity.encode() not in shown.out + shown.err
-    with pytest.raises(Problem, match=r"recorder\.exists"):
-        run("keys", "new", *options, "--out", out, "--install", data)
-    assert len(keys.load_recipients(keys.recipients_file(data))) == 1
-
-
-def test_a_new_key_without_install_leaves_the_box_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("keys", "new", "--classic", "--out", tmp_path / "key", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["recipient"].startswith("age1") and told["kind"] == "classic"
-    assert [path.name for path in tmp_path.iterdir()] == ["key"]
-
-
-def test_the_private_key_never_goes_into_a_boxs_data_folder(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(data)
-    new = tmp_path / "new"
-    new.mkdir()
-    for out, install in (
-        (data / "key", None),
-        (data / "kept" / "key", None),
-        (tmp_path / "link" / "key", None),
-        (new / "key", new),
-    ):
-        arguments: list[str | Path] = ["keys", "new", "--classic", "--out", out]
-        with pytest.raises(Problem, match=r"recorder\.inside_data"):
-            run(*arguments, *(("--install", install) if install else ()))
-        assert not out.exists()
-
-
-def test_nothing_is_written_where_the_key_cannot_be_installed(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(Problem, match=r"recorder\.mixed_recipients"):
-        run("keys", "new", "--out", tmp_path / "new", "--install", data)
-    with pytest.raises(Problem, match=r"recorder\.no_data_folder"):
-        run("keys", "new", "--out", tmp_path / "new", "--install", tmp_path / "nowhere")
-    assert not (tmp_path / "new").exists()

@@ -15,7 +15,9 @@ from appliance.records.events.box import (
     CredentialSet,
     FlowPublished,
     HeadSigned,
+    KeysDrilled,
     PhoneTurned,
+    RecipientsChanged,
     ServiceLost,
     ServiceStarted,
     SettingsTaken,
@@ -138,6 +140,8 @@ Happened = (
     | NoticeEnded
     | NoticeDelivered
     | HeadSigned
+    | RecipientsChanged
+    | KeysDrilled
     | BackupMade
     | BackupFailed
     | BackupDrilled

@@ -116,6 +116,32 @@ class HeadSigned:
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientsChanged:
+    """Media seals to another set of keys than before: ``members`` as ``role name fingerprint``, in lines.
+
+    ``version`` 0 is a plain list. ``signed_by`` and ``signers`` (who may sign the next one, between spaces) are hex;
+    ``is_trusted``: it is plain where none was signed before, or signed by whom the last trusted one names, and newer.
+    """
+
+    kind: ClassVar[str] = "recipients.changed"
+    members: str
+    version: int
+    signed_by: str
+    signers: str
+    is_trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeysDrilled:
+    """At ``at`` (UTC ms) the owner opened a test recording with the paper; fingerprints of both keys."""
+
+    kind: ClassVar[str] = "keys.drilled"
+    at: int
+    owner: str
+    recovery: str
+
+
+@dataclass(frozen=True, slots=True)
 class BackupMade:
     """The box, sealed to its owner, lies in ``file``; ``sha256`` is of the sealed file, ``head_n`` its last event."""
 

@@ -10,7 +10,7 @@ from appliance.control.wire import Finding, LiveCall, Role, Snapshot, Upstream
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
-from appliance.records import cdr
+from appliance.records import cdr, recordings
 from appliance.records.reader import Conversation
 
 GOOD, BUSY, BAD, IDLE = "good", "busy", "bad", "idle"
@@ -66,6 +66,7 @@ class LastRow:
     talked: str
     clarity: str
     recording: State
+    listen: tuple[str, ...]  # its recordings that can be heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +141,15 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
 
 def last(conversations: Sequence[Conversation], role: Role, language: Language) -> list[LastRow]:
     """The newest first. A technician sees no numbers."""
-    return [_last(each, role != "technician", language) for each in conversations]
+    return [_last(each, role, language) for each in conversations]
 
 
-def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow:
+def _last(one: Conversation, role: Role, language: Language) -> LastRow:
     recorded = cdr.recording_word(one.recordings)
     clarity = cdr.mos(one)
     hidden = messages.text("web.hidden", language)
     outcome = one.outcome or "open"
+    shows_numbers = role != "technician"
     return LastRow(
         when=calendar.moment(one.opened, language),
         customer=digits(_number(one), language) or hidden if shows_numbers and not one.is_withheld else hidden,
@@ -158,6 +160,7 @@ def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow
         talked=calendar.length(one.talking_ms + one.hold_ms, language),
         clarity="" if clarity is None else digits(clarity, language),
         recording=State(word(f"web.recording_{recorded or 'none'}", language), _RECORDING_TONES.get(recorded, BAD)),
+        listen=tuple(each.recording for each in one.recordings if each.state in recordings.TAKEABLE),
     )
 
 

@@ -64,6 +64,7 @@ from appliance.records.events.recordings import (
     RecordingOpened,
     RecordingRefused,
     RecordingSealed,
+    RecordingTaken,
     RecordingVerified,
 )
 from appliance.records.events.requests import (
@@ -101,6 +102,7 @@ Happened = (
     | RecordingGap
     | RecordingSealed
     | RecordingVerified
+    | RecordingTaken
     | ConversationClosed
     | RecordClosed
     | TrunkTurned

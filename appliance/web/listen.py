@@ -8,6 +8,7 @@ at most a mebibyte, so that a seek in an hour fetches what is heard and no answe
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
@@ -91,7 +92,9 @@ class Listening:
             return PlainTextResponse("416\n", 416)
         try:
             content, size = await asyncio.to_thread(_read, self._kept / f"{recording}.{part}", first, last + 1 - first)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
             return PlainTextResponse("404\n", 404)
         if not content:
             return PlainTextResponse("416\n", 416, {"content-range": f"bytes */{size}"})

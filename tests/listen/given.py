@@ -16,7 +16,7 @@ from appliance.recorder.keys import Identity
 from appliance.recorder.reading import Opened
 from appliance.recorder.wav import wav_header
 from tests.recorder import vectors
-from tests.recorder.given import CLASSIC, Box, named
+from tests.recorder.given import CLASSIC, HYBRID, Box, named
 
 READER = Path(__file__).parent / "reader.mjs"
 TO_LINEAR = {"PCMU": audioop.ulaw2lin, "PCMA": audioop.alaw2lin}
@@ -86,6 +86,39 @@ def of_size(folder: Path, size: int, is_closed: bool) -> Path:
         record(seal.Type.END, seal.canonical(dict.fromkeys(counted, 0)))
     base = folder / str(size)
     base.with_suffix(".head").write_bytes(container.head([CLASSIC.recipient()], file_key))
+    base.with_suffix(".body").write_bytes(body)
+    base.with_suffix(".seal").write_bytes(sealed)
+    return base
+
+
+def long_one(folder: Path, seconds: int) -> Path:
+    """A recording (``named(6)``) of so many seconds with a seal as long as a real one's; its sound repeats."""
+    file_key, nonce = bytes(range(16)), bytes(range(16, 32))
+    live, digest = container.LiveBody(file_key, nonce), hashlib.sha256()
+    sealer = seal.Sealer(bytes.fromhex(named(6)), file_key, nonce)
+    body, sealed = bytearray(nonce + live.feed(wav_header("PCMU"))), bytearray(seal.MAGIC)
+    digest.update(body)
+
+    def record(kind: seal.Type, content: bytes) -> None:
+        sealed.extend(sealer.record(kind, content, len(body), digest.digest()))
+
+    about = {"law": "PCMU", "recording": named(6), "conversation": "c1", "part": 1}
+    record(seal.Type.START, seal.canonical(about))
+    half = vectors.payload(8000)
+    for number in range(2 * seconds):
+        grown = live.feed(half)
+        body += grown
+        digest.update(grown)
+        speaks = seal.Channel(0, 25, 0, 0, 0, -20 - number % 30, 0x1FFFFFF * (number % 3 == 0))
+        other = seal.Channel(0, 25, 0, 0, 0, -25 - number % 20, 0x1FFFFFF * (number % 7 == 0))
+        at = 1_790_000_000_000 + 500 * number
+        record(seal.Type.TICK, seal.Tick(46 + 8000 * (number + 1), at, at, 0, speaks, other).encode())
+    body[live.open_offset :] = live.final(bytes(body[live.open_offset :]))
+    digest = hashlib.sha256(body)
+    counted = ("left_talk_ms", "right_talk_ms", "overtalk_ms", "dead_air_ms")
+    record(seal.Type.END, seal.canonical(dict.fromkeys(counted, 0)))
+    base = folder / named(6)
+    base.with_suffix(".head").write_bytes(container.head([HYBRID.recipient()], file_key))
     base.with_suffix(".body").write_bytes(body)
     base.with_suffix(".seal").write_bytes(sealed)
     return base

@@ -92,9 +92,9 @@ export class Body {
     return this.held(from, to);
   }
 
-  // The same of what is open already, zeros for the rest; fetches nothing.
-  held(from, to) {
-    const out = new Uint8Array(Math.max(0, to - from));
+  // The same of what is open already, `filler` for the rest; fetches nothing.
+  held(from, to, filler = 0) {
+    const out = new Uint8Array(Math.max(0, to - from)).fill(filler);
     for (const index of chunksOf(from, to)) {
       const start = index * CHUNK_BYTES;
       const chunk = this.kept.get(index)?.plain ?? NOTHING;

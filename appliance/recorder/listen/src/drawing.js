@@ -42,8 +42,8 @@ export class Overview {
     band(this.spoken[1], "--right-soft", middle, middle);
     const levels = this.recording.levels();
     levels.forEach((level, index) => {
-      const from = x(level.at);
-      const wide = Math.max(1, x(levels[index + 1]?.at ?? this.recording.length) - from);
+      const from = Math.floor(x(level.at));
+      const wide = Math.ceil(x(levels[index + 1]?.at ?? this.recording.length)) - from;
       for (const [side, name, sign] of [["left", "--left", -1], ["right", "--right", 1]]) {
         const tall = Math.max(0, 1 - level[side] / FLOOR_DBOV) * (middle - 4);
         context.fillStyle = colour(this.canvas, name);

@@ -46,7 +46,7 @@ export class Viewer {
     this.list = element("select", { id: "viewer-list", onchange: () => this.#choose(this.list.value) });
     this.typed = element("input", { id: "viewer-id", type: "text", dir: "ltr", autocomplete: "off", spellcheck: "false", maxlength: 36 });
     this.faults = element("div", {});
-    this.player = element("div", { id: "listen" });
+    this.player = element("div", { class: "listen" });
     this.place.replaceChildren(
       element("header", { class: "row" }, element("h1", {}, say("listen.viewer")),
         element("button", { id: "viewer-language", type: "button", lang: other, onclick: () => this.#speak(other) }, other === "fa" ? "فارسی" : "English")),

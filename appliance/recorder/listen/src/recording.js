@@ -9,6 +9,7 @@ import { decodeJson, decodeLate, decodeTick, opened, Type, walk } from "./seal.j
 import { frames } from "./speech.js";
 
 const WAV_HEADER_BYTES = 46;
+const SILENCE = { PCMU: 0xff, PCMA: 0xd5 };
 const WAV_FORMAT = { PCMU: 7, PCMA: 6 }; // RFC 2361
 const MAX_SEAL_BYTES = 64 << 20; // 68 hours
 export const RATE = 8000;
@@ -94,10 +95,10 @@ export class Recording {
     return this.#decoded(await this.body.read(placeOf(from), placeOf(until)), from, until);
   }
 
-  // The same of what is open already, for pictures; what is not is no sound worth hearing.
+  // The same of what is open already, for pictures; the rest is drawn as silence.
   held(from, to) {
     const until = Math.min(to, this.length);
-    return this.#decoded(this.body.held(placeOf(from), placeOf(until)), from, until);
+    return this.#decoded(this.body.held(placeOf(from), placeOf(until), SILENCE[this.law]), from, until);
   }
 
   #decoded(stereo, from, until) {

@@ -45,17 +45,17 @@ def samples_sha256(opened: Opened) -> str:
     return hashlib.sha256(samples(opened)).hexdigest()
 
 
-def recordings(folder: Path, identity: Identity = CLASSIC) -> dict[str, Path]:
-    """``closed`` (26 s, with a mark), ``other`` (26 s) and ``open`` (18 s, cut off by a crash and recovered)."""
+def recordings(folder: Path, identity: Identity = CLASSIC, seconds: int = 26) -> dict[str, Path]:
+    """``closed`` (with a mark), ``other`` and ``open`` (two thirds as long, cut off by a crash and recovered)."""
     box = Box(folder / "box", identity)
     first, _ = box.start(1), box.start(2)
-    box.run(9)
+    box.run(seconds / 3)
     first.live.mark("hold", "music 1", box.now)
-    box.run(17)
+    box.run(seconds * 2 / 3)
     box.stop(2)
     made = {"closed": box.sealed(1), "other": box.sealed(2)}
     box.start(3, "PCMA")
-    box.run(18.3)
+    box.run(seconds * 2 / 3 + 0.3)
     shutil.copytree(box.folder, folder / "crashed")
     box.close()
     data = folder / "crashed"

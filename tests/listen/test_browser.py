@@ -153,7 +153,7 @@ def test_a_seek_in_an_hour_fetches_what_is_heard_and_no_more(browser: Browser, h
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return given.recordings(tmp_path_factory.mktemp("made"))
+    return given.recordings(tmp_path_factory.mktemp("made"), seconds=9)
 
 
 @pytest.fixture
@@ -233,5 +233,5 @@ def test_the_offline_file_speaks_both_languages_and_names_what_is_wrong(
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Space")
-    page.wait_for_selector("#listen-faults [role=alert]:has-text('damaged'):has-text('body: chunk 6')")
+    page.wait_for_selector("#listen-faults [role=alert]:has-text('damaged'):has-text('body: chunk 2')")
     assert "Play" in page.inner_text("#listen-play")

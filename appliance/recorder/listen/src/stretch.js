@@ -1,5 +1,5 @@
 // Faster or slower without another pitch: overlap and add of the most alike pieces (WSOLA; Verhelst and Roelands,
-// ICASSP 1993), both channels cut at the same places so that they stay together.
+// ICASSP 1993), both channels cut at the same places so that they stay together. The last 40 ms are kept back.
 
 const HALF = 120; // 15 ms at 8 kHz: frames of 30 ms, half overlapped
 const SEARCH = 80; // 10 ms: the longest pitch period of a voice is about 12 ms
@@ -46,13 +46,13 @@ export class Stretch {
 
   // How far from `at` the sound is most like what would have followed.
   #bestShift(at) {
-    let [best, shift] = [-Infinity, 0];
+    let [best, shift] = [0, 0];
     for (let d = -SEARCH; d < SEARCH; d++) {
       let [product, power] = [0, 1e-9];
       for (let n = 0; n < HALF; n += 2) {
-        const sample = this.left[at + d + n] + this.right[at + d + n];
-        product += sample * (this.tail[0][n] + this.tail[1][n]);
-        power += sample * sample;
+        const [left, right] = [this.left[at + d + n], this.right[at + d + n]];
+        product += left * this.tail[0][n] + right * this.tail[1][n];
+        power += left * left + right * right;
       }
       const likeness = product / Math.sqrt(power);
       if (likeness > best) [best, shift] = [likeness, d];

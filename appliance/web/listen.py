@@ -33,7 +33,6 @@ PARTS = ("head", "body", "seal")
 GRANT_SECONDS = 3600.0
 MOST_GRANTS = 1000
 MOST_RANGE_BYTES = 1 << 20  # source.js asks for no more
-MOST_LETTERS = 200  # of a reason
 _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
 
 
@@ -69,7 +68,7 @@ class Listening:
     async def take(self, request: Request) -> Response:
         """Puts the reason on record; only then anything is granted."""
         form = await self._site.form(request)
-        known, token, why = await self._known(request), self._site.token(request), form.get("why", "")[:MOST_LETTERS]
+        known, token, why = await self._known(request), self._site.token(request), form.get("why", "")
         try:
             await self._site.control.order(wire.TakeRecording(token, known.recording, "play", why))
         except Problem as problem:

@@ -131,7 +131,7 @@ def test_a_recording_is_heard_by_keyboard_alone_and_neither_key_nor_sound_crosse
         page = visit.page
         page.focus(f"a[href='/listen/{recording.recording}']")
         page.keyboard.press("Enter")
-        page.wait_for_selector("[name=why]:focus")
+        page.wait_for_selector("[name=why]:focus", timeout=30_000)
         page.keyboard.insert_text("شکایت مشتری")
         page.keyboard.press("Enter")
         page.wait_for_selector("#listen-key-file:focus")

@@ -141,15 +141,14 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
 
 def last(conversations: Sequence[Conversation], role: Role, language: Language) -> list[LastRow]:
     """The newest first. A technician sees no numbers."""
-    return [_last(each, role, language) for each in conversations]
+    return [_last(each, role != "technician", language) for each in conversations]
 
 
-def _last(one: Conversation, role: Role, language: Language) -> LastRow:
+def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow:
     recorded = cdr.recording_word(one.recordings)
     clarity = cdr.mos(one)
     hidden = messages.text("web.hidden", language)
     outcome = one.outcome or "open"
-    shows_numbers = role != "technician"
     return LastRow(
         when=calendar.moment(one.opened, language),
         customer=digits(_number(one), language) or hidden if shows_numbers and not one.is_withheld else hidden,

@@ -30,8 +30,10 @@ def test_another_speed_changes_the_length_and_neither_pitch_nor_the_two_sides_ag
         assert each["step"] < 1.5 * LARGEST_STEP, "a click"
 
 
-def test_silences_of_a_second_are_skipped_but_for_a_quarter_at_each_end(tmp_path: Path) -> None:
-    base = given.long_one(tmp_path, 60)
+def test_five_minutes_are_read_whole_and_silences_skipped_but_for_a_quarter_of_a_second_at_each_end(
+    tmp_path: Path,
+) -> None:
+    base = given.long_one(tmp_path, 300)
     opened = reading.open_recording(base, HYBRID)
     spoken = [tick.left.speech >> bit & 1 or tick.right.speech >> bit & 1 for tick in opened.ticks for bit in range(25)]
     expected, at = [], 0
@@ -42,4 +44,5 @@ def test_silences_of_a_second_are_skipped_but_for_a_quarter_at_each_end(tmp_path
         at += length
     (found,) = given.read([given.case(base, HYBRID, named(6))])
     assert found["silences"] == expected and len(expected) > 5
+    assert found["samples"] == given.samples_sha256(opened), "more chunks than the player keeps open"
     assert found["levels"] == [[tick.left.level_dbov, tick.right.level_dbov] for tick in opened.ticks]

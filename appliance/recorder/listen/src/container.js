@@ -27,6 +27,12 @@ function* chunksOf(from, to) {
   for (let index = Math.floor(from / CHUNK_BYTES); index * CHUNK_BYTES < to; index++) yield index;
 }
 
+// Puts what `out`, which begins at byte `from`, holds of chunk `index` in its place.
+function put(out, from, index, plain) {
+  const start = index * CHUNK_BYTES;
+  out.set(plain.subarray(Math.max(0, from - start), from + out.length - start), Math.max(0, start - from));
+}
+
 function chunkNonce(index, isLast) {
   const nonce = new Uint8Array(12);
   new DataView(nonce.buffer).setUint32(7, index); // 11 bytes big-endian: 2^32 chunks are 195 years
@@ -76,7 +82,9 @@ export class Body {
     const isLast = index === this.count - 1;
     const sealed = await this.source.read(from, Math.min(from + SEALED_CHUNK_BYTES, this.last.bodyBytes));
     if (isLast && this.hasOpenChunk) {
-      await (this.vouched ??= this.checkHash());
+      this.vouched ??= this.checkHash();
+      this.vouched.catch(() => { this.vouched = null; });
+      await this.vouched;
       return chacha20(this.key, chunkNonce(index, false), sealed.subarray(0, CHUNK_BYTES), undefined, 1);
     }
     try {
@@ -88,18 +96,15 @@ export class Body {
 
   // Plaintext from byte `from` to `to`.
   async read(from, to) {
-    for (const index of chunksOf(from, to)) await this.chunk(index);
-    return this.held(from, to);
+    const out = new Uint8Array(Math.max(0, to - from));
+    for (const index of chunksOf(from, to)) put(out, from, index, await this.chunk(index));
+    return out;
   }
 
   // The same of what is open already, `filler` for the rest; fetches nothing.
-  held(from, to, filler = 0) {
+  held(from, to, filler) {
     const out = new Uint8Array(Math.max(0, to - from)).fill(filler);
-    for (const index of chunksOf(from, to)) {
-      const start = index * CHUNK_BYTES;
-      const chunk = this.kept.get(index)?.plain ?? NOTHING;
-      out.set(chunk.subarray(Math.max(0, from - start), Math.max(0, to - start)), Math.max(0, start - from));
-    }
+    for (const index of chunksOf(from, to)) put(out, from, index, this.kept.get(index)?.plain ?? NOTHING);
     return out;
   }
 

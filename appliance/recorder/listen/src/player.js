@@ -47,6 +47,8 @@ export class Player {
     if (this.taken >= this.recording.length) this.taken = 0;
     this.#restart(this.taken);
     await this.context.resume();
+    clearInterval(this.timer);
+    if (!this.isPlaying) return; // paused while the sound was waking up
     this.timer = setInterval(() => this.#fill(), TURN_MS);
     this.#fill();
     this.changed();

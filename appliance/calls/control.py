@@ -41,6 +41,7 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.HangUpCall: LEADS,
     wire.Turn: LEADS,
     wire.MoveCaller: LEADS,
+    wire.TakeRecording: LEADS,
     wire.MakePromise: WORKS,
     wire.ChangeRequest: WORKS,
     wire.CallNow: WORKS,
@@ -237,6 +238,7 @@ class ControlServer:
                 | wire.CallNow(token)
                 | wire.CloseRequest(token)
                 | wire.MoveCaller(token)
+                | wire.TakeRecording(token)
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)

@@ -1,4 +1,4 @@
-"""What people of the office order by page and button, carried out: calls ended and moved, promises, switches.
+"""What people of the office order by page and button, carried out: calls, promises, switches, recordings to hear.
 
 Who may is decided before (control.py); whether it can be done is said here, and a Problem says why it cannot, in words
 for who ordered it. Of two who order the same thing one is first: the other is told what is so now.
@@ -14,9 +14,11 @@ from appliance.calls.office import EndCall, Office
 from appliance.control import wire
 from appliance.control.wire import Done, Promised, Reply
 from appliance.errors import Problem
-from appliance.records import events, ledger
+from appliance.records import events, ledger, recordings
 
 CLOSED_BY_HAND = ("done", "cancelled")
+USES = ("play",)  # what recordings are taken for
+MOST_LETTERS = 200  # of a reason
 
 # Why something is not done: the words of desk.py and outbound.py, and what a person reads.
 PROBLEMS: Mapping[str, str] = {
@@ -67,6 +69,8 @@ class Orders:
                 await self._close(request, state, by)
             case wire.MoveCaller(_, conversation, line, seen):
                 self._move(conversation, line, seen)
+            case wire.TakeRecording(_, recording, use, why):
+                await self._take(recording, use, why, by)
         self._changed()
         return Done()
 
@@ -100,6 +104,19 @@ class Orders:
         if found is None or found.state not in ("open", "doing"):
             raise Problem("desk.no_such_request")
         self._office.records.put(events.RequestMoved(request, state, by, "by hand"))
+
+    async def _take(self, recording: str, use: str, why: str, by: str) -> None:
+        """Puts on record who takes a recording and why; returns when it is on the disk."""
+        if use not in USES:
+            raise Problem("desk.no_sense", value=use[:40])
+        if not why.strip():
+            raise Problem("listen.no_why")
+        records = self._office.records
+        known = recordings.takeable(
+            await records.call(lambda store: store.within(lambda db: recordings.of(db, recording)))
+        )
+        records.put(events.RecordingTaken(known.conversation, recording, by, use, why.strip()[:MOST_LETTERS]))
+        await records.flush()
 
     def _move(self, conversation: str, line: str, seen: str) -> None:
         if line not in self._office.queues:

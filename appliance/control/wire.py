@@ -303,6 +303,21 @@ class MoveCaller(_Message, frozen=True):
         return f"MoveCaller(***, {self.conversation!r}, {self.line!r})"
 
 
+class TakeRecording(_Message, frozen=True):
+    """A recording is to be given out, sealed as it lies; ``use`` is play. Owner and supervisor only.
+
+    Answered by Done once who, which and ``why`` are in the records, on the disk.
+    """
+
+    token: str
+    recording: str
+    use: str
+    why: str
+
+    def __repr__(self) -> str:
+        return f"TakeRecording(***, {self.recording!r}, {self.use!r})"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
@@ -379,6 +394,7 @@ Request = (
     | CallNow
     | CloseRequest
     | MoveCaller
+    | TakeRecording
     | Measure
     | Vitals
     | TellReceipts
@@ -389,7 +405,7 @@ Request = (
 )
 
 
-Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller
+Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller | TakeRecording
 """What a person of the office orders; all else only asks."""
 
 

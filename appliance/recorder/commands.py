@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.recorder import bulk_commands, export, reading, seal
+from appliance.recorder import bulk_commands, export, reading, seal, viewer
 from appliance.recorder.reading import Verdict
 from appliance.recorder.segments import SUFFIXES
 from appliance.records import sampling_commands
@@ -58,6 +59,10 @@ def register(subparsers: argparse._SubParsersAction[Any], e164: E164 = only_digi
     exports.add_argument("recording", metavar="RECORDING", help="its id, or the path of one of its files")
     exports.add_argument("--out", type=Path, required=True, metavar="FILE", help="ends in .wav, .flac, .opus or .ogg")
     exports.set_defaults(run=_export)
+    text = "the offline viewer: one HTML file in which a browser opens and plays recordings, without any box"
+    shows = commands.add_parser("viewer", help=text, description=text)
+    shows.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it is written")
+    shows.set_defaults(run=_viewer)
     for parser in (opens, verify, exports):
         parser.add_argument(
             "--key", type=Path, required=parser is not verify, metavar="FILE", help="the owner's private key"
@@ -195,6 +200,14 @@ def _export(chosen: argparse.Namespace) -> int:
         return 0
     key = "recorder.exported" if opened.is_closed else "recorder.exported_open"
     print(_say(key, file=str(chosen.out), seconds=_seconds(opened.milliseconds)))
+    return 0
+
+
+def _viewer(chosen: argparse.Namespace) -> int:
+    page = viewer.html()
+    export.write_new(chosen.out, page.encode(), 0o644)
+    digest = hashlib.sha256(page.encode()).hexdigest()
+    print(_say("recorder.viewer_written", file=str(chosen.out), digest=digest))
     return 0
 
 

@@ -90,6 +90,7 @@ def subject(happened: Happened) -> str:
             | events.RecordingRefused()
             | events.RecordingGap()
             | events.RecordingSealed()
+            | events.RecordingTaken()
             | events.ConversationClosed()
             | events.RecordClosed()
             | events.ConversationErased()

@@ -213,6 +213,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.SignedOut()
             | events.SignInRefused()
             | events.LookedUp()
+            | events.RecordingTaken()
             | events.DialRefused()
             | events.HeadSigned()
             | events.RecipientsChanged()

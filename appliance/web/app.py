@@ -22,10 +22,12 @@ from appliance.control.client import ControlClient
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
+from appliance.recorder import viewer
 from appliance.records.reader import Reader
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
+from appliance.web.listen import PLACE, Listening
 from appliance.web.live import GONE
 from appliance.web.monitor import Monitor
 from appliance.web.security import Door
@@ -48,6 +50,9 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/switches"): LEADS,
     ("POST", "/calls/move"): LEADS,
     ("POST", "/calls/hang-up"): LEADS,
+    ("GET", "/listen/{recording}"): LEADS,
+    ("POST", "/listen/{recording}"): LEADS,
+    ("GET", "/recordings/{recording}/{part}"): LEADS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -65,7 +70,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures."""
+    """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures.
+
+    ``kept`` is the folder of closed recordings.
+    """
 
     def __init__(
         self,
@@ -76,6 +84,7 @@ class Page:
         is_tls: bool,
         clock: Clock | None = None,
         monitor: Monitor | None = None,
+        kept: Path = Path("/nowhere"),
     ) -> None:
         self._control = control
         self._monitor = monitor or Monitor(control, "", Path("/"))
@@ -83,6 +92,7 @@ class Page:
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
         self._conversations = Conversations(self._site)
+        self._listening = Listening(self._site, kept)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
@@ -103,6 +113,9 @@ class Page:
             ("POST", "/switches"): desk.turn,
             ("POST", "/calls/move"): desk.move,
             ("POST", "/calls/hang-up"): desk.hang_up,
+            ("GET", "/listen/{recording}"): self._listening.show,
+            ("POST", "/listen/{recording}"): self._listening.take,
+            ("GET", "/recordings/{recording}/{part}"): self._listening.part,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,
@@ -199,7 +212,7 @@ class Page:
         form = await self._site.form(request)
         chosen = form.get("language", "")
         back = form.get("back", "")
-        here = back if back in PAGES else "/"
+        here = back if back in PAGES or PLACE.fullmatch(back) else "/"
         response = RedirectResponse(here if self._site.token(request) else "/sign-in", 303)
         if chosen in LANGUAGES:
             response.set_cookie(
@@ -224,7 +237,8 @@ _KINDS = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 def _static_files() -> dict[str, tuple[str, bytes, str]]:
     """Name to kind, content and tag; read once."""
     found = {}
-    for file in resources.files("appliance.web").joinpath("static").iterdir():
+    files = [*resources.files("appliance.web").joinpath("static").iterdir(), *viewer.files()]
+    for file in files:
         ending = file.name.rpartition(".")[2]
         if ending in _KINDS:
             content = file.read_bytes()

@@ -68,7 +68,8 @@ async def _serve(
     async with ControlClient(places.control_socket) as control:
         token = service.made_once(places.data / "web" / METRICS_TOKEN).hex()
         monitor = Monitor(control, token, places.data)
-        config.app = Page(control, reader, name, language, web.tls, monitor=monitor).app(hosts)
+        page = Page(control, reader, name, language, web.tls, monitor=monitor, kept=places.data / "kept")
+        config.app = page.app(hosts)
         server = _Server(config)
         telling = asyncio.create_task(_tell_vitals(control), name="vitals")
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")

@@ -183,7 +183,11 @@ async def test_who_orders_what_is_decided_by_role_and_the_button_turns_nothing_b
         first = await client.sign_in("sara", code, "192.0.2.2")
         token = (await client.set_password(first.token, PASSWORD)).token
         assert await client.order(wire.MakePromise(token, "09121234567", "16:30")) == wire.Done()
-        for order in (wire.Turn(token, "night_on"), wire.MoveCaller(token, "c1", "sales", "support")):
+        for order in (
+            wire.Turn(token, "night_on"),
+            wire.MoveCaller(token, "c1", "sales", "support"),
+            wire.TakeRecording(token, "r1", "play", "I am curious"),
+        ):
             with pytest.raises(Problem, match=r"access\.not_allowed"):
                 await client.order(order)
         assert await client.order(wire.Turn("", "night_on")) == wire.Done()

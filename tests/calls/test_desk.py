@@ -19,8 +19,9 @@ from appliance.hours.load import load_folder
 from appliance.messages.calendar import moment_of
 from appliance.places import shipped_flows
 from appliance.queue.callbacks import Book, Kept, Outcome
-from appliance.records import events, ledger
-from tests.records.given import opened
+from appliance.records import encode, events, ledger
+from appliance.records.events import RecordingOpened, RecordingTaken
+from tests.records.given import opened, sealed
 from tests.simulation.test_menus import office
 from tests.simulation.test_whole_office import TheOffice
 from tests.support.virtual_time import run
@@ -402,3 +403,43 @@ def test_the_night_switch_is_turned_by_hand_and_nonsense_is_refused(tmp_path: Pa
 
 def test_every_reason_has_its_words() -> None:
     assert {"past", "closed_hour", "being_dialled", "no_such_request", "no_number"} <= set(PROBLEMS)
+
+
+# Recordings -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_takes_a_recording_and_why_is_on_the_disk_before_it_is_granted(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    closed, recovered, lost, live = (f"{number:032x}" for number in range(4))
+    states = {closed: "sealed", recovered: "recovered", lost: "lost"}
+
+    async def scene() -> None:
+        begun = [RecordingOpened("c1", each, 1, "k", 0) for each in (*states, live)]
+        box.it.store.apply([opened("c1"), *begun, *(sealed("c1", each, state) for each, state in states.items())])
+        for each in (closed, recovered):
+            reply = await box.orders.carry_out(wire.TakeRecording("", each, "play", " a complaint "), "sara")
+            assert reply == wire.Done() and taken(box)[-1] == RecordingTaken("c1", each, "sara", "play", "a complaint")
+        for recording, use, why, key in (
+            (closed, "play", "  ", "listen.no_why"),
+            (closed, "sell", "money", "desk.no_sense"),
+            (lost, "play", "x", "listen.nothing_there"),
+            (live, "play", "x", "listen.still_recorded"),
+            ("f" * 32, "play", "x", "listen.unknown"),
+        ):
+            with pytest.raises(Problem) as refused:
+                await box.orders.carry_out(wire.TakeRecording("", recording, use, why), "sara")
+            assert refused.value.key == key
+        await box.orders.carry_out(wire.TakeRecording("", closed, "play", "x" * 5000), "sara")
+        assert [each.recording for each in taken(box)] == [closed, recovered, closed] and len(taken(box)[-1].why) == 200
+
+    box.run(scene)
+
+
+def taken(box: Box) -> list[RecordingTaken]:
+    rows = box.it.store.within(
+        lambda db: db.execute(
+            "SELECT body FROM event JOIN event_body USING (n) WHERE kind = ? ORDER BY n", (RecordingTaken.kind,)
+        ).fetchall()
+    )
+    found = [encode.happened_from(RecordingTaken.kind, body) for (body,) in rows]
+    return [each for each in found if isinstance(each, RecordingTaken)]

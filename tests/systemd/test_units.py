@@ -89,6 +89,13 @@ def test_calls_cannot_write_recordings_and_media_cannot_read_records() -> None:
     assert "/var/lib/pasokh/calls.db" in media.paths("InaccessiblePaths")
 
 
+def test_the_page_reads_closed_recordings_and_nothing_of_those_being_made() -> None:
+    web = _Unit("pasokh-web.service")
+    assert {f"/var/lib/pasokh/{name}" for name in ("live", "journal")} < web.paths("InaccessiblePaths")
+    assert web.paths("ReadWritePaths") == {"/var/lib/pasokh/web"}
+    assert folders()["/var/lib/pasokh/kept"] == ("2750", "pasokh-media")  # the group reads
+
+
 def test_the_units_and_the_settings_mean_the_same_folders() -> None:
     box = Box()
     assert {box.data_folder, box.run_folder, box.secrets_folder} <= set(folders())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.parse
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -109,12 +109,13 @@ class Browser:
         is_tls: bool = True,
         token: str = "good",
         now: int = NOW,
+        kept: Path = Path("nowhere"),
     ) -> None:
         self.calls = calls
         self.token = token
         self._is_tls = is_tls
         clock = VirtualClock(now)
-        page = Page(calls, (lambda: reader) if reader else no_reader, "test", language, is_tls, clock)
+        page = Page(calls, (lambda: reader) if reader else no_reader, "test", language, is_tls, clock, kept=kept)
         self.app: ASGIApp = page.app(("box.local",))
 
     def get(self, path: str) -> tuple[int, dict[str, str], str]:
@@ -131,9 +132,16 @@ class Browser:
 
     def ask(self, method: str, path: str, body: bytes = b"", chunks: int = 1) -> tuple[int, dict[str, str], str]:
         """Status, headers and text of one request."""
-        return asyncio.run(self._ask(method, path, [body] * chunks))
+        status, headers, content = asyncio.run(self._ask(method, path, [body] * chunks, {}))
+        return status, headers, content.decode()
 
-    async def _ask(self, method: str, target: str, bodies: Sequence[bytes]) -> tuple[int, dict[str, str], str]:
+    def ask_bytes(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
+        """The same with headers of its own, and bytes."""
+        return asyncio.run(self._ask(method, path, [b""], headers))
+
+    async def _ask(
+        self, method: str, target: str, bodies: Sequence[bytes], more: Mapping[str, str]
+    ) -> tuple[int, dict[str, str], bytes]:
         sent: list[Message] = []
         waiting = list(bodies)
 
@@ -147,14 +155,15 @@ class Browser:
 
         path, _, query = target.partition("?")
         cookie = f"{'__Host-pasokh' if self._is_tls else 'pasokh'}={self.token}".encode()
+        named = [(name.encode(), value.encode()) for name, value in more.items()]
         scope = {
             "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "headers": [(b"host", b"box.local"), (b"cookie", cookie)], "scheme": "https", "http_version": "1.1",
+            "headers": [(b"host", b"box.local"), (b"cookie", cookie), *named], "scheme": "https", "http_version": "1.1",
             "server": ("box.local", 443), "client": ("127.0.0.1", 5), "root_path": "",
         }  # fmt: skip
         await self.app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:]).decode()
+        return sent[0]["status"], headers, b"".join(each.get("body", b"") for each in sent[1:])
 
 
 class Records:

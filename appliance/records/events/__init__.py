@@ -69,6 +69,7 @@ from appliance.records.events.recordings import (
     RecordingOpened,
     RecordingRefused,
     RecordingSealed,
+    RecordingTaken,
     RecordingVerified,
 )
 from appliance.records.events.requests import (
@@ -108,6 +109,7 @@ Happened = (
     | RecordingGap
     | RecordingSealed
     | RecordingVerified
+    | RecordingTaken
     | ConversationClosed
     | RecordClosed
     | TrunkTurned

@@ -1,4 +1,4 @@
-"""Recordings: the consent they open with, their gaps, their seal."""
+"""Recordings: the consent they open with, their gaps, their seal, and who has taken one to hear it."""
 
 from __future__ import annotations
 
@@ -85,3 +85,18 @@ class RecordingVerified:
     recording: str
     state: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTaken:
+    """Somebody was given a recording as it lies sealed: written before the first byte of it leaves.
+
+    ``use`` is play; ``why`` is what ``actor`` gave as the reason.
+    """
+
+    kind: ClassVar[str] = "recording.taken"
+    conversation: str
+    recording: str
+    actor: str
+    use: str
+    why: str

@@ -191,6 +191,7 @@ class _Process:
         self._control.start()
         self._publisher.take()
         self._mouth.start()
+        self._office.lamps.look()  # before any telephone can ask
         try:
             await self._agent.start()
         except OSError as error:
@@ -207,10 +208,11 @@ class _Process:
         writing = asyncio.create_task(self._notices.run(), name="notices")
         answers = asyncio.create_task(self._replies.run(), name="replies")
         signing = asyncio.create_task(self._heads.run(), name="heads")
+        lamps = asyncio.create_task(self._office.lamps.run(), name="lamps")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, writing, answers, signing):
+        for task in (verifying, watched, publishing, keeping, writing, answers, signing, lamps):
             task.cancel()
         await self._stop()
 

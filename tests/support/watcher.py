@@ -180,12 +180,13 @@ class Watcher(asyncio.DatagramProtocol):
 
     async def _asked(self, written: tuple[str, str, bytes]) -> wire.Response:
         call_id, cseq, data = written
-        waits = self._waiting[call_id, cseq] = asyncio.get_running_loop().create_future()
+        waits: asyncio.Future[wire.Response] = asyncio.get_running_loop().create_future()
+        self._waiting[call_id, cseq] = waits
         async with asyncio.timeout(20):
             while not waits.done():
                 self._send(data)
                 await asyncio.wait([waits], timeout=20 if self._is_tcp else AGAIN_SECONDS)
-        return waits.result()
+        return await waits
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         parser = wire.StreamParser()

@@ -204,6 +204,8 @@ class Watcher(asyncio.DatagramProtocol):
             if waits is not None and not waits.done():
                 waits.set_result(message)
             return
+        if message.method != "NOTIFY":
+            return
         known = self.watched.get(key[0])
         answer = wire.Response(200 if known else 481, "OK" if known else "Gone", wire.Headers())
         for name in ("via", "from", "to", "call-id", "cseq"):

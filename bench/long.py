@@ -31,6 +31,8 @@ TESTS = {
     "crashes": "tests/system/test_crashes.py",
     "hours": "tests/hours/test_answer.py",
     "rehearsal": "tests/system/test_rehearsal.py",
+    "lamps": "tests/signalling/test_lamp_walks.py",
+    "phones": "tests/system/test_phones.py",
     "lines": "tests/queue/test_line.py",
     "callback-book": "tests/queue/test_callbacks.py",
     "callbacks": "tests/system/test_callbacks.py",

@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,6 +195,7 @@ class _Process:
         self._control.start()
         self._publisher.take()
         self._mouth.start()
+        self._office.lamps.look()  # before any telephone can ask
         try:
             await self._agent.start()
         except OSError as error:
@@ -206,20 +207,27 @@ class _Process:
         await self._notices.start()
         await restart.note_settings(self._writer, self._settings_sha256)
         orphans = await restart.resume(self._switchboard, self._kept.left_over, self._lived_until)
-        verifying = asyncio.create_task(self._verifier.run(), name="verifier")
-        watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
-        publishing = asyncio.create_task(self._publisher.run(), name="publisher")
-        keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
-        custody = asyncio.create_task(self._custody.run(), name="custody")
-        writing = asyncio.create_task(self._notices.run(), name="notices")
-        answers = asyncio.create_task(self._replies.run(), name="replies")
-        signing = asyncio.create_task(self._heads.run(), name="heads")
+        tasks = [asyncio.create_task(work, name=name) for name, work in self._beside().items()]
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, custody, writing, answers, signing):
+        for task in tasks:
             task.cancel()
         await self._stop()
+
+    def _beside(self) -> dict[str, Coroutine[None, None, None]]:
+        """What runs beside the calls until the box stops, by name."""
+        return {
+            "verifier": self._verifier.run(),
+            "watchdog": service.tell_watchdog(),
+            "publisher": self._publisher.run(),
+            "upkeep": self._upkeep.run(),
+            "custody": self._custody.run(),
+            "notices": self._notices.run(),
+            "replies": self._replies.run(),
+            "heads": self._heads.run(),
+            "lamps": self._office.lamps.run(),
+        }
 
     async def _stop(self) -> None:
         service.notify("STOPPING=1")

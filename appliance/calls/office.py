@@ -13,6 +13,7 @@ from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.forwarding import Followed, follow
 from appliance.calls.inbox import Inbox
 from appliance.calls.inside import Inside, known, whom
+from appliance.calls.lamps import Lamps
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
 from appliance.calls.settings import Agent, Calls, Queue
@@ -106,11 +107,13 @@ class Office:
     book: Book = field(init=False)
     agents: Mapping[str, Agent] = field(init=False)
     outside: Outside = field(init=False)
+    lamps: Lamps = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
         self.outside = Outside(self)
-        self.line = GuardedLine(self.line, self.outside)
+        self.lamps = Lamps(self, self.line)
+        self.line = GuardedLine(self.lamps, self.outside)
         self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
@@ -224,6 +227,10 @@ class Office:
         if agent is None or not self.registered.get(agent.phone):
             return "not_registered"
         return "absent" if name in self.desk.switches.absent else ""
+
+    def waiting(self, line: str) -> int:
+        """How many wait in a line."""
+        return self.floor.waiting(line)
 
     @property
     def queues(self) -> Mapping[str, Queue]:

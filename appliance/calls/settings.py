@@ -117,6 +117,8 @@ class Calls:
     most_callbacks: int = 2  # at once
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
+    lamps_show_numbers: bool = False  # whether busy lamps tell colleagues with which number somebody speaks
+    lamps_away: bool = False  # who is away, or whose telephone is not there, is shown as busy
     lines: tuple[CalledLine, ...] = field(default=())
     agents: tuple[Agent, ...] = field(default=())
     queues: tuple[Queue, ...] = field(default=())

@@ -93,6 +93,7 @@ class Switchboard:
         if self._early is not None:
             self._early.append(event)
             return
+        self.office.lamps.heard(event)
         match event:
             case signalling.Offered():
                 self._offered(event)

@@ -15,6 +15,7 @@ promise, ends that.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -322,6 +323,10 @@ class Book:
             for entry in self._entries.values()
             if customer and customer in (entry.wanted.customer, entry.wanted.asker)
         ]
+
+    def messages(self) -> Counter[str]:
+        """How many messages wait, by line."""
+        return Counter(entry.wanted.queue for entry in self._entries.values() if entry.wanted.what == "message")
 
     def satisfied(self, customer: str, now: int) -> list[Wanted]:
         """Somebody has spoken with this customer: what that settles is out of the book, and returned.

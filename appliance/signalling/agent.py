@@ -103,6 +103,7 @@ class Agent:
             "answered_again": transactions.answered_again,
             "legs": self.heart.legs,
             "transactions": len(transactions),
+            "subscriptions": len(self.heart.subscriptions),
         }
 
     @property
@@ -126,7 +127,7 @@ class Agent:
         self._arm()
 
     async def stop(self) -> None:
-        """Un-registers, waits a little for what is under way, and closes the sockets."""
+        """Un-registers, ends subscriptions, waits a little for what is under way, and closes the sockets."""
         self._is_stopping = True
         for task in self._tasks:
             task.cancel()
@@ -135,8 +136,10 @@ class Agent:
             request = registration.stop()
             if request is not None:
                 self._ask(name, registration, request, now)
+        self.heart.subscriptions.stop(now)
+        self._arm()
         ends = now + STOP_SECONDS
-        while self.heart.transactions.is_asking and self._clock.monotonic() < ends:  # noqa: ASYNC110 - machines
+        while self.heart.is_asking and self._clock.monotonic() < ends:  # noqa: ASYNC110 - machines
             await asyncio.sleep(0.02)
         if self._timer is not None:
             self._timer.cancel()
@@ -272,8 +275,7 @@ class Agent:
         now = self._clock.monotonic()
         if peer.connection:
             self.heart.connection_lost(peer.connection, now)
-            for event in self._registrar.connection_lost(peer.connection):
-                self._deliver(event)
+            self.heart.phones_turned(self._registrar.connection_lost(peer.connection), now)
             for name, registration in self._registrations.items():
                 account = self.heart.accounts[name]
                 if account.trunk.transport == "tcp" and any(each.address == peer.address for each in account.peers):
@@ -310,8 +312,7 @@ class Agent:
         self._timer, self._armed_for = None, float("inf")
         now = self._clock.monotonic()
         self.heart.due(now)
-        for event in self._registrar.due(now):
-            self._deliver(event)
+        self.heart.phones_turned(self._registrar.due(now), now)
         if not self._is_stopping:
             self._register_due(now)
         self._arm()

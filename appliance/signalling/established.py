@@ -36,6 +36,7 @@ GLARE_OWNER_SECONDS = (2.1, 4.0)  # RFC 3261, 14.1: who owns the Call-ID waits l
 GLARE_OTHER_SECONDS = (0.0, 2.0)
 REFER_SECONDS = 180  # longer than anything that a transfer waits for, but a line
 MOST_USER = 64
+ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326; phones do not list it as missed
 _SIGNAL = re.compile(rb"^\s*Signal\s*=\s*([0-9A-D*#])", re.IGNORECASE | re.MULTILINE)
 _DURATION = re.compile(rb"^\s*Duration\s*=\s*([0-9]{1,5})", re.IGNORECASE | re.MULTILINE)
 
@@ -447,7 +448,7 @@ class Established:
         """BYE, and the leg is over for its owner; the BYE finds its own way."""
         if self.is_over or self.dialog is None:
             return
-        self.bye(now)
+        self.bye(now, ELSEWHERE if cause is Cause.ANSWERED_ELSEWHERE else "")
         self.finish(cause, code)
 
     def bye(self, now: float, reason: str = "") -> None:

@@ -41,6 +41,7 @@ from appliance.signalling.port import (
     Deliver,
     Dial,
     EndOrphan,
+    Event,
     FromPhone,
     FromTrunk,
     Go,
@@ -54,16 +55,19 @@ from appliance.signalling.port import (
     Refused,
     Resume,
     Ring,
+    ShowLamp,
+    ShowMessages,
     ToPhone,
     TransferEnded,
 )
 from appliance.signalling.registrar import Registrar
 from appliance.signalling.settings import Signalling, Trunk
+from appliance.signalling.subscriptions import ALLOW_EVENTS, Subscriptions
 from appliance.signalling.transactions import Client, Peer, Server, Transactions, key_of
 
 IN_DIALOG = frozenset({"INVITE", "BYE", "UPDATE", "INFO", "OPTIONS", "REFER"})
-KNOWN_METHODS = IN_DIALOG | {"ACK", "CANCEL", "REGISTER"}
-REAL_METHODS = KNOWN_METHODS | {"SUBSCRIBE", "NOTIFY", "REFER", "MESSAGE", "PRACK", "PUBLISH"}
+KNOWN_METHODS = IN_DIALOG | {"ACK", "CANCEL", "REGISTER", "SUBSCRIBE"}
+REAL_METHODS = KNOWN_METHODS | {"NOTIFY", "MESSAGE", "PRACK", "PUBLISH"}
 
 
 @dataclass(slots=True)
@@ -104,6 +108,7 @@ class Heart:
         self._guard = guard
         self._registrar = registrar
         self._admission = admission
+        self.subscriptions = Subscriptions(self, registrar, self._phone_side)
         self._legs: dict[Leg, Incoming | Outgoing] = {}
         self._usages: dict[tuple[str, str], Usage] = {}
         self._incoming: dict[tuple[str, str], Incoming] = {}  # by Call-ID and From tag: CANCEL and odd ACKs
@@ -135,6 +140,11 @@ class Heart:
         self.transactions.timers.due(now)
 
     @property
+    def is_asking(self) -> bool:
+        """Whether something of ours is still to be sent or answered."""
+        return self.transactions.is_asking or self.subscriptions.is_telling
+
+    @property
     def legs(self) -> int:
         return len(self._legs)
 
@@ -148,6 +158,13 @@ class Heart:
         for client in self.transactions.clients_to(peer):
             client.failed(now)
 
+    def phones_turned(self, events: Sequence[Event], now: float) -> None:
+        """What the registrar tells: phones that came, went or moved."""
+        for event in events:
+            self.deliver(event)
+        if events:
+            self.subscriptions.look(now)
+
     # Commands ---------------------------------------------------------------------------------------------------------
 
     def submit(self, command: Command, now: float) -> None:
@@ -156,6 +173,8 @@ class Heart:
                 self._dial(command, now)
             case EndOrphan(key):
                 end_orphan(self, key, now)
+            case ShowLamp() | ShowMessages():
+                self.subscriptions.show(command, now)
             case (
                 Ring(leg)
                 | Progress(leg)
@@ -339,6 +358,8 @@ class Heart:
             server.respond(refusal, now)
         elif request.method == "CANCEL":
             self._cancel(server, request, now)
+        elif request.method == "SUBSCRIBE":
+            self._subscribe(server, request, peer, now)
         elif h.tag_of(request.headers.get("to") or ""):
             self._in_dialog(server, request, now)
         elif request.method == "REGISTER":
@@ -419,14 +440,20 @@ class Heart:
         if response.code == 403:
             self._admission.offended(peer.address[0], now, self._is_trunk(peer))
         server.respond(response, now)
-        for event in events:
-            self.deliver(event)
+        self.phones_turned(events, now)
+
+    def _subscribe(self, server: Server, request: wire.Request, peer: Peer, now: float) -> None:
+        """Of phones only, each time with their password; a trunk has none here to answer the challenge with."""
+        phone = self._challenged(server, request, peer, now)
+        if phone is not None:
+            self.subscriptions.receive(server, request, phone, peer, now)
 
     def _outside(self, server: Server, request: wire.Request, now: float) -> None:
         """OPTIONS, and what makes no sense without a dialog."""
         if request.method == "OPTIONS":
             response = answer_to(request, 200, self.token())
             response.headers.add("allow", ALLOW)
+            response.headers.add("allow-events", ALLOW_EVENTS)
             response.headers.add("accept", "application/sdp")
             response.headers.add("supported", SUPPORTED)
         else:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from appliance.clock import Clock, Timers
 from appliance.ids import uuid7
-from appliance.signalling import port, sdp
+from appliance.signalling import lamps, port, sdp
 from appliance.signalling.port import Cause, Identity
 
 ADDRESS = "192.0.2.1"  # RFC 5737: stands in descriptions, is never sent to
@@ -55,6 +55,8 @@ class Loopback:
         self._legs: dict[str, _Leg] = {}
         self._waiting: dict[str, tuple[port.ToTrunk | port.ToPhone, sdp.Description]] = {}  # not sent yet
         self.referred: list[tuple[port.Leg, int]] = []  # what telephones were told of the transfers they asked for
+        self.shown: dict[tuple[str, str], lamps.Shown] = {}  # by event package and extension
+        self._watching: dict[tuple[str, str], list[list[lamps.Shown]]] = {}
         self._timers = Timers()
 
     # Time -------------------------------------------------------------------------------------------------------------
@@ -140,6 +142,15 @@ class Loopback:
         if leg in self._legs:
             self._soon(lambda: self._deliver(port.TransferAsked(leg, to, replaces)))
 
+    def watch(self, package: str, extension: str) -> list[lamps.Shown] | None:
+        """What a telephone that watches this extension is shown, from now on; None where there is nothing to watch."""
+        key = package, extension
+        if key not in self.shown:
+            return None
+        seen = [self.shown[key]]
+        self._watching.setdefault(key, []).append(seen)
+        return seen
+
     def is_up(self, leg: port.Leg) -> bool:
         return leg in self._legs
 
@@ -174,8 +185,17 @@ class Loopback:
                 self._soon(lambda: self._legs.pop(key.leg, None))
             case port.TransferEnded(leg, code):
                 self.referred.append((leg, code))
+            case port.ShowLamp() | port.ShowMessages():
+                self._show(command)
             case port.Ring() | port.Progress() | port.Hold() | port.Resume():
                 pass
+
+    def _show(self, shown: lamps.Shown) -> None:
+        key = lamps.event_of(shown), shown.extension
+        if self.shown.get(key) != shown:
+            self.shown[key] = shown
+            for seen in self._watching.get(key, ()):
+                seen.append(shown)
 
     def _answered(self, leg: str, description: sdp.Description) -> None:
         known = self._legs.get(leg)

@@ -12,13 +12,11 @@ from dataclasses import replace
 from appliance.clock import Timer
 from appliance.signalling import dialogs, sdp, timers
 from appliance.signalling import headers as h
-from appliance.signalling.established import Established
+from appliance.signalling.established import ELSEWHERE, Established
 from appliance.signalling.ground import ALLOW, SUPPORTED, Ground, Side, branch, has_sdp, stamped, with_sdp
 from appliance.signalling.port import Answered, Cause, HungUp, Identity, Leg, Progressed, Refused
 from appliance.signalling.transactions import LIFE, Client, Peer
 from appliance.signalling.wire import Headers, Request, Response
-
-ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326; phones do not list it as missed
 
 
 class Try:

@@ -345,6 +345,38 @@ class TransferEnded:
     code: int
 
 
+class LampState(StrEnum):
+    """What a busy lamp says of an extension, in the words of RFC 4235, 3.7.1."""
+
+    DARK = "terminated"
+    CALLING = "trying"  # it has dialled somebody who has not answered yet
+    RINGING = "early"  # it is rung, and may be picked up
+    BUSY = "confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLamp:
+    """What the busy lamps of ``extension`` show from now on; from the first time on telephones may watch it.
+
+    ``call`` names the call (another name is another call), ``is_caller`` says that the extension began it. ``other``
+    is whom it speaks with; None: the telephones are not told.
+    """
+
+    extension: str
+    state: LampState
+    call: str = ""
+    is_caller: bool = False
+    other: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShowMessages:
+    """How many messages wait for ``extension``; from the first time on telephones may watch it."""
+
+    extension: str
+    waiting: int
+
+
 @dataclass(frozen=True, slots=True)
 class HangUp:
     """Ends a leg in whatever state it is: CANCEL, BYE, or a refusal with ``code``."""
@@ -361,7 +393,22 @@ class EndOrphan:
     key: LegKey
 
 
-Command = Ring | Progress | Answer | Refuse | Dial | Go | Hold | Resume | Check | TransferEnded | HangUp | EndOrphan
+Command = (
+    Ring
+    | Progress
+    | Answer
+    | Refuse
+    | Dial
+    | Go
+    | Hold
+    | Resume
+    | Check
+    | TransferEnded
+    | ShowLamp
+    | ShowMessages
+    | HangUp
+    | EndOrphan
+)
 
 
 class Line(Protocol):

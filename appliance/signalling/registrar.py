@@ -73,6 +73,17 @@ class Registrar:
         """Contact URI and place of every binding, the newest first."""
         return [(binding.contact, binding.peer) for binding in reversed(self._bindings.get(phone, []))]
 
+    def at(self, phone: str, peer: Peer) -> Binding | None:
+        """The place of this phone from which ``peer`` speaks: exactly there, else at the same address."""
+        known = self._bindings.get(phone, [])
+        exact = next((each for each in known if each.peer == peer), None)
+        return exact or next((each for each in reversed(known) if each.address[0] == peer.address[0]), None)
+
+    def place(self, phone: str, contact: str) -> Peer | None:
+        """Where this contact of the phone is reached now; None where it is not registered any more."""
+        known = self._bindings.get(phone, [])
+        return next((each.peer for each in known if _same(each.contact, contact)), None)
+
     def is_at(self, host: str) -> bool:
         """Whether a phone that proved itself is registered from this address."""
         return any(each.address[0] == host for known in self._bindings.values() for each in known)

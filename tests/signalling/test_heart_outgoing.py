@@ -225,6 +225,29 @@ def test_a_phone_is_rung_where_it_was_seen_at_each_of_its_places_and_the_first_a
     assert isinstance(bench.last(), Answered)
 
 
+def test_of_two_places_that_answer_at_once_one_has_the_call_and_the_other_hears_why_not() -> None:
+    bench = Bench()
+    registered(bench, DESK, BUSY)
+    bench.submit(TO_DESK)
+    (first, to_first), (second, to_second) = bench.sent
+    bench.receive(reply(first, 200, body=sdp_body()), to_first)
+    late = bench.receive(reply(second, 200, tag="late", body=sdp_body()), to_second)
+    assert [message.method for message in late if isinstance(message, wire.Request)] == ["ACK", "BYE"]
+    assert "Call completed elsewhere" in (late[1].headers.get("reason") or "")
+    assert [type(event) for event in bench.events if isinstance(event, Answered | HungUp)] == [Answered]
+
+
+def test_an_answered_leg_that_lost_the_race_hears_that_it_was_answered_elsewhere() -> None:
+    bench = Bench()
+    registered(bench, DESK)
+    bench.submit(TO_DESK)
+    [(invite, to)] = bench.sent
+    bench.receive(reply(invite, 200, body=sdp_body()), to)
+    [bye] = bench.submit(HangUp("leg", Cause.ANSWERED_ELSEWHERE))
+    assert isinstance(bye, wire.Request) and bye.method == "BYE"
+    assert "Call completed elsewhere" in (bye.headers.get("reason") or "")
+
+
 def test_a_phone_that_is_busy_at_one_place_rings_on_at_the_other() -> None:
     bench = Bench()
     registered(bench, DESK, BUSY)

@@ -28,6 +28,7 @@ from appliance.signalling.port import (
     Hold,
     HungUp,
     Identity,
+    LampState,
     LegKept,
     Line,
     Offered,
@@ -39,10 +40,13 @@ from appliance.signalling.port import (
     Resume,
     Resumed,
     Ring,
+    ShowLamp,
+    ShowMessages,
     ToPhone,
     ToTrunk,
 )
 from appliance.signalling.settings import Phone, Signalling, Transport, Trunk
+from tests.support.watcher import Watcher
 
 LIMIT_SECONDS = 30.0
 HERE = sdp.offer("127.0.0.1", 6000, "PCMA", 5)
@@ -72,6 +76,10 @@ class Rig(Protocol):
         ...
 
     def hold(self, leg: str, on: bool) -> None: ...
+
+    async def watch(self, package: str, extension: str) -> Callable[[], list[str]] | None:
+        """A telephone watches this extension; what it was shown so far. None: it is refused."""
+        ...
 
     async def pause(self) -> None:
         """Lets happen what is to happen."""
@@ -119,6 +127,12 @@ class WithoutNetwork:
     def hold(self, leg: str, on: bool) -> None:
         (self._loopback.hold if on else self._loopback.resume)(leg)
 
+    async def watch(self, package: str, extension: str) -> Callable[[], list[str]] | None:
+        seen = self._loopback.watch(package, extension)
+        if seen is None:
+            return None
+        return lambda: [each.state.value if isinstance(each, ShowLamp) else str(each.waiting) for each in seen]
+
     async def pause(self) -> None:
         deadline = self._loopback.deadline
         if deadline is not None:
@@ -136,11 +150,13 @@ class BetweenAgents:
         self._behaviour = Behaviour(answers_after=0.01)
         self._legs: dict[str, str] = {}  # the tested side's leg to the other side's
         self._offered = 0
+        self._watchers: list[Watcher] = []
 
     async def start(self) -> None:
         clock = SystemClock()
-        box = Signalling(address="127.0.0.1", port=0, domain="box.example", phones=(Phone(name="desk1"),))
-        self._box = Agent(box, {"phone-desk1": "geheim"}.get, clock, self.events.append)
+        phones = (Phone(name="desk1"), Phone(name="desk2"))
+        box = Signalling(address="127.0.0.1", port=0, domain="box.example", phones=phones)
+        self._box = Agent(box, {f"phone-{phone.name}": "geheim" for phone in phones}.get, clock, self.events.append)
         await self._box.start()
         self.line: Line = self._box
         trunk = Trunk(
@@ -157,6 +173,8 @@ class BetweenAgents:
             await self.pause()
 
     async def stop(self) -> None:
+        for watcher in self._watchers:
+            watcher.stop()
         await self._other.stop()
         await self._box.stop()
 
@@ -200,6 +218,16 @@ class BetweenAgents:
         direction = sdp.Direction.SENDONLY if on else sdp.Direction.SENDRECV
         command = Hold if on else Resume
         self._other.submit(command(self._legs[leg], replace(HERE, direction=direction)))
+
+    async def watch(self, package: str, extension: str) -> Callable[[], list[str]] | None:
+        box = ("127.0.0.1", self._box.port)
+        watcher = Watcher(box, "127.0.0.1", "desk2", "geheim", "box.example", is_tcp=self._transport == "tcp")
+        self._watchers.append(watcher)
+        await watcher.start()
+        watched = await watcher.watch(extension, package)
+        if watched.code != 200:
+            return None
+        return lambda: [state.removeprefix("yes ").removeprefix("no ").partition("/")[0] for state in watched.states]
 
     async def pause(self) -> None:
         await asyncio.sleep(0.003)
@@ -414,3 +442,32 @@ def test_a_call_that_waits_is_told_at_once_and_begins_when_it_is_said(name: str)
         await heard(rig, HungUp, leg)
 
     run(name, story)
+
+
+@every_line
+def test_a_telephone_that_watches_is_shown_what_is_so_and_then_what_changes(name: str) -> None:
+    async def story(rig: Rig) -> None:
+        assert await rig.watch("dialog", "201") is None
+        rig.line.submit(ShowLamp("201", LampState.BUSY, call="c1"))
+        assert await rig.watch("message-summary", "201") is None
+        rig.line.submit(ShowMessages("201", 2))
+        lamp, messages = await rig.watch("dialog", "201"), await rig.watch("message-summary", "201")
+        assert lamp is not None and messages is not None
+        await shown(rig, lamp, ["confirmed"])
+        await shown(rig, messages, ["2"])
+        for command in (ShowLamp("201", LampState.BUSY, call="c1"), ShowLamp("202", LampState.RINGING)):
+            rig.line.submit(command)
+        rig.line.submit(ShowLamp("201", LampState.DARK))
+        rig.line.submit(ShowMessages("201", 0))
+        await shown(rig, lamp, ["confirmed", "terminated"])
+        await shown(rig, messages, ["2", "0"])
+
+    run(name, story)
+
+
+async def shown(rig: Rig, seen: Callable[[], list[str]], states: list[str]) -> None:
+    pauses = 0
+    while seen() != states:
+        pauses += 1
+        assert pauses < 2000, (seen(), states)
+        await rig.pause()

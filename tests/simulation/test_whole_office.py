@@ -22,6 +22,7 @@ from appliance.records.store import Store
 from appliance.records.writer import DirectWriter
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour, Loopback
+from appliance.signalling.port import LampState, ShowLamp
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from tests.support.virtual_time import VirtualLoop, run
 from tests.support.work import functions_entered
@@ -150,6 +151,10 @@ def test_a_day_of_500_calls_leaves_one_whole_record_each_and_nothing_else(tmp_pa
     assert len(conversations) == 500 and len({each.conversation for each in conversations}) == 500
     assert office.line.legs == 0 and office.mouth.streams == 0 and not office.office.floor.engaged()
     assert not office.office.legs and not office.office.recordings
+    office.office.lamps.look()
+    shown = [each for each in office.line.shown.values() if isinstance(each, ShowLamp)]
+    assert {each.extension for each in shown} == {"first", "second", "desk1", "desk2"}
+    assert {each.state for each in shown} == {LampState.DARK}
     for each in conversations:
         assert each.revision == 1 and each.outcome in ("served", "abandoned", "finished"), each
         assert each.total_ms == sum(getattr(each, state) for state in STATES), each

@@ -75,6 +75,7 @@ class Softphone:
         )
         settings = Signalling(address=mine[0], port=mine[1], tcp=False, trunks=(trunk,))
         self.talks: dict[str, Talk] = {}
+        self.ringing: list[port.Offered] = []  # those that ``answer`` wants to ring
         self.told: list[int] = []  # what the box has answered to our REFERs
         self.is_registered = asyncio.Event()
         self._agent = Agent(settings, lambda _name: password or None, SystemClock(), self._heard_event)
@@ -185,15 +186,22 @@ class Softphone:
         if wish == "busy":
             self._agent.submit(port.Refuse(leg, 486))
         elif wish == "ring":
+            self.ringing.append(event)
             self._agent.submit(port.Ring(leg))
         elif description is not None:
-            talk = self._talk(leg, description)
-            talk.number = event.called
-            if self._voice_of is not None:
-                talk.voice = self._voice_of(event.called)
-            talk.remote = description.address, description.port
-            talk.is_up = True
-            self._agent.submit(port.Answer(leg, talk.local))
+            self.pick_up(event)
+
+    def pick_up(self, offered: port.Offered) -> Talk:
+        """Answers a call that came in."""
+        assert offered.sdp is not None
+        talk = self._talk(offered.leg, offered.sdp)
+        talk.number = offered.called
+        if self._voice_of is not None:
+            talk.voice = self._voice_of(offered.called)
+        talk.remote = offered.sdp.address, offered.sdp.port
+        talk.is_up = True
+        self._agent.submit(port.Answer(offered.leg, talk.local))
+        return talk
 
     def _readable(self, talk: Talk) -> None:
         for _ in range(64):

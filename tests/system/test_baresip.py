@@ -71,12 +71,17 @@ def write_wav(file: Path, linear: bytes) -> None:
         opened.writeframes(linear)
 
 
-def baresip(folder: Path, box: Box, control: int = 0) -> subprocess.Popen[bytes]:
-    """baresip as an agent's phone: answers by itself, speaks a file, no sound card; ``control`` a port for commands."""
+def baresip(
+    folder: Path, box: int, password: str, control: int = 0, user: str = "desk1", modules: str = ""
+) -> subprocess.Popen[bytes]:
+    """baresip as an agent's phone at the port ``box``: answers by itself, speaks a file, no sound card.
+
+    ``control`` is a port for commands, ``modules`` are lines of its settings that go before the usual ones.
+    """
     folder.mkdir()
     write_wav(folder / "voice.wav", warble(700, 1100, 40))
     (folder / "accounts").write_text(
-        f"<sip:desk1@127.0.0.1:{box.sip};transport=udp>;auth_user=desk1;auth_pass={box.password};"
+        f"<sip:{user}@127.0.0.1:{box};transport=udp>;auth_user={user};auth_pass={password};"
         "answermode=auto;regint=120;audio_codecs=pcma,pcmu\n"
     )
     (folder / "config").write_text(
@@ -85,7 +90,8 @@ def baresip(folder: Path, box: Box, control: int = 0) -> subprocess.Popen[bytes]
         "audio_alert aufile,/dev/null\n"
         "module_path /usr/lib/baresip/modules\n"
         "rtp_ports 41000-41100\n"  # it binds to the machine's first address that is not loopback: it cannot do without
-        "module g711.so\nmodule aufile.so\nmodule_tmp account.so\nmodule_app menu.so\n"
+        + modules
+        + "module g711.so\nmodule aufile.so\nmodule_tmp account.so\nmodule_app menu.so\n"
         + (f"module_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n" if control else "")
     )
     (folder / "contacts").write_text("")
@@ -97,7 +103,7 @@ def test_an_independent_softphone_is_an_agent_and_both_voices_lie_in_their_chann
     (trunk,) = free_ports(1, "127.0.0.2")
     customer_voice = audioop.lin2alaw(warble(300, 500, 40), 2)
     with running(Box(f"127.0.0.2:{trunk}")) as box:
-        phone = baresip(tmp_path / "phone", box)
+        phone = baresip(tmp_path / "phone", box.sip, box.password)
         try:
             talk = asyncio.run(_scene(box, trunk, customer_voice))
         finally:

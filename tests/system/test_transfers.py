@@ -494,7 +494,7 @@ def test_the_transfer_key_of_another_makers_telephone_passes_on(tmp_path: Path) 
         f"127.0.0.2:{trunk}", phones=("desk1", "desk2"), flow=FLOW.format(n=0).replace('"f0"', '"welcome"'), extra=extra
     )
     with running(box):
-        phone = baresip(tmp_path / "phone", box, control)
+        phone = baresip(tmp_path / "phone", box.sip, box.password, control)
         try:
             asyncio.run(_by_baresip(box, trunk, ("127.0.0.1", control)))
         finally:

@@ -2,9 +2,9 @@
 
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
-customer with whom this phone's agent spoke last; the time as in desk.py. ``*6`` tells whether the phone's agent is
-there, ``*60`` they are, ``*61`` they are away. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at
-extension 201.
+customer with whom this phone's agent spoke last; the time as in desk.py. ``*51201`` listens to the agent at extension
+201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away. ``*8`` takes a call that
+rings at somebody else's, ``*8201`` the one at extension 201.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SWITCH, PROMISE, PRESENCE, PICK_UP = "*28", "*35", "*6", "*8"
-CODES = (SWITCH, PROMISE, PRESENCE, PICK_UP)
+SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP = "*28", "*35", "*51", "*6", "*8"
+CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,18 @@ class PickUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervise:
+    """Listens to the agent ``whom`` (a name or an extension), who speaks with a customer."""
+
+    whom: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | PickUp | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | PickUp | Supervise | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -72,6 +79,8 @@ def meant(dialled: str) -> Feature:
         return PromiseCall(number, due) if star else Unknown()
     if dialled.startswith(PICK_UP):
         return PickUp(dialled.removeprefix(PICK_UP).rstrip("#"))
+    if dialled.startswith(SUPERVISE):
+        return Supervise(dialled.removeprefix(SUPERVISE).rstrip("#"))
     if dialled.startswith(PRESENCE):
         return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
     return Unknown()

@@ -78,6 +78,7 @@ def subject(happened: Happened) -> str:
             | events.LegEnded()
             | events.LegMoved()
             | events.CustomerPassedOn()
+            | events.Supervised()
             | events.MediaInterrupted()
             | events.ConsentGiven()
             | events.RecordingOpened()

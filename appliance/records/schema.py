@@ -16,7 +16,7 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply", "passed_on",
+    "receipt", "reply", "passed_on", "supervised",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -229,6 +229,15 @@ CREATE TABLE passed_on (
 CREATE INDEX passed_on_by_conversation ON passed_on (conversation);
 """
 
+_SUPERVISED = """
+CREATE TABLE supervised (
+    n INTEGER PRIMARY KEY, conversation TEXT NOT NULL, supervisor TEXT NOT NULL, agent TEXT NOT NULL, leg TEXT NOT NULL,
+    state TEXT NOT NULL, mode TEXT NOT NULL, detail TEXT NOT NULL, recording TEXT NOT NULL,
+    at_ms INTEGER NOT NULL  -- since the conversation opened
+) STRICT;
+CREATE INDEX supervised_by_conversation ON supervised (conversation);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -307,6 +316,11 @@ def signed_heads(database: Database) -> None:
 @migrations()
 def passed_on(database: Database) -> None:
     _run(database, _PASSED_ON)
+
+
+@migrations()
+def supervised(database: Database) -> None:
+    _run(database, _SUPERVISED)
 
 
 def _run(database: Database, script: str) -> None:

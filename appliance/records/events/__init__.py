@@ -43,6 +43,7 @@ from appliance.records.events.conversations import (
     NodeEntered,
     RecordClosed,
     StateEntered,
+    Supervised,
     SurveyAnswered,
 )
 from appliance.records.events.conversations import (
@@ -94,6 +95,7 @@ Happened = (
     | LegEnded
     | LegMoved
     | CustomerPassedOn
+    | Supervised
     | MediaInterrupted
     | ConsentGiven
     | RecordingOpened

@@ -35,6 +35,7 @@ TESTS = {
     "random-office": "tests/simulation/test_random_office.py",
     "agents-lives": "tests/simulation/test_agents_lives.py",
     "transfers": "tests/simulation/test_transfers.py",
+    "supervision": "tests/simulation/test_supervision.py",
     "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",

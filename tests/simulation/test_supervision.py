@@ -19,12 +19,9 @@ from appliance.media import port as media
 from appliance.media.mix import listeners
 from appliance.records import cdr
 from appliance.records.reader import Conversation
-from appliance.signalling import port as signalling
-from appliance.signalling.loopback import Behaviour
-from tests.simulation.test_menus import call
 from tests.simulation.test_transfers import CUSTOMER, Box, Walk, steps
 
-WALKS = 5_000 if os.environ.get("PASOKH_LONG") else 60
+WALKS = 1_000 if os.environ.get("PASOKH_LONG") else 40
 
 
 class Office(Box):
@@ -288,7 +285,7 @@ def test_whoever_the_customer_is_passed_on_to_is_not_listened_to_and_the_supervi
         second = box.rung["desk2"][-1]
         assert box.heard_by(customer) == {second} and box.heard_by(second) == {customer} and box.heard_by(own) == set()
         assert box.hears[own] == "tone:beep"
-        await asyncio.sleep(3.0)
+        await asyncio.sleep(8.0)
         assert not box.it.line.is_up(own) and box.joined[customer] == second
         assert box.it.office.floor.engaged().keys() == {"second"}
 
@@ -385,7 +382,7 @@ class Watched(Walk):
 
 
 def test_random_walks_with_supervisors_lose_nobody(tmp_path: Path) -> None:
-    """One record, no leg and no agent left over, every recording sealed, every listening with a beginning and an end."""
+    """One record, no leg and no agent left over, all recordings sealed, each listening with its beginning and end."""
     seen: dict[str, int] = {}
     for seed in range(WALKS):
         folder = tmp_path / str(seed)

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import cadence, upstream, wait
+from bench import cadence, supervision, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -99,6 +99,13 @@ def run_cadence() -> int:
     return 0
 
 
+def run_supervision_cpu() -> int:
+    result = {"commit": commit(), **supervision.measure()}
+    (RESULTS / "long-supervision-cpu.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result), flush=True)
+    return 0
+
+
 def run_upstream() -> int:
     result = {"commit": commit(), **upstream.measure()}
     (RESULTS / "long-upstream.json").write_text(json.dumps(result, indent=1) + "\n")
@@ -110,6 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     measurements = {
         "cpu": run_cpu, "calls": run_calls, "wait": run_wait, "cadence": run_cadence, "upstream": run_upstream,
+        "supervision-cpu": run_supervision_cpu,
     }  # fmt: skip
     names = [*TESTS, *measurements]
     parser.add_argument("only", nargs="*", choices=[*names, []], help=f"of: {', '.join(names)}")

@@ -87,7 +87,7 @@ class Supervision:
         self._legs[party.leg] = party
         floor = conversation.office.floor
         if not floor.engage(party.name, conversation.id, party.leg):
-            floor.occupy(party.name, party.leg)
+            floor.occupy(party.name, conversation.id)
         agent = speaks_in(conversation, came.agent)
         if agent is None or self.is_on:
             self._put("refused", party, came.agent, "taken" if agent is not None else "idle")
@@ -115,7 +115,7 @@ class Supervision:
         conversation, supervisor, agent = self._conversation, self._supervisor, self._agent
         if party.leg in self._legs:
             conversation.office.floor.ended(party.name, party.leg)
-            conversation.office.floor.vacate(party.name, party.leg)
+            conversation.office.floor.vacate(party.name, conversation.id)
         if supervisor is None or agent is None:
             return
         if party is supervisor:

@@ -21,7 +21,7 @@ from appliance.records import cdr
 from appliance.records.reader import Conversation
 from tests.simulation.test_transfers import CUSTOMER, Box, Walk, steps
 
-WALKS = 1_000 if os.environ.get("PASOKH_LONG") else 40
+WALKS = 500 if os.environ.get("PASOKH_LONG") else 25
 
 
 class Office(Box):
@@ -353,15 +353,22 @@ class Watched(Walk):
     async def _step(self, customer: str) -> None:
         chance, box = self.chance, self.office
         up = [leg for leg in self.supervisors if box.it.line.is_up(leg)]
-        match chance.randrange(5):
-            case 0:
-                code = "*51" + chance.choice(["201", "201", "202", "203", "300", "", "first"])
-                self.supervisors.append(box.it.line.call_from(chance.choice(["desk3", "desk2", "desk1"]), code))
-            case 1 if up:
-                await box.keys(chance.choice(up), chance.choice(["*1", "*2", "*3", "*3", "7", "**"]))
-            case 2 if up:
-                leg = chance.choice(up)
-                chance.choice([box.it.line.hang_up, box.it.line.hold, box.it.line.resume, box.it.line.vanish])(leg)
+        up = [leg for leg in up if leg in box.supervised] or up
+        if not self.supervisors:
+            self.supervisors.append(await box.listens())
+            return
+        does = chance.randrange(8)
+        match does if up else min(does, 3):
+            case 0 | 1:
+                code = "*51" + chance.choice(["201", "201", "201", "202", "203", "300", "", "first"])
+                self.supervisors.append(
+                    box.it.line.call_from(chance.choice(["desk3", "desk3", "desk2", "desk1"]), code)
+                )
+            case 4 | 5:
+                await box.keys(chance.choice(up), chance.choice(["*1", "*2", "*2", "*3", "*3", "7", "**"]))
+            case 6:
+                line = box.it.line
+                chance.choice([line.hang_up, line.hang_up, line.hold, line.resume, line.vanish])(chance.choice(up))
             case _:
                 await super()._step(customer)
 

@@ -99,8 +99,8 @@ class Supervision:
         self._supervise(party, agent)
 
     def takes(self, item: Item) -> bool:
-        """Whether this happened to the leg of somebody who listens: then it is dealt with here."""
-        leg = getattr(item, "leg", "") or getattr(item, "stream", "")
+        """Whether somebody who listens has done this with their telephone: then it is dealt with here."""
+        leg = item.stream if isinstance(item, media.PlayEnded | media.DigitHeard) else getattr(item, "leg", "")
         party = self._legs.get(leg)
         if party is None:
             return False

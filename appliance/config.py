@@ -329,6 +329,8 @@ def _check(config: Config) -> None:
                     "config.not_a_skill", file=file, where=f"agent {agent.name}", found=written, most=MOST_LEVELS
                 )
             _refers(file, f"agent {agent.name}", "skills", skill[0], {queue.name for queue in config.calls.queues})
+        for name in agent.supervises:
+            _refers(file, f"agent {agent.name}", "supervises", name, {queue.name for queue in config.calls.queues})
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import cadence, rewrap, search, speech, upstream, wait
+from bench import cadence, rewrap, search, speech, supervision, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -42,6 +42,7 @@ TESTS = {
     "transfers": "tests/simulation/test_transfers.py",
     "no-plain-sound": "tests/system/test_no_plain_sound.py",
     "rewrap-kills": "tests/ceremony/test_rewrap.py",
+    "supervision": "tests/simulation/test_supervision.py",
     "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
     "notices": "tests/system/test_notices.py",
@@ -99,6 +100,7 @@ MEASURED: dict[str, Callable[[], Mapping[str, object]]] = {
     "upstream": upstream.measure,
     "search": search.measure,
     "rewrap": rewrap.measure,
+    "supervision-cpu": supervision.measure,
 }
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
-from appliance.calls.office import EndCall, Item, Office, PickedUp, Surrender, Surrendered
+from appliance.calls.office import EndCall, Item, Office, PickedUp, SupervisorCame, Surrender, Surrendered
 from appliance.calls.party import Party
 from appliance.calls.recording import ConversationRecording
+from appliance.calls.supervision import Supervision
 from appliance.flow import steps
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -55,6 +56,7 @@ class Conversation(ABC):
     direction = "in"
     dialled = ""  # what our telephone has dialled, where it began this
     trunk_name = ""  # the trunk that the customer's leg takes
+    may_be_supervised = True  # it is with a customer
 
     def __init__(
         self, office: Office, leg: str, caller: Identity, address: str, law: sdp.Law, sources: tuple[str, ...]
@@ -75,6 +77,7 @@ class Conversation(ABC):
         self.language = "fa"  # in which the box speaks to its parties
         self.shown_number = caller.number  # how an agent's phone shows the customer
         self.recording = ConversationRecording(self)
+        self.supervision = Supervision(self)
         self.digits: list[str] = []
         self.is_stopping = False
         self.takes_referral = ""  # the leg whose telephone may pass the customer on now
@@ -117,10 +120,13 @@ class Conversation(ABC):
 
     async def next(self, deadline: float | None) -> Item | None:
         """What happens next, or None at ``deadline``. Raises Left when the customer has gone."""
-        item = await self.inbox.next(deadline)
-        if item is not None:
+        while True:
+            item = await self.inbox.next(deadline)
+            if item is None:
+                return None
             self._absorb(item)
-        return item
+            if not self.supervision.takes(item):
+                return item
 
     def _absorb(self, item: Item) -> None:
         """What is the same in every phase."""
@@ -140,6 +146,8 @@ class Conversation(ABC):
             case PickedUp(taker) if not self.rung:  # somebody else was faster
                 self.adopt(taker)
                 self.hang_up(taker, Cause.ANSWERED_ELSEWHERE)
+            case SupervisorCame():
+                self.supervision.begin(item)
             case Surrender(to):
                 to.put(Surrendered(self._given(to), self.dialled))
                 if self.dialled:
@@ -324,6 +332,7 @@ class Conversation(ABC):
         self.office.outside.ended(party.leg)
         party.ended = events.LegEnded(self.id, party.leg, cause, code, self.offset_ms())
         self.office.mouth.submit(media.Close(party.leg))
+        self.supervision.left(party)
 
     async def close(self, outcome: events.Outcome, detail: str) -> None:
         """Ends what is left, and closes the record once its recordings are sealed (DECISIONS 2)."""

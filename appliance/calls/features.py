@@ -2,11 +2,11 @@
 
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
-customer with whom this phone's agent spoke last; the time as in desk.py. ``*6`` tells whether the phone's agent is
-there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78`` (do not disturb), which count for a telephone
-without an agent too. ``*72`` and a number sends the calls for this telephone there, ``*73`` rings it again, ``*72``
-alone tells where they go. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at
-extension 201.
+customer with whom this phone's agent spoke last; the time as in desk.py. ``*51201`` listens to the agent at extension
+201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78``
+(do not disturb), which count for a telephone without an agent too. ``*72`` and a number sends the calls for this
+telephone there, ``*73`` rings it again, ``*72`` alone tells where they go. ``*8`` takes a call that rings at somebody
+else's, ``*8201`` the one at extension 201.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SWITCH, PROMISE, PRESENCE, PICK_UP = "*28", "*35", "*6", "*8"
+SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP = "*28", "*35", "*51", "*6", "*8"
 FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB = "*72", "*73", "*78", "*79"
-CODES = (SWITCH, PROMISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB)
+CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,18 @@ class PickUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervise:
+    """Listens to the agent ``whom`` (a name or an extension), who speaks with a customer."""
+
+    whom: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Supervise | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -86,6 +93,8 @@ def meant(dialled: str) -> Feature:
         return Forward(dialled.removeprefix(FORWARD).rstrip("#") or None)
     if dialled.rstrip("#") in _WHOLE:
         return _WHOLE[dialled.rstrip("#")]
+    if dialled.startswith(SUPERVISE):
+        return Supervise(dialled.removeprefix(SUPERVISE).rstrip("#"))
     if dialled.startswith(PRESENCE):
         return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
     return Unknown()

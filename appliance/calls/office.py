@@ -64,8 +64,24 @@ class PickedUp:
     party: Party
 
 
+@dataclass(frozen=True, slots=True)
+class SupervisorCame:
+    """Somebody who may listens to ``agent`` from now on; nothing of the leg is the supervisor's own call any more."""
+
+    party: Party
+    agent: str
+
+
 Item = (
-    signalling.Event | media.ClientEvent | EndCall | steps.Answer | AgentsOffered | Surrender | Surrendered | PickedUp
+    signalling.Event
+    | media.ClientEvent
+    | EndCall
+    | steps.Answer
+    | AgentsOffered
+    | Surrender
+    | Surrendered
+    | PickedUp
+    | SupervisorCame
 )
 """What arrives in a conversation's inbox."""
 

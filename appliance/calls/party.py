@@ -18,7 +18,7 @@ class Party:
     """
 
     leg: str
-    role: str  # customer, agent
+    role: str  # customer, agent, outside, supervisor
     name: str
     trunk: str = ""
     heard: str = ""

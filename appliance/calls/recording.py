@@ -1,7 +1,8 @@
 """The recordings of one conversation: begun after consent, continued after a crash of media, and waited for at the end.
 
 A conversation has one recording of the customer's stream: what came from the customer left, what was sent to them
-right. When the media process dies under it, the rest is a further part with an id of its own.
+right. When the media process dies under it, the rest is a further part with an id of its own. Who listens to it has a
+part too, of their own leg: their voice left, what they heard right.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from appliance.calls.party import Party
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
@@ -31,8 +33,11 @@ class ConversationRecording:
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._consent = ""
+        self._terms: dict[str, dict[str, str]] = {}  # what every part's manifest says of the consent
         self._live = ""
         self._parts: dict[str, int] = {}
+        self._beside: set[str] = set()  # parts of other legs than the customer's
+        self._opened_parts: set[str] = set()
         self._unsealed: set[str] = set()
         self.state = "none"
 
@@ -50,31 +55,50 @@ class ConversationRecording:
         now = office.clock.utc_ms()
         self._consent = uuid7(now)
         conversation.put(events.ConsentGiven(conversation.id, self._consent, how, node, conversation.offset_ms()))
-        recording = uuid7(now)
+        self._terms = {
+            "consent": {"id": self._consent, "how": how, "node": node},
+            "flow": {"name": flow, "sha256": flow_hash},
+        }
+        self._start(conversation.customer, "box and agent")
+
+    def begin_beside(self, party: Party) -> str:
+        """A part of another leg, where this conversation is recorded; its id, else empty."""
+        if not self._consent or self.state in ("refused", "stopped"):
+            return ""
+        recording = self._start(party, "customer and agent")
+        self._beside.add(recording)
+        return recording
+
+    def _start(self, party: Party, right: str) -> str:
+        """Records this leg; ``right`` names who is heard there."""
+        conversation = self._conversation
+        office = conversation.office
+        recording, part = uuid7(office.clock.utc_ms()), len(self._parts) + 1
         manifest = {
+            **self._terms,
             "box": office.box,
             "boot": office.boot,
             "conversation": conversation.id,
-            "consent": {"id": self._consent, "how": how, "node": node},
-            "flow": {"name": flow, "sha256": flow_hash},
-            "left": {"role": "customer", "leg": conversation.customer.leg, "sound": "received"},
-            "right": {"role": "box and agent", "leg": conversation.customer.leg, "sound": "sent"},
+            "left": {"role": party.role, "leg": party.leg, "sound": "received"},
+            "right": {"role": right, "leg": party.leg, "sound": "sent"},
             "line": conversation.line_name,
-            "utc_ms": now,
+            "utc_ms": office.clock.utc_ms(),
             "monotonic_ms": round(office.clock.monotonic() * 1000),
             "offset_ms": conversation.offset_ms(),
         }
-        self._await(recording, 1)
+        self._await(recording, part)
         office.mouth.submit(
             media.StartRecording(
-                stream=conversation.customer.leg,
+                stream=party.leg,
                 recording=recording,
                 conversation=conversation.id,
-                part=1,
+                part=part,
                 consent=self._consent,
                 manifest=json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False),
+                role=party.role,
             )
         )
+        return recording
 
     def mark(self, kind: str, detail: str = "") -> None:
         if self._live:
@@ -87,7 +111,8 @@ class ConversationRecording:
                 self._opened(recording)
             case media.RecordingRefused(recording, _, reason):
                 self._settled(recording)
-                self.state = "refused"
+                if recording not in self._beside:
+                    self.state = "refused"
                 conversation.put(events.RecordingRefused(conversation.id, recording, reason, conversation.offset_ms()))
                 conversation.office.count("recordings_refused")
             case media.RecordingGap(recording, reason, milliseconds):
@@ -100,6 +125,8 @@ class ConversationRecording:
                 if follows in self._unsealed:
                     self._opened(follows)  # nobody has said that it began; what is left of it is known later
                 self._await(recording, part)
+                if follows in self._beside:
+                    self._beside.add(recording)
                 self._opened(recording)
                 conversation.put(events.RecordingGap(conversation.id, recording, "media_restarted", gap_ms))
         conversation.office.changed()
@@ -118,10 +145,12 @@ class ConversationRecording:
 
     def _opened(self, recording: str) -> None:
         conversation = self._conversation
-        if recording == self._live or recording not in self._parts:
+        if recording in self._opened_parts or recording not in self._parts:
             return
-        self._live = recording
-        self.state = "live"
+        self._opened_parts.add(recording)
+        if recording not in self._beside:
+            self._live = recording
+            self.state = "live"
         conversation.put(
             events.RecordingOpened(
                 conversation.id, recording, self._parts[recording], self._consent, conversation.offset_ms()

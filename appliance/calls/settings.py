@@ -31,6 +31,7 @@ class Agent:
     display: str = ""
     extension: str = ""  # what the office dials for this agent, beside the name: 2 to 6 digits
     skills: tuple[str, ...] = ()  # "sales:1", "support:3": lines that the agent serves too, and at which level
+    supervises: tuple[str, ...] = ()  # lines whose agents' calls with customers this one may listen to, by *51
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ class Calls:
     most_outgoing: int = 0  # calls to the outside at once, over all trunks; 0: as many as the trunks take
     most_callbacks: int = 2  # at once
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
+    supervision_tone: Literal["none", "agent", "all"] = "agent"  # who hears a beep when a supervisor listens or joins
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
     lamps_show_numbers: bool = False  # whether busy lamps tell colleagues with which number somebody speaks
     lamps_away: bool = False  # who is away, or whose telephone is not there, is shown as busy
@@ -137,6 +139,11 @@ class Calls:
             replace(queue.rules, agents={**_skilled(self.agents, queue.name), **queue.rules.agents})
             for queue in self.queues
         )
+
+    def may_supervise(self, supervisor: str, agent: str) -> bool:
+        """Whether this agent may listen to that one: they serve a line that the settings name for it."""
+        lines = {each.name for each in self.rules if agent in each.agents}
+        return any(lines & {*each.supervises} for each in self.agents if each.name == supervisor)
 
 
 def skill_of(written: str) -> tuple[str, int] | None:

@@ -24,6 +24,7 @@ from appliance.calls.pick_up import PickUpCall
 from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
+from appliance.calls.supervise_call import SuperviseCall
 from appliance.calls.upstream import Strain
 from appliance.control import wire
 from appliance.ids import uuid7
@@ -260,18 +261,20 @@ class Switchboard:
     def _offered_by_phone(self, offered: signalling.Offered, phone: str) -> None:
         """Desk phones dial codes of the office, each other, and out."""
         trunk = self.office.sip.trunks[0] if self.office.sip.trunks else None
+        meant = features.meant(offered.called) if features.is_code(offered.called) else None
         if self._is_draining or not self.office.mouth.accepts():
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))
-        elif (taken := self._picked_up(offered.called, phone)) is not None:
+        elif (taken := self._picked_up(meant, phone)) is not None:
             self._begin(PickUpCall(self.office, offered, phone, taken, self._language))
-        elif features.is_code(offered.called):
+        elif isinstance(meant, features.Supervise):
+            self._begin(SuperviseCall(self.office, offered, phone, meant.whom, self.sessions.values, self._language))
+        elif meant is not None:
             self._begin(FeatureCall(self.office, offered, phone, self._language))
         else:
             self._begin(PhoneCall(self.office, offered, phone, trunk, self._language))
 
-    def _picked_up(self, dialled: str, phone: str) -> Conversation | None:
+    def _picked_up(self, meant: features.Feature | None, phone: str) -> Conversation | None:
         """The conversation that this code takes, if one rings."""
-        meant = features.meant(dialled) if features.is_code(dialled) else None
         if not isinstance(meant, features.PickUp):
             return None
         return pick_up.rings_at(self.office, self.sessions.values(), meant.whom, phone)

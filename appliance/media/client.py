@@ -44,6 +44,7 @@ class _Wanted:
     play: port.Play | None = None
     played_at: float = 0.0
     bridge: port.Bridge | None = None
+    supervises: port.Supervise | None = None
     recording: port.StartRecording | None = None
     is_asked: bool = False  # a media process was told to record
     mask: port.Mask | None = None
@@ -73,6 +74,11 @@ class MediaState:
                     wanted = self.streams.get(name)
                     if wanted is not None:
                         wanted.play, wanted.bridge = None, command
+            case port.Supervise(name):
+                wanted = self.streams.get(name)
+                if wanted is not None:
+                    self._end_bridge(name)
+                    wanted.play, wanted.supervises = None, command
             case port.StopRecording(recording):
                 for wanted in self.streams.values():
                     if wanted.recording is not None and wanted.recording.recording == recording:
@@ -184,6 +190,9 @@ class MediaState:
                 follows = wanted.recording
                 events.append(port.RecordingContinued(follows.recording, before.recording, follows.part, gap_ms))
         commands += bridges.values()
+        for wanted in self.streams.values():
+            if wanted.supervises is not None:
+                commands.append(msgspec.structs.replace(wanted.supervises, told=()))  # they know
         if self.streams and self.lost_at is not None:
             events.append(port.MediaBack(tuple(self.streams), gap_ms))
         self.lost_at = None
@@ -201,6 +210,9 @@ class MediaState:
         )
 
     def _end_bridge(self, name: str) -> None:
+        """The bridge of this stream, and what it supervises."""
+        if name in self.streams:
+            self.streams[name].supervises = None
         for wanted in self.streams.values():
             if wanted.bridge is not None and name in (wanted.bridge.left, wanted.bridge.right):
                 wanted.bridge = None

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from appliance.clock import Clock
 from appliance.media import port, rtp
+from appliance.media.mix import listeners
 from appliance.media.prompts import Player, Sounds
 from appliance.media.settings import Media
 from appliance.media.sources import Address
@@ -28,6 +29,7 @@ from appliance.recorder.live import LiveRecording, Recorder
 SLOTS = 4
 FEW_RECORDINGS = 100  # up to here the recorder's work of 20 ms fits into one slot
 REOPEN_SECONDS = 1.0
+BEEP = port.Piece("tone:beep")
 RECEIVE_BUFFER_BYTES = 64 << 10  # some 2 s of one stream, in the kernel's own counting
 _DSCP_EF = 0xB8  # expedited forwarding (RFC 3246)
 
@@ -60,6 +62,8 @@ class Engine:
         self._groups: list[dict[str, Stream]] = [{} for _ in range(SLOTS)]
         self._own: dict[str, tuple[socket.socket, socket.socket, int]] = {}  # sockets and group of a stream
         self._recordings: dict[str, tuple[LiveRecording, Stream]] = {}
+        self._supervised: dict[str, port.Supervise] = {}  # by the supervisor's stream
+        self._untold: set[str] = set()  # of those: nobody has heard the beep yet
         self._waiting: list[tuple[port.Open, float]] = []
         self._next_port = settings.first_port
         self._random = random.SystemRandom()
@@ -86,6 +90,8 @@ class Engine:
                     known[0].mark(kind, detail, now)
             case port.Bridge(left, right, holds):
                 self._bridge(left, right, holds, now)
+            case port.Supervise():
+                self._supervise(command, now)
             case (
                 port.SetRemote(stream)
                 | port.Play(stream)
@@ -141,13 +147,65 @@ class Engine:
         self._separate(other, now)
         one.bridge(other, relays_digits=holds != left)
         other.bridge(one, relays_digits=holds != right)
+        self._look_at_supervisors(one, now)
 
-    @staticmethod
-    def _separate(stream: Stream, now: float) -> None:
+    def _separate(self, stream: Stream, now: float) -> None:
+        """Ends the stream's bridge, and what it supervises."""
+        self._end_supervision(stream)
         other = stream.other
         if other is not None:
             stream.unbridge(now)
             other.unbridge(now)
+            self._look_at_supervisors(stream, now)
+
+    # Supervisors ------------------------------------------------------------------------------------------------------
+
+    def _supervise(self, command: port.Supervise, now: float) -> None:
+        supervisor = self.streams.get(command.stream)
+        if supervisor is None or command.stream in (command.customer, command.agent):
+            return
+        for before in [each for each in self._supervised.values() if each.customer == command.customer]:
+            if before.stream != command.stream:
+                self._end_supervision(self.streams[before.stream])
+        if supervisor.other is not None:
+            self._separate(supervisor, now)
+        supervisor.stop_playing()
+        self._supervised[command.stream] = command
+        self._untold.add(command.stream)
+        self._arrange(command, now)
+
+    def _arrange(self, command: port.Supervise, now: float) -> None:
+        """Everybody hears what they are to hear as it is now."""
+        supervisor = self.streams[command.stream]
+        customer, agent = self.streams.get(command.customer), self.streams.get(command.agent)
+        is_joined = customer is not None and agent is not None and customer.other is agent
+        table = listeners(command) if is_joined else {command.stream: ()}
+        for each in (supervisor, customer, agent):
+            if each is None:
+                continue
+            if each.name in table:
+                each.mix([self.streams[name] for name in table[each.name]], now)
+            else:
+                each.unmix()
+        if is_joined and command.stream in self._untold:
+            self._untold.discard(command.stream)
+            for told in [self.streams[name] for name in command.told if name in table]:
+                told.beep(Player(0, (BEEP,), told.law, self._sounds, loops=False, is_speech=False))
+
+    def _look_at_supervisors(self, stream: Stream, now: float) -> None:
+        """The stream was joined with another one, or separated."""
+        for command in self._supervised.values():
+            if stream.name in (command.customer, command.agent):
+                self._arrange(command, now)
+
+    def _end_supervision(self, stream: Stream) -> None:
+        self._untold.discard(stream.name)
+        command = self._supervised.pop(stream.name, None)
+        if command is not None:
+            for name in (command.stream, command.customer, command.agent):
+                known = self.streams.get(name)
+                if known is not None:
+                    known.unmix()
 
     # Streams ----------------------------------------------------------------------------------------------------------
 
@@ -229,10 +287,11 @@ class Engine:
 
     def close(self, name: str, cause: str, now: float) -> None:
         """Ends a stream, its recording and its bridge."""
-        stream = self.streams.pop(name, None)
+        stream = self.streams.get(name)
         if stream is None:
             return
         self._separate(stream, now)
+        del self.streams[name]
         for recording in [key for key, (_, of) in self._recordings.items() if of is stream]:
             self._stop_recording(recording, now)
         stream.close(now, rtp.ntp(self._clock.utc_ms()))
@@ -267,6 +326,7 @@ class Engine:
             command.consent,
             command.manifest,
             now,
+            command.role,
         )
         if isinstance(started, str):
             self._tell(port.RecordingRefused(command.recording, command.stream, started))

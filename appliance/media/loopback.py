@@ -97,6 +97,10 @@ class LoopbackMedia:
                     joined = self._streams.get(name)
                     if joined is not None:
                         self._end_play(name, joined)
+            case port.Supervise(name):
+                supervising = self._streams.get(name)
+                if supervising is not None:
+                    self._end_play(name, supervising)
             case port.StartRecording():
                 self._record(command)
             case port.StopRecording(recording):

@@ -10,11 +10,12 @@ the same ports: ``Hello`` names a process that was just born, and everything is 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 Stream = str
+Mode = Literal["listen", "whisper", "join"]
 VERSION = 1
 MAX_MESSAGE_BYTES = 65_536
 
@@ -109,11 +110,28 @@ class Bridge(_Message, frozen=True):
 
 
 class Unbridge(_Message, frozen=True):
+    """Ends the stream's bridge, or its Supervise."""
+
     stream: Stream
 
 
+class Supervise(_Message, frozen=True):
+    """``stream`` hears both of a bridge and is heard by nobody (listen), by ``agent`` (whisper), or by both (join).
+
+    It is so whenever ``customer`` and ``agent`` are joined with each other; while they are not, ``stream`` hears
+    silence and is heard by nobody. A beep goes to each of ``told`` (of the three) when it first is so. Replaces an
+    earlier Supervise of the stream; ended by Unbridge, Play or Close of it. A customer has one supervisor: the last.
+    """
+
+    stream: Stream
+    customer: Stream
+    agent: Stream
+    mode: Mode
+    told: tuple[Stream, ...] = ()
+
+
 class StartRecording(_Message, frozen=True):
-    """Records ``stream``: left what comes from it, right what is sent to it.
+    """Records ``stream``: left what comes from it, right what is sent to it; ``role`` says whose it is.
 
     ``manifest`` is canonical JSON for the seal's START record; ``part`` counts from 1. Answered by RecordingStarted or
     RecordingRefused. Needs a ``consent`` id: without one media refuses.
@@ -125,6 +143,7 @@ class StartRecording(_Message, frozen=True):
     part: int
     consent: str
     manifest: str
+    role: str = "customer"
 
 
 class StopRecording(_Message, frozen=True):
@@ -187,6 +206,7 @@ Command = (
     | SendDigits
     | Bridge
     | Unbridge
+    | Supervise
     | StartRecording
     | StopRecording
     | MarkRecording

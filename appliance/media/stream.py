@@ -1,18 +1,19 @@
 """One stream: the voice of one leg, both ways. The hot path of the box.
 
 A packet is touched once: counted, given to the recorder as it came, passed on to the other leg with our own numbers.
-Nothing is decoded here. What is played is cut from memory that all streams share. The socket is the engine's; the
-stream only knows ``send``.
+Nothing is decoded, but where a leg hears several others at once (mix.py). What is played is cut from memory that all
+streams share. The socket is the engine's; the stream only knows ``send``.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from appliance.media import cadence, dtmf, port, quality, rtp
+from appliance.media.mix import Mix, Voice
 from appliance.media.prompts import CONVERT, SILENCE, Player
 from appliance.media.rtp import Reception
 from appliance.media.sources import Address, SourceRule
@@ -58,17 +59,20 @@ class Stream:
         "_destination",
         "_digits",
         "_digits_wait",
+        "_ears",
         "_event_in",
         "_event_out",
         "_frames_to_check",
         "_heard_at",
         "_heard_table",
         "_interval",
+        "_is_relayed",
         "_law",
         "_listened",
         "_listens",
         "_marker",
         "_mask_checks",
+        "_mix",
         "_out_type",
         "_player",
         "_press_waits",
@@ -76,6 +80,7 @@ class Stream:
         "_reception",
         "_record_table",
         "_relays_digits",
+        "_relays_to",
         "_remote_lost",
         "_remote_share",
         "_report_seen",
@@ -92,6 +97,7 @@ class Stream:
         "_source",
         "_ssrc",
         "_tap",
+        "_taps",
         "_tell",
         "_timestamp",
         "_timestamp_offset",
@@ -141,7 +147,11 @@ class Stream:
         self._digits_wait = False
         self._player: Player | None = None
         self._bridged: Stream | None = None
+        self._relays_to: Stream | None = None  # the same, unless it hears a mix
+        self._is_relayed = False  # what the other one says is sent as it comes
         self._relays_digits = True
+        self._mix: Mix[Stream] | None = None  # what this leg hears instead
+        self._ears: list[Voice] = []  # the mixes of others that hold what comes
         self._ssrc = chance()
         self._sequence = chance() & 0x7FFF
         self._timestamp = chance()
@@ -158,6 +168,7 @@ class Stream:
         self._record_table: bytes | None = None
         self._heard_table: bytes | None = None
         self._tap: Callable[[int, bytes, float], None] | None = None  # who else wants what comes
+        self._taps: tuple[Callable[[int, bytes, float], None], ...] = ()
         self._attended: cadence.Cadence | None = None
         self._listened: bytearray | None = None  # what calls will be handed of what comes
         self._listens = 0  # frames until listening ends by itself
@@ -213,15 +224,68 @@ class Stream:
     def bridge(self, other: Stream, relays_digits: bool) -> None:
         """From now on this stream sends what ``other`` hears."""
         self.stop_playing()
-        self._bridged = other
+        self._bridged = self._relays_to = other
+        self._is_relayed = True
         self._relays_digits = relays_digits
         self.relay_from = 0
 
     def unbridge(self, now: float) -> None:
-        other, self._bridged = self._bridged, None
+        self._end_relay(now)
+        self._bridged = self._relays_to = None
+
+    def _end_relay(self, now: float) -> None:
+        """What is sent is made here from now on."""
+        other = self._bridged
         if other is not None and self.relay_from == other._reception.ssrc:  # the last one relayed may have been late
             self._sequence = (other._reception.highest + self._sequence_offset) & 0xFFFF
+        self.relay_from = 0
+        self._is_relayed = False
         self._switch(now)
+
+    def mix(self, others: Sequence[Stream], now: float) -> None:
+        """From now on this stream sends the sum of what these hear, whether or not it is bridged with one of them."""
+        if self._mix is None:
+            self._end_relay(now)
+            self._mix = Mix()
+        if self._bridged is not None:
+            self._bridged._relays_to = None
+        voices = self._mix.voices
+        for other in [each for each in voices if each not in others]:
+            other._take_back(voices.pop(other))
+        for other in others:
+            if other not in voices:
+                voices[other] = other._give()
+
+    def unmix(self) -> None:
+        """This stream sends what it plays, or what the other side of its bridge says, as before."""
+        if self._mix is None:
+            return
+        for other, voice in self._mix.voices.items():
+            other._take_back(voice)
+        self._mix = None
+        if self._bridged is not None:
+            self._bridged._relays_to = self
+            self._is_relayed = True
+
+    def beep(self, player: Player) -> None:
+        """Heard with the mix, where there is one."""
+        if self._mix is not None:
+            self._mix.beep = player
+
+    def _give(self) -> Voice:
+        """What comes goes there too."""
+        voice = Voice()
+        self._ears.append(voice)
+        self._set_tap()
+        return voice
+
+    def _take_back(self, voice: Voice) -> None:
+        self._ears.remove(voice)
+        self._set_tap()
+
+    def _feed(self, timestamp: int, payload: bytes, _now: float) -> None:
+        for voice in self._ears:
+            voice.put(self._law, timestamp, payload)
 
     def record(self, recording: Recording | None, law: str) -> None:
         self.recording = recording
@@ -248,16 +312,18 @@ class Stream:
         self._set_tap()
 
     def _set_tap(self) -> None:
-        """One question a packet is all that a leg pays which is neither listened to nor attended."""
+        """One question a packet is all that a leg pays of which nobody wants anything."""
         taps = [
-            *([self._hand_over] if self._listened is not None else []),
             *([self._search] if self._attended is not None else []),
+            *([self._hand_over] if self._listened is not None else []),
+            *([self._feed] if self._ears else []),
         ]
-        self._tap = self._tap_both if len(taps) == 2 else taps[0] if taps else None
+        self._taps = tuple(taps)
+        self._tap = self._tap_all if len(taps) > 1 else taps[0] if taps else None
 
-    def _tap_both(self, timestamp: int, payload: bytes, now: float) -> None:
-        self._search(timestamp, payload, now)
-        self._hand_over(timestamp, payload, now)
+    def _tap_all(self, timestamp: int, payload: bytes, now: float) -> None:
+        for tap in self._taps:
+            tap(timestamp, payload, now)
 
     def _search(self, timestamp: int, payload: bytes, now: float) -> None:
         assert self._attended is not None
@@ -322,7 +388,7 @@ class Stream:
                 self.recording.heard(timestamp, payload if table is None else payload.translate(table), now)
             if self._tap is not None:
                 self._tap(timestamp, payload, now)
-            other = self._bridged
+            other = self._relays_to
             if other is not None:
                 other.relay(ssrc, sequence, timestamp, payload, self._law, second & 0x80, now)
         elif kind == self._event_in:
@@ -346,16 +412,21 @@ class Stream:
 
     def _take_event(self, ssrc: int, sequence: int, timestamp: int, payload: bytes, marker: int, now: float) -> None:
         for digit, milliseconds in self._pressed.receive(ssrc, timestamp, payload, now):
-            self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
+            self._pressed_here(digit, milliseconds, now)
         self._press_waits = self._pressed.is_pressed
-        other = self._bridged
+        other = self._relays_to
         if other is not None and self._relays_digits:
             other.relay_event(ssrc, sequence, timestamp, payload, marker, now)
 
     def _end_press(self, now: float) -> None:
         for digit, milliseconds in self._pressed.due(now):
-            self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
+            self._pressed_here(digit, milliseconds, now)
             self._press_waits = False
+
+    def _pressed_here(self, digit: str, milliseconds: int, now: float) -> None:
+        self._tell(port.DigitHeard(self.name, digit, milliseconds, int(now * 1000)))
+        if self._bridged is not None and self._relays_to is None and self._relays_digits:
+            self._bridged.press(digit, milliseconds)  # into a mix nothing can be relayed as it comes
 
     def receive_report(self, data: bytes, address: Address, now: float, now_ntp: int) -> None:
         """One RTCP datagram; only from the host that the sound comes from."""
@@ -391,9 +462,9 @@ class Stream:
             return
         if self._digits_wait:
             self._send_digit(now)
-        if self._bridged is not None:
+        if self._is_relayed:
             return
-        is_speech = True
+        is_own = is_speech = True
         frame = self._silence
         player = self._player
         if player is not None:
@@ -404,6 +475,9 @@ class Stream:
             else:
                 frame = played
                 is_speech = player.is_speech
+        elif self._mix is not None:
+            frame = self._mix.frame(self._law)
+            is_own = False
         self._sequence = sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = timestamp = (self._timestamp + 160) & 0xFFFFFFFF
         try:
@@ -417,7 +491,7 @@ class Stream:
         if self.recording is not None:
             sound = frame if is_speech else self._silence
             table = self._record_table
-            self.recording.sent(timestamp, sound if table is None else sound.translate(table), True, now)
+            self.recording.sent(timestamp, sound if table is None else sound.translate(table), is_own, now)
 
     def relay(
         self, ssrc: int, sequence: int, timestamp: int, payload: bytes, law: str, marker: int, now: float

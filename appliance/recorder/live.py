@@ -93,8 +93,9 @@ class Recorder:
         consent: str,
         manifest: str,
         now: float,
+        role: str = "customer",
     ) -> LiveRecording | str:
-        """A new recording, or the key of messages that says why not."""
+        """A new recording of the leg of a party of this ``role``, or the key of messages that says why not."""
         if not consent:
             return "recorder.no_consent"
         if self.refusal:
@@ -106,8 +107,8 @@ class Recorder:
             "part": part,
             "consent": consent,
             "law": law,
-            "left": "customer",
-            "right": "sent to the customer",
+            "left": role,
+            "right": f"sent to the {role}",
             "recipients": [recipient.fingerprint for recipient in self.recipients],
             "utc_ms": self.clock.utc_ms(),
             "monotonic_ms": int(now * 1000),

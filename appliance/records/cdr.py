@@ -64,6 +64,7 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "legs": [_leg(leg) for leg in record.legs],
         "recordings": [_recording(recording) for recording in record.recordings],
         "transfers": [asdict(transfer) for transfer in record.transfers],
+        "supervision": [asdict(step) for step in record.supervision],
     }
 
 

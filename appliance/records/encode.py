@@ -84,6 +84,7 @@ def subject(happened: Happened) -> str:
             | events.LegMoved()
             | events.CustomerPassedOn()
             | events.CallForwarded()
+            | events.Supervised()
             | events.MediaInterrupted()
             | events.ConsentGiven()
             | events.RecordingOpened()

@@ -88,6 +88,20 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervised:
+    """A step of somebody's listening, as ``events.Supervised``."""
+
+    at_ms: int
+    supervisor: str
+    agent: str
+    leg: str
+    state: str
+    mode: str
+    detail: str
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation with its legs and recordings. ``total_ms`` is None while it lasts; ``revision`` 0 while open."""
 
@@ -127,6 +141,7 @@ class Conversation:
     recordings: tuple[Recording, ...]
     transfers: tuple[Transfer, ...] = ()
     queue: str = ""  # the waiting line they were in last
+    supervision: tuple[Supervised, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,12 +378,18 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         "SELECT at_ms, agent, target, how, state, detail FROM passed_on WHERE conversation = ? ORDER BY n",
         (identifier,),
     )
+    supervision = db.execute(
+        "SELECT at_ms, supervisor, agent, leg, state, mode, detail, recording FROM supervised"
+        " WHERE conversation = ? ORDER BY n",
+        (identifier,),
+    )
     values = [
         *row[:-1],
         tuple(Leg(*leg) for leg in legs),
         tuple(Recording(*recording) for recording in recordings),
         tuple(Transfer(*transfer) for transfer in transfers),
         queue,
+        tuple(Supervised(*step) for step in supervision),
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

@@ -77,7 +77,7 @@ VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
-    "passed_on",
+    "passed_on", "supervised",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -111,6 +111,8 @@ _LEG_MOVED = """UPDATE leg SET conversation = ?1, role = ?2, party = ?3, opened_
 answered_ms = iif(answered_ms IS NULL, NULL, ?4) WHERE id = ?5"""
 _PASSED_ON = """INSERT INTO passed_on (n, conversation, agent, target, how, state, detail, at_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_SUPERVISED = """INSERT INTO supervised (n, conversation, supervisor, agent, leg, state, mode, detail, recording, at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _REPLY = """INSERT INTO reply (name, conversation, what, customer, text, at, n) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 _RECEIPT = """INSERT INTO receipt (target, key, unit, recording, first, last, sha256, size, place, n, at)
@@ -153,6 +155,9 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_LEG_MOVED, (conversation, role, party, offset_ms, leg)),)
         case events.CustomerPassedOn(conversation, agent, target, how, state, detail, offset_ms):
             return ((_PASSED_ON, (n, conversation, agent, target, how, state, detail, offset_ms)),)
+        case events.Supervised(conversation, supervisor, agent, leg, state, mode, detail, recording, offset_ms):
+            step = n, conversation, supervisor, agent, leg, state, mode, detail, recording, offset_ms
+            return ((_SUPERVISED, step),)
         case events.MediaInterrupted():
             return ((_INTERRUPTED, (happened.gap_ms, happened.conversation)),)
         case events.ConsentGiven():

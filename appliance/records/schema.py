@@ -18,7 +18,7 @@ from appliance.messages.folding import fold
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply", "passed_on",
+    "receipt", "reply", "passed_on", "supervised",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -260,6 +260,15 @@ CREATE INDEX leg_by_party ON leg (role, party, answered_ms, conversation);
 CREATE INDEX survey_by_value ON survey (question, value);
 """
 
+_SUPERVISED = """
+CREATE TABLE supervised (
+    n INTEGER PRIMARY KEY, conversation TEXT NOT NULL, supervisor TEXT NOT NULL, agent TEXT NOT NULL, leg TEXT NOT NULL,
+    state TEXT NOT NULL, mode TEXT NOT NULL, detail TEXT NOT NULL, recording TEXT NOT NULL,
+    at_ms INTEGER NOT NULL  -- since the conversation opened
+) STRICT;
+CREATE INDEX supervised_by_conversation ON supervised (conversation);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -351,6 +360,11 @@ def search(database: Database) -> None:
     names = database.execute("SELECT DISTINCT customer_name FROM conversation WHERE customer_name <> ''").fetchall()
     for (name,) in names:
         database.execute("UPDATE conversation SET folded_name = ? WHERE customer_name = ?", (fold(name), name))
+
+
+@migrations()
+def supervised(database: Database) -> None:
+    _run(database, _SUPERVISED)
 
 
 def _run(database: Database, script: str) -> None:

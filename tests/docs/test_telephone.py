@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from appliance.calls import agent_keys, features
+from appliance.calls import agent_keys, features, supervision
 from appliance.calls.agent_keys import AgentKeys, PassOn, Turn
 
 PAGE = Path("docs/TELEPHONE.md").read_text(encoding="utf-8")
 TALKING, DIALLED = PAGE.split("## From a desk phone")
 TALKING, ASKING = TALKING.split("## Passing a customer on")
+ASKING, LISTENING = ASKING.split("## Listening to a colleague")
 
 
 def test_codes_while_talking_are_the_ones_of_the_list() -> None:
@@ -33,6 +34,11 @@ def test_codes_while_somebody_is_asked_are_the_ones_of_the_list() -> None:
         machine.press("*", 0.0)
         (meant,) = machine.press(digit, 0.1)
         assert meant == (Turn(listed[digit]) if digit in listed else PassOn("*" + digit))
+
+
+def test_keys_of_who_listens_are_the_ones_of_the_list() -> None:
+    listed = re.findall(r"^\| `\*([0-9])`: (\w+)", LISTENING, re.MULTILINE)
+    assert dict(listed) == dict(supervision.MODES)
 
 
 def test_dialled_codes_are_the_ones_of_the_list() -> None:

@@ -78,7 +78,23 @@ def test_an_agent_serves_lines_by_skill_at_a_level(tmp_path: Path) -> None:
             config.load(written(tmp_path, skilled.replace("sales:3", wrong) + queues))
 
 
+def test_an_agent_may_listen_to_those_who_serve_the_lines_that_are_named_and_to_nobody_by_default(
+    tmp_path: Path,
+) -> None:
+    table = '[[agent]]\nname = "chief"\nphone = "desk1"\n{}[[queue]]\nname = "sales"\nagents = ["sara"]\n'
+    calls = config.load(written(tmp_path, WHOLE + table.format('supervises = ["sales"]\n'))).calls
+    assert calls.may_supervise("chief", "sara") and calls.supervision_tone == "agent"
+    assert not calls.may_supervise("sara", "chief") and not calls.may_supervise("", "sara")
+    assert not config.load(written(tmp_path, WHOLE + table.format(""))).calls.may_supervise("chief", "sara")
+
+
 BROKEN = [
+    (
+        "[[agent]]\nname = 'a'\nphone = 'desk1'\nsupervises = ['nowhere']\n[[phone]]\nname = 'desk1'",
+        "config.no_such",
+        "nowhere",
+    ),
+    ("[calls]\nsupervision_tone = 'loud'", "config.not_a_choice", "supervision_tone"),
     ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
     ("[box]\nname = 5", "config.needs_text", "name"),
     ("[signalling]\nport = true", "config.needs_whole_number", "port"),

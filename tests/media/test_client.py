@@ -87,6 +87,24 @@ def test_a_bridge_stands_again_and_one_that_was_ended_does_not() -> None:
     assert bridge not in made.replay(4.0)[0]
 
 
+def test_a_supervisor_is_back_behind_the_bridge_without_a_beep_unless_it_was_ended() -> None:
+    made = state()
+    supervisor = "5" * 32
+    begins = (port.Open(supervisor, "127.0.0.1"), port.Bridge(CUSTOMER, AGENT))
+    supervise = port.Supervise(supervisor, CUSTOMER, AGENT, "join", (AGENT,))
+    ends: tuple[port.Command, ...] = (
+        port.Unbridge(supervisor), port.Play(supervisor, 1, (port.Piece("/p/menu"),)), port.Close(supervisor)
+    )  # fmt: skip
+    for end in ends:
+        for command in (*begins, supervise):
+            made.commanded(command, 1.0)
+        commands, _ = made.replay(2.0)
+        again = port.Supervise(supervisor, CUSTOMER, AGENT, "join")
+        assert commands.index(again) > commands.index(port.Bridge(CUSTOMER, AGENT))
+        made.commanded(end, 3.0)
+        assert not any(isinstance(command, port.Supervise) for command in made.replay(4.0)[0])
+
+
 def test_what_is_closed_or_stopped_stays_so() -> None:
     made = state()
     made.commanded(port.StopRecording("1" * 32), 1.0)

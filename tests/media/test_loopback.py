@@ -69,6 +69,16 @@ def test_music_ends_only_when_it_is_told_to(ending: port.Command) -> None:
     assert room.heard(port.PlayEnded) == [(100.0, port.PlayEnded(CUSTOMER, 1, False))]
 
 
+def test_who_supervises_hears_nothing_else_any_more() -> None:
+    room = opened()
+    room.does(
+        port.Play(CUSTOMER, 1, (port.Piece("/p/wait", 0, 9),)), port.Supervise(CUSTOMER, AGENT, "b" * 32, "listen")
+    )
+    room.does(port.Supervise("0" * 32, AGENT, "b" * 32, "listen"))
+    room.until(1.0)
+    assert [event for _, event in room.heard(port.PlayEnded)] == [port.PlayEnded(CUSTOMER, 1, False)]
+
+
 def test_a_key_is_heard_once_and_none_from_a_stream_that_is_gone() -> None:
     room = opened()
     room.media.press(CUSTOMER, "5")

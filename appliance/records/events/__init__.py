@@ -48,6 +48,7 @@ from appliance.records.events.conversations import (
     QueueJoined,
     RecordClosed,
     StateEntered,
+    Supervised,
     SurveyAnswered,
 )
 from appliance.records.events.conversations import (
@@ -102,6 +103,7 @@ Happened = (
     | LegMoved
     | CustomerPassedOn
     | CallForwarded
+    | Supervised
     | MediaInterrupted
     | ConsentGiven
     | RecordingOpened

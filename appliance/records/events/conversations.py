@@ -169,6 +169,27 @@ class CallForwarded:
 
 
 @dataclass(frozen=True, slots=True)
+class Supervised:
+    """Somebody listens to an agent's call. ``mode``: listen, whisper (only the agent hears them), join (both do).
+
+    ``state``: started, mode (another one), ended (``detail``: left, agent_left, customer_left), refused (``detail``:
+    why; it stands in the supervisor's own call, unless they came too late for another one). ``recording`` is what holds
+    the supervisor's own voice; empty: nothing does.
+    """
+
+    kind: ClassVar[str] = "call.supervised"
+    conversation: str
+    supervisor: str
+    agent: str  # refused: as it was dialled
+    leg: str
+    state: str
+    mode: str
+    detail: str
+    recording: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInterrupted:
     """The media process died under the conversation and took it up again ``gap_ms`` later."""
 

@@ -20,6 +20,7 @@ from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
+from appliance.calls.desks import Desks
 from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
@@ -164,6 +165,7 @@ class _Process:
             self._orders.carry_out,
             self._clock,
             upstream=self._upstream,
+            desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
         )
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups

@@ -83,6 +83,28 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUp:
+    """What an agent has said about the call: ``state`` given, missed, or late (given after it was missed)."""
+
+    agent: str
+    state: str
+    disposition: str
+    note: str
+    resolved: str  # yes, no, or empty: not said
+    kind: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an agent has written for whoever got the customer next."""
+
+    agent: str
+    text: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation with its legs and recordings. ``total_ms`` is None while it lasts; ``revision`` 0 while open."""
 
@@ -121,6 +143,8 @@ class Conversation:
     legs: tuple[Leg, ...]
     recordings: tuple[Recording, ...]
     transfers: tuple[Transfer, ...] = ()
+    wrap_ups: tuple[WrapUp, ...] = ()
+    briefs: tuple[Brief, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,11 +376,18 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         "SELECT at_ms, agent, target, how, state, detail FROM passed_on WHERE conversation = ? ORDER BY n",
         (identifier,),
     )
+    wrap_ups = db.execute(
+        "SELECT agent, state, disposition, note, resolved, kind, at_ms FROM wrap_up WHERE conversation = ? ORDER BY n",
+        (identifier,),
+    )
+    briefs = db.execute("SELECT agent, text, at_ms FROM brief WHERE conversation = ? ORDER BY n", (identifier,))
     values = [
         *row,
         tuple(Leg(*leg) for leg in legs),
         tuple(Recording(*recording) for recording in recordings),
         tuple(Transfer(*transfer) for transfer in transfers),
+        tuple(WrapUp(*wrap_up) for wrap_up in wrap_ups),
+        tuple(Brief(*brief) for brief in briefs),
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

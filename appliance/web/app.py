@@ -26,9 +26,11 @@ from appliance.records.reader import Reader
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.live import GONE
+from appliance.web.me import Me
 from appliance.web.monitor import Monitor
+from appliance.web.people import People
 from appliance.web.security import Door
-from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, WORKS, Site
+from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, OWNS, WORKS, Site
 
 ANYBODY: frozenset[Role] = frozenset()  # no session needed
 ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
@@ -45,6 +47,17 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/switches"): LEADS,
     ("POST", "/calls/move"): LEADS,
     ("POST", "/calls/hang-up"): LEADS,
+    ("GET", "/me"): WORKS,
+    ("GET", "/me/live"): WORKS,
+    ("POST", "/me/away"): WORKS,
+    ("POST", "/me/draft"): WORKS,
+    ("POST", "/me/give"): WORKS,
+    ("POST", "/me/extend"): WORKS,
+    ("POST", "/me/brief"): WORKS,
+    ("POST", "/me/promise"): WORKS,
+    ("GET", "/people"): OWNS,
+    ("POST", "/people/invite"): OWNS,
+    ("POST", "/people/remove"): OWNS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -55,7 +68,7 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
 }
-PAGES = ("/", "/owed", "/switches")  # where who has chosen a language goes on
+PAGES = ("/", "/me", "/owed", "/switches", "/people")  # where who has chosen a language goes on
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -79,6 +92,8 @@ class Page:
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
+        self._me = Me(self._site)
+        self._people = People(self._site)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
@@ -97,6 +112,17 @@ class Page:
             ("POST", "/switches"): desk.turn,
             ("POST", "/calls/move"): desk.move,
             ("POST", "/calls/hang-up"): desk.hang_up,
+            ("GET", "/me"): self._me.show,
+            ("GET", "/me/live"): self._me.live,
+            ("POST", "/me/away"): self._me.away,
+            ("POST", "/me/draft"): self._me.draft,
+            ("POST", "/me/give"): self._me.give,
+            ("POST", "/me/extend"): self._me.extend,
+            ("POST", "/me/brief"): self._me.brief,
+            ("POST", "/me/promise"): self._me.promise,
+            ("GET", "/people"): self._people.show,
+            ("POST", "/people/invite"): self._people.invite,
+            ("POST", "/people/remove"): self._people.remove,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,

@@ -82,6 +82,11 @@ from appliance.records.events.upstream import (
     UpstreamErased,
     UpstreamReceipt,
 )
+from appliance.records.events.work import (
+    TransferBriefed,
+    WrapUpGiven,
+    WrapUpMissed,
+)
 
 Happened = (
     ConversationOpened
@@ -124,6 +129,9 @@ Happened = (
     | Identified
     | MessageTaken
     | LookedUp
+    | WrapUpGiven
+    | WrapUpMissed
+    | TransferBriefed
     | FlowPublished
     | SwitchTurned
     | ReplyReceived

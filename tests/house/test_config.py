@@ -78,6 +78,28 @@ def test_an_agent_serves_lines_by_skill_at_a_level(tmp_path: Path) -> None:
             config.load(written(tmp_path, skilled.replace("sales:3", wrong) + queues))
 
 
+def test_every_line_has_one_to_nine_dispositions_to_choose_from(tmp_path: Path) -> None:
+    def loaded(dispositions: str) -> config.Config:
+        return config.load(written(tmp_path, '[[queue]]\nname = "sales"\nagents = []\n' + dispositions))
+
+    def named(count: int, queues: str = "[]") -> str:
+        return "".join(
+            f'[[disposition]]\nname = "d{n}"\npersian = "نتیجه"\nenglish = "d"\nqueues = {queues}\n'
+            for n in range(count)
+        )
+
+    assert len(loaded("").calls.dispositions_of("sales")) == 7
+    assert len(loaded(named(9)).calls.dispositions_of("")) == 9
+    for wrong, key in (
+        (named(10), "dispositions"),
+        (named(2, '["sales"]'), "dispositions"),  # nothing for a call of no line
+        (named(2, '["nowhere"]'), "no_such"),
+        (named(1).replace("english", "german"), "unknown_setting"),
+    ):
+        with pytest.raises(Problem, match=rf"config\.{key}"):
+            loaded(wrong)
+
+
 BROKEN = [
     ('[box]\nlanguage = "de"', "config.not_a_choice", "language"),
     ("[box]\nname = 5", "config.needs_text", "name"),

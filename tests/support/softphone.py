@@ -77,6 +77,7 @@ class Softphone:
         self.talks: dict[str, Talk] = {}
         self.told: list[int] = []  # what the box has answered to our REFERs
         self.is_registered = asyncio.Event()
+        self.ringing: list[tuple[float, port.Offered]] = []  # wall seconds, and the call; ``take`` answers the first
         self._agent = Agent(settings, lambda _name: password or None, SystemClock(), self._heard_event)
         self._address = mine[0]
         self._answer = answer
@@ -185,8 +186,18 @@ class Softphone:
         if wish == "busy":
             self._agent.submit(port.Refuse(leg, 486))
         elif wish == "ring":
+            self.ringing.append((time.time(), event))
             self._agent.submit(port.Ring(leg))
-        elif description is not None:
+        else:
+            self._take(event, leg, description)
+
+    def take(self) -> None:
+        """Answers the call that has rung longest."""
+        _, event = self.ringing.pop(0)
+        self._take(event, event.leg, event.sdp)
+
+    def _take(self, event: port.Offered, leg: str, description: sdp.Description | None) -> None:
+        if description is not None:
             talk = self._talk(leg, description)
             talk.number = event.called
             if self._voice_of is not None:

@@ -108,15 +108,16 @@ async def test_the_code_signs_in_for_setting_a_password_and_the_password_for_all
 
 
 async def test_desks_are_for_those_who_work_and_people_for_the_owner_alone(folder: Path) -> None:
-    desk = [
+    desk: list[wire.DeskOrder | wire.PeopleOrder] = [
         wire.GoAway("", "x", "meal"), wire.WriteForm("", "x", "c1"), wire.GiveForm("", "x", "c1"),
         wire.ExtendForm("", "x", "c1"), wire.WriteBrief("", "x", "c1", "t"), wire.AskDesk(""),
     ]  # fmt: skip
+    people: list[wire.DeskOrder | wire.PeopleOrder]
     people = [wire.InvitePerson("", "x", "agent"), wire.RemovePerson("", "x"), wire.AskPeople("")]
     async with office(folder) as (it, client):
         tokens = {"owner": await it.token(client)}
         for role in ("supervisor", "agent", "technician"):
-            code = await it.access.invite(role, role)  # type: ignore[arg-type]
+            code = await it.access.invite(role, role)
             first = await client.sign_in(role, code)
             tokens[role] = (await client.set_password(first.token, PASSWORD)).token
         for role, token in tokens.items():

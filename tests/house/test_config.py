@@ -83,10 +83,8 @@ def test_every_line_has_one_to_nine_dispositions_to_choose_from(tmp_path: Path) 
         return config.load(written(tmp_path, '[[queue]]\nname = "sales"\nagents = []\n' + dispositions))
 
     def named(count: int, queues: str = "[]") -> str:
-        return "".join(
-            f'[[disposition]]\nname = "d{n}"\npersian = "نتیجه"\nenglish = "d"\nqueues = {queues}\n'
-            for n in range(count)
-        )
+        texts = f'persian = "نتیجه"\nenglish = "d"\nqueues = {queues}\n'
+        return "".join(f'[[disposition]]\nname = "d{number}"\n{texts}' for number in range(count))
 
     assert len(loaded("").calls.dispositions_of("sales")) == 7
     assert len(loaded(named(9)).calls.dispositions_of("")) == 9

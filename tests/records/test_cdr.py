@@ -96,7 +96,7 @@ def test_what_agents_have_said_stands_in_the_record_and_raises_its_revision(tmp_
     store = Store(tmp_path / "calls.db", KEY, VirtualClock())
     store.within(lambda db: drafts.keep(db, drafts.Draft("c1", "second", "", ("", "half", "", ""), (0, 1, 0, 0))))
     store.apply(whole_call("c1"))
-    revisions = []
+    seen: list[Conversation] = []
     for happened in (
         TransferBriefed("c1", "first", "wants the price", 50_000),
         WrapUpMissed("c1", "first", "", "half a", "", "", 90_000),
@@ -106,9 +106,9 @@ def test_what_agents_have_said_stands_in_the_record_and_raises_its_revision(tmp_
     ):
         store.apply([happened])
         with Reader(tmp_path / "calls.db", KEY) as reader:
-            [record] = reader.last()
-        revisions.append(record.revision)
-    assert revisions == [revisions[0] + step for step in range(5)] and revisions[0] > 1
+            seen += reader.last()
+    record, first = seen[-1], seen[0].revision
+    assert [each.revision for each in seen] == [first + step for step in range(5)] and first > 1
     assert [(each.agent, each.state, each.note) for each in record.wrap_ups] == [
         ("first", "late", "=half a note"), ("second", "given", "typed after it"),
     ]  # fmt: skip
@@ -132,8 +132,9 @@ def test_an_erased_conversation_takes_what_was_typed_about_it_along(tmp_path: Pa
     )
     store.within(lambda db: drafts.keep(db, drafts.Draft("c1", "first", "", ("", "more", "", ""), (0, 1, 0, 0))))
     store.apply([ConversationErased("c1", "asked", "owner")])
-    for name in ("wrap_up", "brief", "draft"):
-        assert store.within(lambda db, name=name: db.execute(f"SELECT * FROM {name}").fetchall()) == []
+    with store.transaction() as db:
+        for name in ("wrap_up", "brief", "draft"):
+            assert db.execute(f"SELECT * FROM {name}").fetchall() == []
     store.close()
 
 

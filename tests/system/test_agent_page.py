@@ -207,6 +207,13 @@ def until_written(box: Box, value: str, name: str = "note") -> None:
         time.sleep(0.05)
 
 
+def until_shown(visit: Visit, note: str) -> None:
+    ends = time.monotonic() + 20
+    while visit.page.input_value("#wrap-up [name=note]") != note:
+        assert time.monotonic() < ends, "the other browser does not show it"
+        visit.page.wait_for_timeout(50)
+
+
 @pytest.mark.parametrize("language", ["fa", "en"])
 def test_from_answer_to_wrap_up_to_promise_takes_twelve_presses_of_the_keyboard_alone(
     browser: Browser, office: Office, language: str
@@ -312,7 +319,7 @@ def test_two_browsers_of_one_agent_share_a_form_and_neither_loses_anything_unsee
         assert second.page.input_value("#wrap-up [name=note]") == "by the second"
         second.page.click("#keep-mine")
         until_written(box, "by the second")
-        first.page.wait_for_function("document.querySelector('#wrap-up [name=note]').value === 'by the second'")
+        until_shown(first, "by the second")
         first.page.fill("#wrap-up [name=note]", "by the first again")
         until_written(box, "by the first again")
         second.page.fill("#wrap-up [name=note]", "by the second again")

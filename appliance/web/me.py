@@ -44,7 +44,12 @@ class Me:
         async def look(snapshot: Snapshot | None) -> bool:
             nonlocal desk
             before = desk
-            desk = await site.control.desk(token, agent) if snapshot is not None else None
+            try:
+                desk = await site.control.desk(token, agent) if snapshot is not None else None
+            except Problem as problem:
+                if problem.key != "control.calls_is_stopped":  # it died since the picture: the next one says so
+                    raise
+                desk = None
             return desk is not None and work.caller(desk) != (work.caller(before) if before is not None else None)
 
         def read() -> work.Known:

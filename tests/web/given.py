@@ -99,6 +99,7 @@ class MadeUpCalls(ControlClient):
         self.reply: wire.Reply = wire.Done()
         self.desk_now = DESK
         self.asked_desks: list[str] = []
+        self.desk_stops = False
         self.people_now = wire.People(
             (wire.Person("owner", "owner", True), wire.Person("sara", "agent", False)), ("Sara", "Reza")
         )
@@ -125,7 +126,7 @@ class MadeUpCalls(ControlClient):
         return self.reply
 
     async def desk(self, token: str, agent: str = "") -> wire.DeskNow:
-        if self.is_stopped:
+        if self.desk_stops:
             raise Problem("control.calls_is_stopped")
         self.asked_desks.append(agent)
         return self.desk_now

@@ -160,6 +160,14 @@ def test_the_live_page_says_again_what_changed_and_leaves_the_form_into_which_pe
     assert 'data-name="note" data-version="2" data-value="asks for &lt;b&gt;the&lt;/b&gt; price"' in parts["draft"]
 
 
+def test_calls_that_dies_between_picture_and_desk_sends_nobody_away() -> None:
+    calls = MadeUpCalls("agent")
+    browser = Browser(calls)
+    calls.desk_stops = True
+    text = browser.get("/me/live")[2]
+    assert "event: gone" not in text and '"findings"' in text and '"wrap"' not in text
+
+
 # Who may sign in ------------------------------------------------------------------------------------------------------
 
 

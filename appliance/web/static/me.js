@@ -24,21 +24,23 @@
     form.querySelector(`[name="${name}"][value="${CSS.escape(text)}"]`)?.closest("label").firstElementChild.nextSibling
       .textContent.trim() || text || "–";
 
+  const open = () => [...unsent].filter((name) => !refused?.changed.includes(name)); // others wait for an answer
   const later = () => {
-    if (!timer) timer = setTimeout(send, Math.max(FIRST_MS, sentAt + SEND_MS - performance.now()));
+    if (!timer && open().length) timer = setTimeout(send, Math.max(FIRST_MS, sentAt + SEND_MS - performance.now()));
   };
   const send = async () => {
     timer = 0;
-    if (!form || !unsent.size || underWay.size || refused) return;
+    const names = form ? open() : [];
+    if (!names.length || underWay.size) return;
     const mine = form;
     const body = new URLSearchParams();
     for (const name of ["form", "agent", "conversation"]) body.set(name, mine.elements[name].value);
-    for (const name of unsent) {
+    for (const name of names) {
       body.set(name, value(name));
       body.set(`seen_${name}`, seen(name).value);
+      unsent.delete(name);
     }
-    underWay = new Set(unsent);
-    unsent.clear();
+    underWay = new Set(names);
     sentAt = performance.now();
     say("keeping");
     let told = null;
@@ -47,7 +49,6 @@
       if (answer.redirected) return location.assign("/sign-in");
       if (answer.status < 500) told = await answer.json();
     } catch { /* the box does not answer: sent again below, until it does */ }
-    const names = underWay;
     underWay = new Set();
     if (mine !== form) return;
     if (!told) for (const name of names) unsent.add(name);
@@ -55,24 +56,27 @@
     else at("kept").textContent = told.problem;
     if (isGiving) return form.submit(); // with all that stands in it, and the versions that are known now
     if (told && !unsent.size && !refused && told.fields) say("kept");
-    if (unsent.size) later();
+    later();
   };
   const taken = (told, names) => {
     for (const name of names) if (!told.changed.includes(name)) seen(name).value = told.fields[name].version;
     if (!told.changed.length) return;
-    refused = told;
-    at("changed-to").textContent = told.changed.map((name) => called(name, told.fields[name].value)).join(" · ");
+    refused = { fields: { ...refused?.fields, ...told.fields }, changed: [...(refused?.changed ?? []), ...told.changed] };
+    at("changed-to").textContent = refused.changed.map((name) => called(name, refused.fields[name].value)).join(" · ");
     at("changed").hidden = false;
   };
   const settle = (isMine) => {
     for (const name of refused.changed) {
       seen(name).value = refused.fields[name].version;
       if (isMine) unsent.add(name);
-      else show(name, refused.fields[name].value);
+      else {
+        unsent.delete(name);
+        show(name, refused.fields[name].value);
+      }
     }
     refused = null;
     at("changed").hidden = true;
-    if (unsent.size) later();
+    later();
   };
   const typed = (event) => {
     if (!NAMES.includes(event.target.name)) return;

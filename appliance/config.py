@@ -20,11 +20,13 @@ from typing import Any, Literal, TypeVar
 from appliance.backup.settings import Backup
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
+    MOST_DISPOSITIONS,
     MOST_LEVELS,
     Agent,
     CalledLine,
     Calls,
     DialHours,
+    Disposition,
     Queue,
     Tariff,
     skill_of,
@@ -122,13 +124,14 @@ _LISTS: dict[str, type] = {
     "queue": Queue,
     "tariff": Tariff,
     "dial_hours": DialHours,
+    "disposition": Disposition,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
-    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours")),
+    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
 }
 
 # Bounds of numbers by setting; what is not listed must not be negative.
@@ -199,6 +202,7 @@ def load(file: Path) -> Config:
             queues=tuple(lists["queue"]),
             tariffs=tuple(lists["tariff"]),
             dial_hours=tuple(lists["dial_hours"]),
+            dispositions=tuple(lists["disposition"]),
         ),
         web=tables["web"],
         backup=tables["backup"],
@@ -334,6 +338,7 @@ def _check(config: Config) -> None:
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
+    _check_dispositions(file, config.calls)
     _check_dialling(file, config.calls)
     _check_extensions(file, config)
     prefix = config.calls.outside_prefix
@@ -369,6 +374,19 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_dispositions(file: str, calls: Calls) -> None:
+    """Each line that is named is there, and every line and call has between one and nine to choose from."""
+    queues = {queue.name for queue in calls.queues}
+    for disposition in calls.dispositions:
+        for queue in disposition.queues:
+            _refers(file, f"disposition {disposition.name}", "queues", queue, queues)
+    for queue in ("", *sorted(queues)):
+        found = len(calls.dispositions_of(queue))
+        if not 1 <= found <= MOST_DISPOSITIONS:
+            where = f"queue {queue}" if queue else "disposition"
+            raise Problem("config.dispositions", file=file, where=where, found=found, most=MOST_DISPOSITIONS)
 
 
 def _check_dialling(file: str, calls: Calls) -> None:

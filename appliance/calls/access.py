@@ -185,22 +185,30 @@ class Access:
         self._records.put(events.CredentialSet(session.actor, session.role, "password"))
         if session.actor == OWNER:
             self._code_file.unlink(missing_ok=True)
-        ended = [digest for digest, held in self._sessions.items() if held.session.actor == session.actor]
-        for digest in ended:
-            del self._sessions[digest]
-        await self._drop(ended)
+        await self._end_sessions(session.actor)
         return await self._begin(Session(session.actor, session.role, must_set_password=False))
+
+    def people(self) -> list[tuple[str, Role, bool]]:
+        """Who may sign in, by name: their role, and whether they have set a password."""
+        known = sorted(self._credentials.items())
+        return [(actor, _ROLES[each.role], not each.must_set_password) for actor, each in known]
 
     async def invite(self, actor: str, role: Role) -> str:
         """Makes a code by which ``actor`` signs in once to set a password; what they had before ends."""
         code = typed.new_code()
         await self._keep(actor, role, await self._hashed(code), must_set_password=True)
         self._records.put(events.CredentialSet(actor, role, "code"))
-        ended = [digest for digest, held in self._sessions.items() if held.session.actor == actor]
-        for digest in ended:
-            del self._sessions[digest]
-        await self._drop(ended)
+        await self._end_sessions(actor)
         return code
+
+    async def remove(self, actor: str) -> None:
+        """They cannot sign in any more. Problem ``access.nobody`` where there is no such person."""
+        credential = self._credentials.pop(actor, None)
+        if credential is None:
+            raise Problem("access.nobody", name=actor)
+        await self._records.call(lambda store: store.within(lambda db: credentials.drop(db, actor)))
+        self._records.put(events.CredentialSet(actor, credential.role, "removed"))
+        await self._end_sessions(actor)
 
     async def _first_boot(self) -> None:
         code = typed.code_in(self._code_file) or typed.new_code()
@@ -218,6 +226,12 @@ class Access:
 
         await self._records.call(lambda store: store.within(lambda db: credentials.keep_session(db, kept)))
         return Grant(token, session)
+
+    async def _end_sessions(self, actor: str) -> None:
+        ended = [digest for digest, held in self._sessions.items() if held.session.actor == actor]
+        for digest in ended:
+            del self._sessions[digest]
+        await self._drop(ended)
 
     async def _drop(self, digests: list[bytes]) -> None:
         await self._records.call(lambda store: store.within(lambda db: credentials.drop_sessions(db, digests)))

@@ -80,6 +80,7 @@ class Callback(Conversation):
         super().__init__(office, leg, caller, trunk.address or office.sip.address, trunk.law, trunk.media_from)
         self.line_name = wanted.queue
         self.language = wanted.language
+        self.customer_number = wanted.customer
         self._wanted = wanted
         self._number = number
         self._trunk = trunk

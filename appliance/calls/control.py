@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from appliance.calls.access import Access, Grant
+from appliance.calls.access import Access, Grant, Session
 from appliance.calls.upstream import Upstream
 from appliance.clock import Clock
 from appliance.control import picture, wire
@@ -46,6 +46,12 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.ChangeRequest: WORKS,
     wire.CallNow: WORKS,
     wire.CloseRequest: WORKS,
+}
+MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
+    **dict.fromkeys(
+        (wire.AskDesk, wire.GoAway, wire.WriteForm, wire.GiveForm, wire.ExtendForm, wire.WriteBrief), WORKS
+    ),
+    **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), frozenset[Role]({"owner"})),
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 
@@ -83,7 +89,10 @@ class _Connection:
 
 
 class ControlServer:
-    """Listens on ``path``. ``snapshot`` gives the whole live picture; ``carry_out`` does what a person ordered."""
+    """Listens on ``path``. ``snapshot`` gives the whole live picture; ``carry_out`` does what a person ordered.
+
+    ``desks`` answers agents' own pages and the owner's page of people.
+    """
 
     def __init__(
         self,
@@ -95,6 +104,7 @@ class ControlServer:
         *,
         users: Mapping[int, str] | None = None,
         upstream: Upstream | None = None,
+        desks: Callable[[wire.DeskOrder | wire.PeopleOrder, Session], Awaitable[Reply]] | None = None,
     ) -> None:
         self._path = path
         self._access = access
@@ -103,10 +113,12 @@ class ControlServer:
         self._clock = clock
         self._users = service_users() if users is None else users
         self._upstream = upstream
+        self._desks = desks
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._push_at: asyncio.TimerHandle | None = None
+        self._pushed_at = 0.0  # the loop's time
         self._vitals: dict[str, tuple[wire.Vitals, float]] = {}
         self._born = clock.monotonic()
 
@@ -140,9 +152,10 @@ class ControlServer:
             self._path.unlink(missing_ok=True)
 
     def changed(self) -> None:
-        """Something in the picture is different: it goes out within 200 ms, together with what follows."""
+        """Something in the picture is different: it goes out at once, or within 200 ms where the last has just gone."""
         if self._push_at is None:
-            self._push_at = asyncio.get_running_loop().call_later(PUSH_SECONDS, self._push)
+            loop = asyncio.get_running_loop()
+            self._push_at = loop.call_at(max(self._pushed_at + PUSH_SECONDS, loop.time()), self._push)
 
     def vitals(self, service: str) -> tuple[wire.Vitals, float] | None:
         """The last that ``service`` told of itself, and how many seconds ago; None if it never did."""
@@ -242,6 +255,21 @@ class ControlServer:
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)
+            case (
+                wire.AskDesk(token)
+                | wire.GoAway(token)
+                | wire.WriteForm(token)
+                | wire.GiveForm(token)
+                | wire.ExtendForm(token)
+                | wire.WriteBrief(token)
+                | wire.AskPeople(token)
+                | wire.InvitePerson(token)
+                | wire.RemovePerson(token)
+            ):
+                is_use = not isinstance(request, wire.AskDesk)  # a page that stands open asks by itself
+                session = self._access.permitted(token, MAY_ASK[type(request)], is_use=is_use)
+                assert self._desks is not None
+                return await self._desks(request, session)
             case wire.Measure():
                 uptime = round(1000 * (self._clock.monotonic() - self._born))
                 resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -269,6 +297,7 @@ class ControlServer:
         if self._push_at is not None:
             self._push_at.cancel()
             self._push_at = None
+        self._pushed_at = asyncio.get_running_loop().time()
         if any(connection.watchers for connection in self._connections):
             snapshot = self._snapshot()
             for connection in self._connections:

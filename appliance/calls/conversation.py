@@ -57,6 +57,7 @@ class Conversation(ABC):
     dialled = ""  # what our telephone has dialled, where it began this
     trunk_name = ""  # the trunk that the customer's leg takes
     may_be_supervised = True  # it is with a customer
+    customer_number = ""  # E.164 where it could be read; empty: withheld, or a colleague
 
     def __init__(
         self, office: Office, leg: str, caller: Identity, address: str, law: sdp.Law, sources: tuple[str, ...]
@@ -82,6 +83,7 @@ class Conversation(ABC):
         self.is_stopping = False
         self.takes_referral = ""  # the leg whose telephone may pass the customer on now
         self.rung: set[str] = set()  # agents whose telephones ring for the customer, and may be picked up
+        self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt

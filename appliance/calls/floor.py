@@ -33,7 +33,10 @@ class AgentsOffered:
 
 
 class Floor:
-    """``away`` says why an agent cannot be rung (not there, signed off), ``is_up`` whether a leg still is."""
+    """``away`` says why an agent cannot be rung (not there, signed off), ``is_up`` whether a leg still is.
+
+    ``changed`` is told when an agent does something else, ``over`` which agent's call by which leg has ended.
+    """
 
     def __init__(
         self,
@@ -43,6 +46,8 @@ class Floor:
         away: Callable[[str], str],
         is_up: Callable[[str], bool],
         count: Callable[[str], None],
+        changed: Callable[[], None],
+        over: Callable[[str, str], None],
     ) -> None:
         self._lines = Lines(rules, agents)
         self._present = dict.fromkeys(agents, False)
@@ -52,6 +57,8 @@ class Floor:
         self._away = away
         self._is_up = is_up
         self._count = count
+        self._changed = changed
+        self._over = over
         self._offered: dict[str, Callable[[AgentsOffered], None]] = {}
         self._line_of: dict[str, str] = {}  # of those who wait
         self._talks: dict[str, tuple[str, float, str]] = {}  # agent: leg, since when, line or empty
@@ -89,17 +96,18 @@ class Floor:
     def lines(self) -> Iterator[wire.Line]:
         """Every line, for the page."""
         for name in self._estimates:
-            agents = self._lines.agents_of(name)
-            free = sum(self._present[each] and self._lines.doing(each) is Doing.FREE for each in agents)
-            yield wire.Line(name, self._lines.waiting(name), self._lines.present(name), free)
+            present = [each for each in self._lines.agents_of(name) if not self._away(each)]
+            free = sum(self._lines.doing(each) is Doing.FREE for each in present)
+            yield wire.Line(name, self._lines.waiting(name), len(present), free)
 
     def agents(self) -> Iterator[wire.AgentNow]:
         """Every agent, for the page; since when is told in wall time."""
         wall = self._clock.utc_ms() - self._now * 1000
         for name in self._present:
-            away = self._away(name)
-            since = self._lines.since(name)
-            yield wire.AgentNow(name, away or self._lines.doing(name).value, round(wall + since * 1000) if since else 0)
+            doing, since = self._lines.doing(name), self._lines.since(name)
+            is_busy = doing in (Doing.OFFERED, Doing.TALKING)  # whatever they have said about the time after it
+            shown = doing.value if is_busy else self._away(name) or doing.value
+            yield wire.AgentNow(name, shown, round(wall + since * 1000) if since else 0)
 
     def why_not(self, agent: str) -> str:
         """Why an agent cannot be rung now; empty where they can."""
@@ -197,6 +205,7 @@ class Floor:
         if not self._lines.engage(agent, conversation, self._now):
             return False
         self._talks[agent] = leg, self._now, ""
+        self._changed()
         self._wind()
         return True
 
@@ -221,6 +230,24 @@ class Floor:
         if line:
             self._estimates[line].talked(self._now - since + self._wraps[line], self._now)
         self._tell(self._lines.ended(agent, self._now))
+        self._over(agent, leg)
+
+    def asks_wrap_up(self, agent: str) -> tuple[str, float]:
+        """The line whose call the agent is in, and how many seconds it gives them afterwards; empty: of no line."""
+        line = self._talks[agent][2] if agent in self._talks else ""
+        return line, self._wraps[line] if line else 0.0
+
+    def extend(self, agent: str) -> None:
+        """As much wrap-up again."""
+        self._lines.extend(agent, self._now)
+
+    def wrapped(self, agent: str) -> None:
+        """The agent is done with the wrap-up."""
+        self._tell(self._lines.wrapped(agent, self._now))
+
+    def pass_time(self) -> None:
+        """Time has passed: a wrap-up may be over, though nobody waits."""
+        self._tell(self._lines.due(self._now))
 
     def look(self) -> None:
         """Looks who is there."""
@@ -252,6 +279,7 @@ class Floor:
     def _tell(self, offers: list[Offer]) -> None:
         for offer in offers:
             self._offered[offer.ticket](AgentsOffered(offer.agents))
+        self._changed()
         self._wind()
 
     def _wind(self) -> None:

@@ -22,6 +22,7 @@ from appliance.calls import lines, restart
 from appliance.calls.access import Access
 from appliance.calls.control import ControlServer
 from appliance.calls.custody import Watch
+from appliance.calls.desks import Desks
 from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
@@ -167,6 +168,7 @@ class _Process:
             self._orders.carry_out,
             self._clock,
             upstream=self._upstream,
+            desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
         )
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups

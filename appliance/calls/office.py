@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import msgspec
 
 from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
@@ -18,7 +20,9 @@ from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
+from appliance.calls.wrap_ups import WrapUps
 from appliance.clock import Clock
+from appliance.control import wire
 from appliance.flow import steps
 from appliance.flow.catalogue import Flows
 from appliance.hours.answer import Answer as Opening
@@ -124,6 +128,7 @@ class Office:
     agents: Mapping[str, Agent] = field(init=False)
     outside: Outside = field(init=False)
     lamps: Lamps = field(init=False)
+    wrap_ups: WrapUps = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
@@ -141,7 +146,20 @@ class Office:
         self.outside.arrange()
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
         agents = tuple(agent.name for agent in settings.agents)
-        self.floor = Floor(settings.rules, agents, self.clock, self.why_away, self.legs.__contains__, self.count)
+        self.floor = Floor(
+            settings.rules,
+            agents,
+            self.clock,
+            self.why_away,
+            self.legs.__contains__,
+            self.count,
+            self.changed,
+            self._over,
+        )
+        self.wrap_ups = WrapUps(self.floor, settings, self.records, self.clock, self.changed, self.count)
+
+    def _over(self, agent: str, leg: str) -> None:
+        self.wrap_ups.over(agent, leg)  # which is made after the floor, and needs it
 
     # What the desk must know ------------------------------------------------------------------------------------------
 
@@ -247,6 +265,12 @@ class Office:
     def waiting(self, line: str) -> int:
         """How many wait in a line."""
         return self.floor.waiting(line)
+
+    def agents_now(self) -> Iterator[wire.AgentNow]:
+        """Every agent, for the page."""
+        for each in self.floor.agents():
+            reason = self.desk.switches.absent.get(each.name, "")
+            yield msgspec.structs.replace(each, reason=reason, work=self.wrap_ups.version(each.name))
 
     @property
     def queues(self) -> Mapping[str, Queue]:

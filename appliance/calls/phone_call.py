@@ -36,7 +36,7 @@ class PhoneCall(ByPhone):
         self._number = outbound.read(office.settings, offered.called, trunk.area_code if trunk is not None else "")
         if not self._is_inside:
             self.direction = "out"
-            self.called_number = self._number.e164 or self._number.national
+            self.called_number = self.customer_number = self._number.e164 or self._number.national
             self.record_trunk = trunk.name if trunk is not None else ""
 
     async def serve(self) -> None:

@@ -16,7 +16,7 @@ from appliance.calls.office import Office
 from appliance.calls.switchboard import Switchboard
 from appliance.clock import Clock
 from appliance.queue import callbacks as callback_book
-from appliance.records import events, ledger
+from appliance.records import drafts, events, ledger
 from appliance.records.store import Store
 from appliance.records.writer import Records
 from appliance.signalling.port import LegKey
@@ -91,6 +91,7 @@ async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[Le
 
     Returns how many legs had not ended. Nothing is dialled before ``callbacks.look``.
     """
+    office.wrap_ups.restore(await office.records.call(lambda store: store.within(drafts.left)))
     now = office.clock.utc_ms()
     owed = await office.records.call(lambda store: store.within(ledger.open_callbacks))
     in_vain = await office.records.call(

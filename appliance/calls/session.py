@@ -64,6 +64,7 @@ class Session(Conversation):
         self.detail = ""
         number = numbers.normalise(offered.caller.number, trunk.area_code)
         self.number = number.e164 or offered.caller.number
+        self.customer_number = "" if offered.caller.is_withheld else self.number
         self.shown_number = number.national or offered.caller.number
         self.trunk = trunk
         facts: dict[str, steps.Value] = {

@@ -104,6 +104,31 @@ class DialHours:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Disposition:
+    """What came of a call, in an agent's words: one of at most nine that are chosen by a key of the agent's page.
+
+    Without any table of this kind there are seven that fit most offices.
+    """
+
+    name: str
+    persian: str
+    english: str
+    queues: tuple[str, ...] = ()  # lines in which it is offered; empty: in all, and for calls of no line
+
+
+DISPOSITIONS = (
+    Disposition(name="settled", persian="انجام شد", english="Settled"),
+    Disposition(name="informed", persian="راهنمایی شد", english="Information given"),
+    Disposition(name="passed_on", persian="به همکار سپرده شد", english="Passed on"),
+    Disposition(name="follow_up", persian="پیگیری لازم دارد", english="Needs follow-up"),
+    Disposition(name="cut_off", persian="تماس قطع شد", english="Cut off"),
+    Disposition(name="wrong_number", persian="اشتباه گرفته بود", english="Wrong number"),
+    Disposition(name="other", persian="موارد دیگر", english="Something else"),
+)
+MOST_DISPOSITIONS = 9  # one key each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     max_calls: int = 100  # conversations at once; beyond: 503 with Retry-After
     retry_after_seconds: int = 20
@@ -126,11 +151,17 @@ class Calls:
     queues: tuple[Queue, ...] = field(default=())
     tariffs: tuple[Tariff, ...] = field(default=())
     dial_hours: tuple[DialHours, ...] = field(default=())
+    dispositions: tuple[Disposition, ...] = field(default=())
 
     @property
     def plan(self) -> Plan:
         """How people of the office write the numbers that they dial."""
         return Plan(self.outside_prefix, EMERGENCY | frozenset(self.emergency))
+
+    def dispositions_of(self, queue: str) -> tuple[Disposition, ...]:
+        """What an agent may choose after a call of this line (empty: of none), in order."""
+        known = self.dispositions or DISPOSITIONS
+        return tuple(each for each in known if not each.queues or queue in each.queues)
 
     @property
     def rules(self) -> tuple[Rules, ...]:

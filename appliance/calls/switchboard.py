@@ -389,7 +389,7 @@ class Switchboard:
             last_event=self.last_event,
             media=self._media,
             lines=tuple(self.office.floor.lines()),
-            agents=tuple(self.office.floor.agents()),
+            agents=tuple(self.office.agents_now()),
             switches=self._switches(),
             upstream=self.upstream,
         )

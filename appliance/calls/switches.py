@@ -21,6 +21,7 @@ TEHRAN = ZoneInfo("Asia/Tehran")
 OUTAGE_HOURS = 4
 OUTAGE_PROMPT = "outage_notice"
 ON, OFF = "on", ""
+AWAY = ("break", "meal", "prayer", "meeting", "other")  # why an agent is away; as their page names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,14 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class BoxSwitches:
     """``divert`` is the number that every call is tried at first; ``absent`` are agents who were signed off, and
-    telephones that shall not ring; ``forwards`` tells where calls for somebody go instead (forwarding.py).
+    telephones that shall not ring, each with the reason: a word of ``AWAY``, empty where nobody has said one.
+    ``forwards`` tells where calls for somebody go instead (forwarding.py).
     """
 
     hours: Switches = dataclasses.field(default_factory=Switches)
     divert: str = ""
     outage_until_ms: int = 0
-    absent: frozenset[str] = frozenset()
+    absent: Mapping[str, str] = dataclasses.field(default_factory=dict)
     forwards: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def outage(self, now_ms: int) -> str:
@@ -65,7 +67,7 @@ class BoxSwitches:
             case "outage":
                 return dataclasses.replace(self, outage_until_ms=_whole(turn.value))
             case "absent":
-                return dataclasses.replace(self, absent=frozenset(filter(None, turn.value.split(","))))
+                return dataclasses.replace(self, absent=_reasons(turn.value))
             case "forwards":
                 return dataclasses.replace(self, forwards=forwarding.read(turn.value))
             case "holiday_confirmed":
@@ -106,7 +108,7 @@ def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn |
         case "outage_off":
             return Turn("outage", "0")
         case "sign_off":
-            return Turn("absent", ",".join(sorted({*before.absent, value}))) if value else None
+            return Turn("absent", _signed_off({**before.absent, **_reasons(value)})) if value else None
         case "confirm_holidays":
             return Turn("holiday_confirmed", _joined(before.hours.confirmed, value)) if value else None
         case "refuse_holidays":
@@ -119,7 +121,7 @@ def turn_of(action: str, value: str, now_ms: int, before: BoxSwitches) -> Turn |
             kept = {name: number for name, number in before.forwards.items() if name != value}
             return Turn("forwards", forwarding.written(kept))
         case "sign_on":
-            return Turn("absent", ",".join(sorted(before.absent - {value})))
+            return Turn("absent", _signed_off({name: why for name, why in before.absent.items() if name != value}))
         case _:
             return None
 
@@ -159,6 +161,16 @@ def time_of(digits: str, now_ms: int) -> int | None:
     if moment <= now:
         moment += datetime.timedelta(days=1)
     return round(moment.timestamp() * 1000)
+
+
+def _reasons(value: str) -> dict[str, str]:
+    """Agents and why they are away: ``sara=meal,reza``."""
+    entries = (entry.partition("=") for entry in value.split(",") if entry)
+    return {name: reason for name, _, reason in entries}
+
+
+def _signed_off(absent: Mapping[str, str]) -> str:
+    return ",".join(sorted(f"{name}={reason}" if reason else name for name, reason in absent.items()))
 
 
 def _joined(known: frozenset[str], more: str) -> str:

@@ -20,6 +20,7 @@ from appliance.calls.conversation import RING_BACK, Conversation, Left
 from appliance.calls.office import Item, Surrender, Surrendered
 from appliance.calls.party import Party
 from appliance.calls.ringing import TAKEN_BACK
+from appliance.calls.wrap_up import About
 from appliance.flow.steps import Enqueue, TransferTo
 from appliance.media import port as media
 from appliance.records import events
@@ -53,6 +54,8 @@ async def talk(
         moved(found)
         is_ours = found.role == "agent"
         passes_on = found.leg if is_ours else ""
+        if is_ours:
+            conversation.office.wrap_ups.begins(found.name, about(conversation), found.leg)
         wish = await bridge.talk(conversation, found, said if is_ours else None, is_kept=is_kept, passes_on=passes_on)
         if wish is None:
             return found
@@ -61,6 +64,19 @@ async def talk(
         if speaks is None:
             return found
         found = speaks
+
+
+def about(conversation: Conversation) -> About:
+    """What a form of wrap_up.py must know of its call."""
+    is_known = not conversation.caller.is_withheld
+    return About(
+        conversation=conversation.id,
+        customer=conversation.customer_number,
+        shown=conversation.shown_number if is_known else "",
+        name=conversation.caller.name if is_known else "",
+        language=conversation.language,
+        began=conversation.began,
+    )
 
 
 async def pass_on(conversation: Conversation, agent: Party, wish: Wish, line: str, trunk: str) -> Party | None:

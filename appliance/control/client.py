@@ -106,7 +106,19 @@ class ControlClient:
     async def sign_out(self, token: str) -> None:
         await self.ask(wire.SignOut(token))
 
-    async def order(self, order: wire.Order) -> Reply:
+    async def desk(self, token: str, agent: str = "") -> wire.DeskNow:
+        """What an agent's own page shows."""
+        reply = await self.ask(wire.AskDesk(token, agent))
+        assert isinstance(reply, wire.DeskNow)
+        return reply
+
+    async def people(self, token: str) -> wire.People:
+        """Who may sign in."""
+        reply = await self.ask(wire.AskPeople(token))
+        assert isinstance(reply, wire.People)
+        return reply
+
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> Reply:
         """What a person of the office orders; Problem where it is refused."""
         return await self.ask(order)
 

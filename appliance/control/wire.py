@@ -76,11 +76,16 @@ class Line(_Struct, frozen=True):
 
 
 class AgentNow(_Struct, frozen=True):
-    """``doing`` is a word of queue.line.Doing, or why the agent is not there (not_registered, absent)."""
+    """``doing`` is a word of queue.line.Doing, or why the agent is not there (not_registered, absent).
+
+    ``reason`` is why they are away (calls/switches.py); ``work`` grows whenever their own page has something new.
+    """
 
     name: str
     doing: str
     since_utc_ms: int = 0
+    reason: str = ""
+    work: int = 0
 
 
 class Switches(_Struct, frozen=True):
@@ -157,6 +162,76 @@ class Changes(_Struct, frozen=True):
     agents: tuple[AgentNow, ...] | None = None
     switches: Switches | None = None
     upstream: tuple[Upstream, ...] | None = None
+
+
+class Brief(_Struct, frozen=True):
+    """What an agent has written for whoever gets the customer next."""
+
+    agent: str
+    text: str
+
+
+class DeskCall(_Struct, frozen=True):
+    """The call for which an agent's telephone rings, or in which they speak.
+
+    ``customer`` is E.164, or as it came; empty: withheld, or a colleague. ``shown`` is what the telephone shows.
+    """
+
+    conversation: str
+    customer: str
+    shown: str
+    name: str
+    line: str
+    queue: str
+    language: str
+    state: str
+    direction: str
+    is_speaking: bool
+    opened_utc_ms: int
+    since_utc_ms: int
+    briefs: tuple[Brief, ...] = ()
+
+
+class FormField(_Struct, frozen=True):
+    """``version`` is that of the value, or the one that whoever sends another value has seen."""
+
+    name: str
+    value: str
+    version: int
+
+
+class Choice(_Struct, frozen=True):
+    """A disposition, as it is called."""
+
+    name: str
+    persian: str
+    english: str
+
+
+class DeskForm(_Struct, frozen=True):
+    """What is asked of the agent about their last call. ``until_utc_ms``: when its time ends; 0: none runs."""
+
+    conversation: str
+    customer: str
+    shown: str
+    name: str
+    line: str
+    language: str
+    state: str  # open, missed, given
+    is_over: bool
+    can_extend: bool
+    until_utc_ms: int
+    fields: tuple[FormField, ...]
+    choices: tuple[Choice, ...]
+    brief: str = ""  # what the agent has written for the next one
+
+
+class Person(_Struct, frozen=True):
+    """Somebody who may sign in to the page. ``has_password``: False while the code was not used."""
+
+    name: str
+    role: Role
+    has_password: bool
 
 
 # Requests -------------------------------------------------------------------------------------------------------------
@@ -318,6 +393,104 @@ class TakeRecording(_Message, frozen=True):
         return f"TakeRecording(***, {self.recording!r}, {self.use!r})"
 
 
+class AskDesk(_Message, frozen=True):
+    """What an agent's own page shows. ``agent`` empty: who asks. Answered by DeskNow."""
+
+    token: str
+    agent: str = ""
+
+    def __repr__(self) -> str:
+        return f"AskDesk(***, {self.agent!r})"
+
+
+class GoAway(_Message, frozen=True):
+    """The agent is away, and why (a word of calls/switches.py); empty: they are there again."""
+
+    token: str
+    agent: str
+    reason: str = ""
+
+    def __repr__(self) -> str:
+        return f"GoAway(***, {self.agent!r}, {self.reason!r})"
+
+
+class WriteForm(_Message, frozen=True):
+    """What was typed into the form of a call so far. Answered by Written once it is on the disk."""
+
+    token: str
+    agent: str
+    conversation: str
+    fields: tuple[FormField, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"WriteForm(***, {self.agent!r}, {self.conversation!r})"
+
+
+class GiveForm(_Message, frozen=True):
+    """The agent is done with it, unless others had changed something that was not seen. Answered by Written."""
+
+    token: str
+    agent: str
+    conversation: str
+    fields: tuple[FormField, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"GiveForm(***, {self.agent!r}, {self.conversation!r})"
+
+
+class ExtendForm(_Message, frozen=True):
+    """As much time for it again, once."""
+
+    token: str
+    agent: str
+    conversation: str
+
+    def __repr__(self) -> str:
+        return f"ExtendForm(***, {self.agent!r}, {self.conversation!r})"
+
+
+class WriteBrief(_Message, frozen=True):
+    """A word for whoever gets the customer next; in place of the agent's word before."""
+
+    token: str
+    agent: str
+    conversation: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"WriteBrief(***, {self.agent!r}, {self.conversation!r})"
+
+
+class AskPeople(_Message, frozen=True):
+    """Who may sign in; the owner alone. Answered by People."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "AskPeople(***)"
+
+
+class InvitePerson(_Message, frozen=True):
+    """A new person, or a new code for one who is known: what they had before ends. Answered by Invited."""
+
+    token: str
+    name: str
+    role: Role
+
+    def __repr__(self) -> str:
+        return f"InvitePerson(***, {self.name!r}, {self.role!r})"
+
+
+class RemovePerson(_Message, frozen=True):
+    """They cannot sign in any more, and are signed out."""
+
+    token: str
+    name: str
+
+    def __repr__(self) -> str:
+        return f"RemovePerson(***, {self.name!r})"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
@@ -395,6 +568,15 @@ Request = (
     | CloseRequest
     | MoveCaller
     | TakeRecording
+    | AskDesk
+    | GoAway
+    | WriteForm
+    | GiveForm
+    | ExtendForm
+    | WriteBrief
+    | AskPeople
+    | InvitePerson
+    | RemovePerson
     | Measure
     | Vitals
     | TellReceipts
@@ -407,6 +589,12 @@ Request = (
 
 Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller | TakeRecording
 """What a person of the office orders; all else only asks."""
+
+DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief
+"""What an agent's own page asks and orders: of oneself, or by those who lead of anybody."""
+
+PeopleOrder = AskPeople | InvitePerson | RemovePerson
+"""Who may sign in: the owner's."""
 
 
 class Ask(_Struct, frozen=True):
@@ -453,6 +641,43 @@ class Promised(_Message, frozen=True):
     due: int
 
 
+class DeskNow(_Message, frozen=True):
+    """``agents`` are those at whose page this person may look; ``reason`` is why the agent is away."""
+
+    now_utc_ms: int
+    agent: str
+    doing: str
+    reason: str
+    since_utc_ms: int
+    agents: tuple[str, ...]
+    call: DeskCall | None = None
+    form: DeskForm | None = None
+
+
+class Written(_Message, frozen=True):
+    """The form as it stands. ``changed`` are fields that somebody else had changed: they were not written over."""
+
+    fields: tuple[FormField, ...]
+    changed: tuple[str, ...] = ()
+
+
+class People(_Message, frozen=True):
+    """Who may sign in, and agents of the settings, who may be asked to."""
+
+    persons: tuple[Person, ...]
+    agents: tuple[str, ...]
+
+
+class Invited(_Message, frozen=True):
+    """The code by which they sign in once, to set a password."""
+
+    name: str
+    code: str
+
+    def __repr__(self) -> str:
+        return f"Invited({self.name!r}, ***)"
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -490,7 +715,9 @@ class UpstreamNow(_Message, frozen=True):
     is_running: bool = True
 
 
-Reply = Done | Refused | SignedIn | Who | Promised | Measured | Pulse | UpstreamNow
+Reply = (
+    Done | Refused | SignedIn | Who | Promised | DeskNow | Written | People | Invited | Measured | Pulse | UpstreamNow
+)
 
 
 class Told(_Message, frozen=True):

@@ -68,6 +68,7 @@ class _Agent:
     missed: int = 0
     paused_until: float = float("-inf")
     wraps_until: float = float("-inf")
+    wrap_seconds: float = 0.0
     own: set[str] = field(default_factory=set)  # calls that they dialled themselves while they were rung or spoke
 
 
@@ -259,7 +260,18 @@ class Lines:
             wraps = self._rules[known.line].wrap_up_seconds if known.line else 0.0
             self._free(known, now)
             if wraps > 0:
-                known.doing, known.wraps_until = Doing.WRAP_UP, now + wraps
+                known.doing, known.wraps_until, known.wrap_seconds = Doing.WRAP_UP, now + wraps, wraps
+        return self._match(now)
+
+    def extend(self, agent: str, now: float) -> None:
+        """As much wrap-up again. Nothing for an agent who is in none."""
+        known = self._agents[agent]
+        if known.doing is Doing.WRAP_UP and known.wraps_until > now:
+            known.wraps_until += known.wrap_seconds
+
+    def wrapped(self, agent: str, now: float) -> list[Offer]:
+        """The agent is done before the time of the wrap-up has ended."""
+        self._agents[agent].wraps_until = now
         return self._match(now)
 
     def due(self, now: float) -> list[Offer]:
@@ -280,7 +292,7 @@ class Lines:
         """Offers callers in order to agents as long as both are there."""
         for agent in self._agents.values():
             if agent.doing is Doing.WRAP_UP and agent.wraps_until <= now:
-                agent.doing, agent.idle_since = Doing.FREE, now
+                agent.doing, agent.since, agent.idle_since = Doing.FREE, now, now
         offers: list[Offer] = []
         if any(self._can_ring(agent, now) for agent in self._agents.values()):
             for ticket in self._in_order(now):

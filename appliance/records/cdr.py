@@ -18,6 +18,7 @@ from appliance.messages import calendar
 from appliance.records.events import State
 from appliance.records.reader import Conversation, Leg, Recording
 
+WRAPPED_UP = ("disposition", "resolved", "kind", "note")  # of each agent who had the call, in order
 STATES = tuple(f"{state}_ms" for state in State)
 
 COLUMNS = (
@@ -25,7 +26,8 @@ COLUMNS = (
     "direction", "line", "trunk", "called", "customer", "customer_as_arrived", "customer_name", "withheld", "language",
     "flow", "outcome", "detail", "agent", "ringing_ms", "menu_ms", "waiting_ms", "talking_ms", "hold_ms", "total_ms",
     "answered_after_ms", "interruptions", "mos", "lost_permille", "consent", "recordings", "recording_sha256",
-    "recording_states", "recording_verified", "recorded_ms", "missing_ms",
+    "recording_states", "recording_verified", "recorded_ms", "missing_ms", "wrap_up", "disposition", "resolved", "kind",
+    "note",
 )  # fmt: skip
 
 
@@ -65,6 +67,8 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "recordings": [_recording(recording) for recording in record.recordings],
         "transfers": [asdict(transfer) for transfer in record.transfers],
         "supervision": [asdict(step) for step in record.supervision],
+        "wrap_ups": [asdict(wrap_up) for wrap_up in record.wrap_ups],
+        "briefs": [asdict(brief) for brief in record.briefs],
     }
 
 
@@ -140,6 +144,8 @@ def _cells(record: Conversation) -> dict[str, str | int | float | None]:
         "recording_verified": recording_word(record.recordings),
         "recorded_ms": sum(recording.milliseconds for recording in kept),
         "missing_ms": sum(recording.missing_ms for recording in kept),
+        **{name: " | ".join(getattr(each, name) for each in record.wrap_ups) for name in WRAPPED_UP},
+        "wrap_up": " | ".join(each.state for each in record.wrap_ups),
     }
 
 

@@ -156,6 +156,7 @@ def table(conversations: Sequence[Conversation], language: Language) -> list[str
         (say("records.column_talked"), lambda one: _seconds(one.talking_ms + one.hold_ms)),
         (say("records.column_total"), lambda one: _seconds(one.total_ms)),
         ("MOS", lambda one: "" if cdr.mos(one) is None else str(cdr.mos(one))),
+        (say("records.column_wrap_up"), lambda one: _wrap_up(one, language)),
         (say("records.column_recording"), lambda one: _recording(one, language)),
     )
     rows = [[heading for heading, _ in columns], *([cell(one) for _, cell in columns] for one in conversations)]
@@ -168,6 +169,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)) for row in rows
     ]
+
+
+def _wrap_up(conversation: Conversation, language: Language) -> str:
+    """What the last agent has said came of it."""
+    if not conversation.wrap_ups:
+        return ""
+    last = conversation.wrap_ups[-1]
+    return messages.text("records.wrap_up_missed", language) if last.state == "missed" else last.disposition
 
 
 def _recording(conversation: Conversation, language: Language) -> str:

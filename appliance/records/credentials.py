@@ -54,6 +54,11 @@ def keep(db: Connection, credential: Credential) -> None:
     )
 
 
+def drop(db: Connection, actor: str) -> None:
+    """They cannot sign in any more."""
+    db.execute("DELETE FROM credential WHERE actor = ?", (actor,))
+
+
 def keep_session(db: Connection, session: KeptSession) -> None:
     db.execute(
         "INSERT OR REPLACE INTO web_session (token_sha256, actor, role, began) VALUES (?, ?, ?, ?)",

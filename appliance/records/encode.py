@@ -102,6 +102,9 @@ def subject(happened: Happened) -> str:
             | events.Identified()
             | events.MessageTaken()
             | events.LookedUp()
+            | events.WrapUpGiven()
+            | events.WrapUpMissed()
+            | events.TransferBriefed()
         ):
             return happened.conversation
 

@@ -102,6 +102,28 @@ class Supervised:
 
 
 @dataclass(frozen=True, slots=True)
+class WrapUp:
+    """What an agent has said about the call: ``state`` given, missed, or late (given after it was missed)."""
+
+    agent: str
+    state: str
+    disposition: str
+    note: str
+    resolved: str  # yes, no, or empty: not said
+    kind: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an agent has written for whoever got the customer next."""
+
+    agent: str
+    text: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One conversation with its legs and recordings. ``total_ms`` is None while it lasts; ``revision`` 0 while open."""
 
@@ -142,6 +164,8 @@ class Conversation:
     transfers: tuple[Transfer, ...] = ()
     queue: str = ""  # the waiting line they were in last
     supervision: tuple[Supervised, ...] = ()
+    wrap_ups: tuple[WrapUp, ...] = ()
+    briefs: tuple[Brief, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +407,11 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         " WHERE conversation = ? ORDER BY n",
         (identifier,),
     )
+    wrap_ups = db.execute(
+        "SELECT agent, state, disposition, note, resolved, kind, at_ms FROM wrap_up WHERE conversation = ? ORDER BY n",
+        (identifier,),
+    )
+    briefs = db.execute("SELECT agent, text, at_ms FROM brief WHERE conversation = ? ORDER BY n", (identifier,))
     values = [
         *row[:-1],
         tuple(Leg(*leg) for leg in legs),
@@ -390,6 +419,8 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         tuple(Transfer(*transfer) for transfer in transfers),
         queue,
         tuple(Supervised(*step) for step in supervision),
+        tuple(WrapUp(*wrap_up) for wrap_up in wrap_ups),
+        tuple(Brief(*brief) for brief in briefs),
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

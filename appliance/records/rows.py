@@ -77,7 +77,7 @@ VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
-    "passed_on", "supervised",
+    "passed_on", "supervised", "wrap_up", "brief", "draft",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -113,6 +113,15 @@ _PASSED_ON = """INSERT INTO passed_on (n, conversation, agent, target, how, stat
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _SUPERVISED = """INSERT INTO supervised (n, conversation, supervisor, agent, leg, state, mode, detail, recording, at_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+# What was missed and is given after all is late; ?3 is the state that this event makes.
+_WRAP_UP = """INSERT INTO wrap_up (conversation, agent, state, disposition, note, resolved, kind, n, at, at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+ON CONFLICT (conversation, agent) DO UPDATE SET state = CASE WHEN state <> 'missed' THEN state
+ WHEN ?3 = 'given' THEN 'late' ELSE 'missed' END,
+disposition = ?4, note = ?5, resolved = ?6, kind = ?7, n = ?8, at = ?9, at_ms = ?10"""
+_DRAFT_OVER = "DELETE FROM draft WHERE conversation = ? AND agent = ?"
+_BRIEF = """INSERT INTO brief (conversation, agent, text, n, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+ON CONFLICT (conversation, agent) DO UPDATE SET text = ?3, n = ?4, at_ms = ?5"""
 _REPLY = """INSERT INTO reply (name, conversation, what, customer, text, at, n) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 _RECEIPT = """INSERT INTO receipt (target, key, unit, recording, first, last, sha256, size, place, n, at)
@@ -158,6 +167,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.Supervised(conversation, supervisor, agent, leg, state, mode, detail, recording, offset_ms):
             step = n, conversation, supervisor, agent, leg, state, mode, detail, recording, offset_ms
             return ((_SUPERVISED, step),)
+        case events.WrapUpGiven() | events.WrapUpMissed():
+            return _wrapped_up(happened, n, at)
+        case events.TransferBriefed(conversation, agent, text, offset_ms):
+            return (_BRIEF, (conversation, agent, text, n, offset_ms)), (_REVISED, (n, conversation))
         case events.MediaInterrupted():
             return ((_INTERRUPTED, (happened.gap_ms, happened.conversation)),)
         case events.ConsentGiven():
@@ -296,6 +309,13 @@ def _of_ledger(
             return ((_IDENTIFIED, (conversation, method, int(is_proven), identity)),)
         case events.MessageTaken(conversation, what, request, begins_ms, ends_ms):
             return ((_MESSAGE, (n, conversation, what, request, begins_ms, ends_ms)),)
+
+
+def _wrapped_up(happened: events.WrapUpGiven | events.WrapUpMissed, n: int, at: int) -> tuple[Change, ...]:
+    of = happened.conversation, happened.agent
+    state = "given" if isinstance(happened, events.WrapUpGiven) else "missed"
+    said = happened.disposition, happened.note, happened.resolved, happened.kind_of_call
+    return (_WRAP_UP, (*of, state, *said, n, at, happened.offset_ms)), (_DRAFT_OVER, of), (_REVISED, (n, of[0]))
 
 
 def _of_notice(

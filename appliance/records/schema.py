@@ -2,7 +2,8 @@
 
 ``event`` is append-only and complete: triggers refuse every change of it, also by INSERT OR REPLACE. Only a body may
 go, and only when an event in the chain says so (``erasure``). The tables of ``DERIVED`` follow from the events and can
-be rebuilt; ``credential`` and ``web_session`` hold secrets' hashes, which no event carries, and live on.
+be rebuilt; ``credential`` and ``web_session`` hold secrets' hashes, and ``draft`` what agents have typed and not given
+yet (records/drafts.py): no event carries them, and they live on.
 
 Rows name conversations without a foreign key: an event about something unknown must be kept too, never refused.
 """
@@ -18,7 +19,7 @@ from appliance.messages.folding import fold
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply", "passed_on", "supervised",
+    "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -269,6 +270,26 @@ CREATE TABLE supervised (
 CREATE INDEX supervised_by_conversation ON supervised (conversation);
 """
 
+_WRAP_UPS = """
+CREATE TABLE wrap_up (
+    conversation TEXT NOT NULL, agent TEXT NOT NULL,
+    state TEXT NOT NULL,          -- given, missed, late (given after it was missed)
+    disposition TEXT NOT NULL, note TEXT NOT NULL, resolved TEXT NOT NULL, kind TEXT NOT NULL,
+    n INTEGER NOT NULL, at INTEGER NOT NULL, at_ms INTEGER NOT NULL,  -- UTC ms; ms since the conversation opened
+    PRIMARY KEY (conversation, agent)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE brief (
+    conversation TEXT NOT NULL, agent TEXT NOT NULL, text TEXT NOT NULL, n INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, agent)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE draft (
+    conversation TEXT NOT NULL, agent TEXT NOT NULL, line TEXT NOT NULL,
+    disposition TEXT NOT NULL, note TEXT NOT NULL, resolved TEXT NOT NULL, kind TEXT NOT NULL,
+    versions TEXT NOT NULL,       -- of these four, in this order
+    PRIMARY KEY (conversation, agent)
+) STRICT, WITHOUT ROWID;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -365,6 +386,11 @@ def search(database: Database) -> None:
 @migrations()
 def supervised(database: Database) -> None:
     _run(database, _SUPERVISED)
+
+
+@migrations()
+def wrap_ups(database: Database) -> None:
+    _run(database, _WRAP_UPS)
 
 
 def _run(database: Database, script: str) -> None:

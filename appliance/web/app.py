@@ -29,9 +29,11 @@ from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.listen import PLACE, Listening
 from appliance.web.live import GONE
+from appliance.web.me import Me
 from appliance.web.monitor import Monitor
+from appliance.web.people import People
 from appliance.web.security import Door
-from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, WORKS, Site
+from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, OWNS, WORKS, Site
 
 ANYBODY: frozenset[Role] = frozenset()  # no session needed
 ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
@@ -53,6 +55,17 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/listen/{recording}"): LEADS,
     ("POST", "/listen/{recording}"): LEADS,
     ("GET", "/recordings/{recording}/{part}"): LEADS,
+    ("GET", "/me"): WORKS,
+    ("GET", "/me/live"): WORKS,
+    ("POST", "/me/away"): WORKS,
+    ("POST", "/me/draft"): WORKS,
+    ("POST", "/me/give"): WORKS,
+    ("POST", "/me/extend"): WORKS,
+    ("POST", "/me/brief"): WORKS,
+    ("POST", "/me/promise"): WORKS,
+    ("GET", "/people"): OWNS,
+    ("POST", "/people/invite"): OWNS,
+    ("POST", "/people/remove"): OWNS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -63,7 +76,15 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
 }
-PAGES = ("/", "/owed", "/conversations", "/listening", "/switches")  # where who has chosen a language goes on
+PAGES = (
+    "/",
+    "/me",
+    "/owed",
+    "/conversations",
+    "/listening",
+    "/switches",
+    "/people",
+)  # where who has chosen a language goes on
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -93,6 +114,8 @@ class Page:
         self._desk = Desk(self._site, self._home)
         self._conversations = Conversations(self._site)
         self._listening = Listening(self._site, kept)
+        self._me = Me(self._site)
+        self._people = People(self._site)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
@@ -116,6 +139,17 @@ class Page:
             ("GET", "/listen/{recording}"): self._listening.show,
             ("POST", "/listen/{recording}"): self._listening.take,
             ("GET", "/recordings/{recording}/{part}"): self._listening.part,
+            ("GET", "/me"): self._me.show,
+            ("GET", "/me/live"): self._me.live,
+            ("POST", "/me/away"): self._me.away,
+            ("POST", "/me/draft"): self._me.draft,
+            ("POST", "/me/give"): self._me.give,
+            ("POST", "/me/extend"): self._me.extend,
+            ("POST", "/me/brief"): self._me.brief,
+            ("POST", "/me/promise"): self._me.promise,
+            ("GET", "/people"): self._people.show,
+            ("POST", "/people/invite"): self._people.invite,
+            ("POST", "/people/remove"): self._people.remove,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,

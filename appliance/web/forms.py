@@ -14,9 +14,12 @@ from appliance.control.wire import Switches
 from appliance.errors import Problem
 from appliance.messages import calendar
 from appliance.messages.numbers import latin
+from appliance.records.drafts import FIELDS
 
 YEAR_MS = 365 * 86_400_000  # a switch names a day by month and day: which year is meant must be clear
 LONGEST_NUMBER, LONGEST_MOMENT, LONGEST_ABOUT, LONGEST_NAME = 60, 40, 200, 64
+LONGEST_NOTE, LONGEST_BRIEF = 2000, 300
+ZWNJ = "\u200c"  # Persian words need it, and Unicode calls it a format character
 
 Form = Mapping[str, str]
 _DAY = re.compile(r"(?:(\d{4})[/-])?(\d{1,2})[/-](\d{1,2})")
@@ -49,6 +52,48 @@ def change(form: Form, token: str) -> wire.ChangeRequest:
         number=changed("number", LONGEST_NUMBER),
         due=changed("due", LONGEST_MOMENT),
     )
+
+
+def away(form: Form, token: str) -> wire.GoAway:
+    return wire.GoAway(token, _typed(form, "agent", LONGEST_NAME), _typed(form, "reason", LONGEST_NAME))
+
+
+def wrap_up(form: Form) -> tuple[wire.FormField, ...]:
+    """The fields that were sent, each with the version that the browser had seen of it."""
+    return tuple(wire.FormField(name, _text(form[name]), _version(form, name)) for name in FIELDS if name in form)
+
+
+def _version(form: Form, name: str) -> int:
+    seen = form.get(f"seen_{name}", "")[:9]
+    return int(seen) if seen.isascii() and seen.isdigit() else 0
+
+
+def write(form: Form, token: str) -> wire.WriteForm:
+    return wire.WriteForm(token, *_of_call(form), wrap_up(form))
+
+
+def give(form: Form, token: str) -> wire.GiveForm:
+    return wire.GiveForm(token, *_of_call(form), wrap_up(form))
+
+
+def extend(form: Form, token: str) -> wire.ExtendForm:
+    return wire.ExtendForm(token, *_of_call(form))
+
+
+def brief(form: Form, token: str) -> wire.WriteBrief:
+    return wire.WriteBrief(token, *_of_call(form), _text(form.get("text", ""))[:LONGEST_BRIEF])
+
+
+def _of_call(form: Form) -> tuple[str, str]:
+    return _typed(form, "agent", LONGEST_NAME), _typed(form, "conversation", LONGEST_NAME)
+
+
+def _text(written: str) -> str:
+    """What was typed into a field of several lines, as every browser means it."""
+    lines = written.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(letter for letter in lines if letter == "\n" or letter.isprintable() or letter == ZWNJ)[
+        :LONGEST_NOTE
+    ]
 
 
 def close(form: Form, token: str) -> wire.CloseRequest:

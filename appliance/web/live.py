@@ -23,6 +23,7 @@ GONE = "event: gone\ndata: {}\n\n"  # the session has ended
 NO_PICTURE = -2  # stands for the number of the last event where calls is stopped
 
 T = TypeVar("T")
+Look = Callable[[Snapshot | None], Awaitable[bool]]
 
 
 async def events(
@@ -32,8 +33,12 @@ async def events(
     read: Callable[[], T],
     fragments: Callable[[Snapshot | None, T], Mapping[str, str]],
     is_gone: Callable[[], Awaitable[bool]],
+    look: Look | None = None,
 ) -> AsyncIterator[str]:
-    """Server-sent events: the fragments that have changed, as one JSON object, until the browser or session is gone."""
+    """Server-sent events: the fragments that have changed, as one JSON object, until the browser or session is gone.
+
+    ``look`` sees each picture first; it says whether the records must be read anew at once.
+    """
     sent: Mapping[str, str] = {}
     kept: T | None = None
     read_number, read_at = -1, float("-inf")
@@ -45,8 +50,9 @@ async def events(
             async for snapshot in pictures:
                 number = snapshot.last_event if snapshot else NO_PICTURE
                 age = clock.monotonic() - read_at
-                is_behind = number != read_number and age < READ_SECONDS
-                if kept is None or (number != read_number and not is_behind) or age >= AGAIN_SECONDS:
+                is_new = look is not None and await look(snapshot)
+                is_behind = number != read_number and age < READ_SECONDS and not is_new
+                if kept is None or is_new or (number != read_number and not is_behind) or age >= AGAIN_SECONDS:
                     read_number, read_at = number, clock.monotonic()
                     kept = await asyncio.to_thread(read)
                 now = fragments(snapshot, kept)

@@ -48,6 +48,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("pasokh_line_agents_present", "gauge", "agents of the line who are there, busy or not", ("line",)),
     Metric("pasokh_line_agents_free", "gauge", "those of them who could take a call", ("line",)),
     Metric("pasokh_calls_owed", "gauge", "callbacks, promises and missed callers that wait to be called"),
+    Metric("pasokh_wrap_ups_total", "counter", "what agents were asked about a call: given, or missed", ("outcome",)),
     Metric("pasokh_media_state", "gauge", "1 for the state in which the voices are", ("state",)),
     Metric("pasokh_media_lost_total", "counter", "how often the process of the voices died"),
     Metric("pasokh_media_streams", "gauge", "voices that are carried now"),
@@ -88,6 +89,7 @@ _LABELLED: tuple[tuple[str, str, str], ...] = (
     ("ended_", "pasokh_conversations_ended_total", "outcome"),
     ("sip_", "pasokh_sip_events_total", "what"),
     ("notices_", "pasokh_notices_total", "outcome"),
+    ("wrap_ups_", "pasokh_wrap_ups_total", "outcome"),
 )
 
 Sample = tuple[str, Mapping[str, str], float]

@@ -10,7 +10,7 @@ from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, near, word
 
-_DOING_TONES = {"free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY, "not_registered": IDLE, "absent": IDLE}
+DOING_TONES = {"free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY, "not_registered": IDLE, "absent": IDLE}
 TIMED = ("offered", "talking", "wrap_up")  # how long an agent does these is worth knowing
 NEXT_DAYS = 7
 
@@ -112,7 +112,7 @@ def _agent(agent: AgentNow, now: int, language: Language) -> AgentRow:
     since = agent.since_utc_ms if agent.doing in TIMED else 0
     return AgentRow(
         name=agent.name,
-        state=State(word(f"web.doing_{agent.doing}", language), _DOING_TONES.get(agent.doing, IDLE)),
+        state=State(word(f"web.doing_{agent.doing}", language), DOING_TONES.get(agent.doing, IDLE)),
         since_ms=since,
         length=calendar.length(max(0, now - since), language) if since else "",
     )

@@ -30,6 +30,7 @@ LANGUAGE_COOKIE = "pasokh-language"
 MAX_FIELDS = 20
 EVERYONE: frozenset[Role] = frozenset({"owner", "supervisor", "agent", "technician"})
 LEADS: frozenset[Role] = frozenset({"owner", "supervisor"})
+OWNS: frozenset[Role] = frozenset({"owner"})
 WORKS: frozenset[Role] = LEADS | {"agent"}
 
 T = TypeVar("T")
@@ -112,6 +113,7 @@ class Site:
             "is_signed_in": who is not None,
             "leads": who is not None and who.role in LEADS,
             "works": who is not None and who.role in WORKS,
+            "owns": who is not None and who.role == "owner",
             "path": request.url.path,
         }
 
@@ -138,7 +140,9 @@ class Site:
         request: Request,
         read: Callable[[], T],
         fragments: Callable[[Snapshot | None, T], Mapping[str, str]],
+        look: live.Look | None = None,
     ) -> Response:
         """The fragments that change, for as long as the browser listens."""
-        events = live.events(self.control, self.token(request), self.clock, read, fragments, request.is_disconnected)
+        token, is_gone = self.token(request), request.is_disconnected
+        events = live.events(self.control, token, self.clock, read, fragments, is_gone, look)
         return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})

@@ -11,9 +11,10 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import argon2
+import msgspec
 import pytest
 
-from appliance.calls.access import Access
+from appliance.calls.access import Access, Session
 from appliance.calls.control import ControlServer
 from appliance.clock import VirtualClock
 from appliance.control import wire
@@ -54,8 +55,9 @@ class Office:
         self.picture = EMPTY
         self.orders: list[tuple[wire.Order, str]] = []
         self.path = folder / "calls.sock"
+        self.asked: list[tuple[object, Session]] = []
         self.server = ControlServer(
-            self.path, self.access, lambda: self.picture, self.carry_out, self.clock, users=users
+            self.path, self.access, lambda: self.picture, self.carry_out, self.clock, users=users, desks=self.answer
         )
 
     async def carry_out(self, order: wire.Order, by: str) -> wire.Reply:
@@ -64,6 +66,10 @@ class Office:
             now.conversation for now in self.picture.calls
         }:
             raise Problem("control.no_such_call")
+        return wire.Done()
+
+    async def answer(self, order: wire.DeskOrder | wire.PeopleOrder, who: Session) -> wire.Reply:
+        self.asked.append((order, who))
         return wire.Done()
 
     def show(self, picture: Snapshot) -> None:
@@ -99,6 +105,42 @@ async def test_the_code_signs_in_for_setting_a_password_and_the_password_for_all
         await client.sign_out(second.token)
         with pytest.raises(Problem, match=r"access\.signed_out"):
             await client.who_am_i(second.token)
+
+
+async def test_desks_are_for_those_who_work_and_people_for_the_owner_alone(folder: Path) -> None:
+    desk: list[wire.DeskOrder | wire.PeopleOrder] = [
+        wire.GoAway("", "x", "meal"), wire.WriteForm("", "x", "c1"), wire.GiveForm("", "x", "c1"),
+        wire.ExtendForm("", "x", "c1"), wire.WriteBrief("", "x", "c1", "t"), wire.AskDesk(""),
+    ]  # fmt: skip
+    people: list[wire.DeskOrder | wire.PeopleOrder]
+    people = [wire.InvitePerson("", "x", "agent"), wire.RemovePerson("", "x"), wire.AskPeople("")]
+    async with office(folder) as (it, client):
+        tokens = {"owner": await it.token(client)}
+        for role in ("supervisor", "agent", "technician"):
+            code = await it.access.invite(role, role)
+            first = await client.sign_in(role, code)
+            tokens[role] = (await client.set_password(first.token, PASSWORD)).token
+        for role, token in tokens.items():
+            for order in [*desk, *people]:
+                may = role == "owner" or (role != "technician" and order in desk)
+                it.asked.clear()
+                asked = msgspec.structs.replace(order, token=token)
+                if may:
+                    assert await client.order(asked) == wire.Done() and it.asked[0][1].role == role
+                else:
+                    with pytest.raises(Problem, match=r"access\.not_allowed"):
+                        await client.order(asked)
+                    assert it.asked == []
+
+
+async def test_a_page_that_stands_open_at_a_desk_keeps_no_session_from_ending(folder: Path) -> None:
+    async with office(folder) as (it, client):
+        token = await it.token(client)
+        it.clock.advance_to(40_000.0)
+        await client.order(wire.AskDesk(token))
+        it.clock.advance_to(43_201.0)
+        with pytest.raises(Problem, match=r"access\.signed_out"):
+            await client.order(wire.GoAway(token, "first"))
 
 
 async def test_a_refusal_arrives_as_the_problem_it_is_with_its_fields(folder: Path) -> None:

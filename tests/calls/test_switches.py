@@ -53,7 +53,7 @@ def test_an_outage_notice_goes_by_itself() -> None:
 
 
 def test_agents_are_signed_off_and_on_by_name() -> None:
-    assert turned(("sign_off", "12"), ("sign_off", "14"), ("sign_on", "12")).absent == {"14"}
+    assert turned(("sign_off", "12"), ("sign_off", "14"), ("sign_on", "12")).absent == {"14": ""}
 
 
 def test_the_box_knows_after_a_start_what_it_knew_before() -> None:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from appliance import cli
 from appliance.backup.settings import Backup
-from appliance.calls.settings import Agent, CalledLine, Calls, DialHours, Queue, Tariff
+from appliance.calls.settings import Agent, CalledLine, Calls, DialHours, Disposition, Queue, Tariff
 from appliance.config import Box
 from appliance.flow.model import KINDS, forms
 from appliance.lookup.settings import Identity, Lookup, Sms, SmsTemplate
@@ -34,6 +34,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[[phone]]", Phone),
     ("[[agent]]", Agent),
     ("[[queue]]", Queue),
+    ("[[disposition]]", Disposition),
     ("[signalling]", Signalling),
     ("[media]", Media),
     ("[recorder]", Recorder),

@@ -88,6 +88,26 @@ def test_an_agent_may_listen_to_those_who_serve_the_lines_that_are_named_and_to_
     assert not config.load(written(tmp_path, WHOLE + table.format(""))).calls.may_supervise("chief", "sara")
 
 
+def test_every_line_has_one_to_nine_dispositions_to_choose_from(tmp_path: Path) -> None:
+    def loaded(dispositions: str) -> config.Config:
+        return config.load(written(tmp_path, '[[queue]]\nname = "sales"\nagents = []\n' + dispositions))
+
+    def named(count: int, queues: str = "[]") -> str:
+        texts = f'persian = "نتیجه"\nenglish = "d"\nqueues = {queues}\n'
+        return "".join(f'[[disposition]]\nname = "d{number}"\n{texts}' for number in range(count))
+
+    assert len(loaded("").calls.dispositions_of("sales")) == 7
+    assert len(loaded(named(9)).calls.dispositions_of("")) == 9
+    for wrong, key in (
+        (named(10), "dispositions"),
+        (named(2, '["sales"]'), "dispositions"),  # nothing for a call of no line
+        (named(2, '["nowhere"]'), "no_such"),
+        (named(1).replace("english", "german"), "unknown_setting"),
+    ):
+        with pytest.raises(Problem, match=rf"config\.{key}"):
+            loaded(wrong)
+
+
 BROKEN = [
     (
         "[[agent]]\nname = 'a'\nphone = 'desk1'\nsupervises = ['nowhere']\n[[phone]]\nname = 'desk1'",

@@ -157,6 +157,17 @@ def test_wrap_up_holds_across_lines() -> None:
     assert it.due(40.0) == [Offer("y", ("a",))]
 
 
+def test_wrap_up_is_made_longer_or_ended_by_who_is_in_it() -> None:
+    it = lines_of("a", wrap_up_seconds=30.0)
+    it.extend("a", 0.0)  # in none
+    it.join("x", "sales", 0.0)
+    it.answered("x", "a", 1.0)
+    it.ended("a", 10.0)
+    it.extend("a", 20.0)
+    assert it.join("y", "sales", 45.0) == [] and it.deadline == 70.0
+    assert it.wrapped("a", 50.0) == [Offer("y", ("a",))]
+
+
 def test_an_agent_who_misses_twice_is_left_in_peace() -> None:
     it = lines_of("a", misses=2, pause_seconds=60.0)
     it.join("x", "sales", 0.0)

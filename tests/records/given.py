@@ -55,7 +55,10 @@ from appliance.records.events import (
     Supervised,
     SurveyAnswered,
     SwitchTurned,
+    TransferBriefed,
     TrunkTurned,
+    WrapUpGiven,
+    WrapUpMissed,
 )
 
 KEY = bytes(range(32))
@@ -122,6 +125,7 @@ def whole_call(c: str = "c1") -> list[Happened]:
 _ids = st.sampled_from(["c1", "c2", "c3"])
 _recordings = st.sampled_from(["r1", "r2", "r3"])
 _legs = st.sampled_from(["l1", "l2", "l3", "l4"])
+_agents = st.sampled_from(["first", "second"])
 _offsets = st.integers(0, 100_000)
 _words = st.text(max_size=6)
 _small = st.integers(0, 1_000)
@@ -187,6 +191,9 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(lambda c, notice: NoticeTried(c, f"{c}-{notice}"), _ids, _recordings),
     st.builds(ended, _ids, _recordings, st.sampled_from(["sent", "later", "unknown"]), _words),
     st.builds(lambda c, notice, *rest: NoticeDelivered(c, f"{c}-{notice}", *rest), _ids, _recordings, _words),
+    st.builds(WrapUpGiven, _ids, _agents, _words, _words, st.sampled_from(["", "yes", "no"]), _words, _offsets),
+    st.builds(WrapUpMissed, _ids, _agents, _words, _words, st.sampled_from(["", "yes", "no"]), _words, _offsets),
+    st.builds(TransferBriefed, _ids, _agents, _words, _offsets),
     st.builds(BackupMade, _words, _small, _words, _small, _small),
     st.builds(BackupFailed, _words),
     st.builds(BackupDrilled, _words, _small, _small, _small, _small),

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from appliance.clock import VirtualClock
 from appliance.messages import calendar
-from appliance.records import cdr
-from appliance.records.events import State
+from appliance.records import cdr, drafts
+from appliance.records.commands import table
+from appliance.records.events import ConversationErased, State, TransferBriefed, WrapUpGiven, WrapUpMissed
 from appliance.records.reader import Conversation, Reader
 from appliance.records.store import Store
 from tests.records.given import KEY, a_call, whole_call
@@ -88,6 +89,52 @@ def test_what_is_not_known_is_empty_and_null(tmp_path: Path) -> None:
     assert (document["closed_utc_ms"], document["mos"], document["outcome"], document["consent"]) == (None,) * 4
     [row] = csv.DictReader(io.StringIO(cdr.as_csv([open_one]).removeprefix("\ufeff")))
     assert (row["closed_utc"], row["closed_jalali"], row["total_ms"], row["mos"]) == ("", "", "", "")
+    store.close()
+
+
+def test_what_agents_have_said_stands_in_the_record_and_raises_its_revision(tmp_path: Path) -> None:
+    store = Store(tmp_path / "calls.db", KEY, VirtualClock())
+    store.within(lambda db: drafts.keep(db, drafts.Draft("c1", "second", "", ("", "half", "", ""), (0, 1, 0, 0))))
+    store.apply(whole_call("c1"))
+    seen: list[Conversation] = []
+    for happened in (
+        TransferBriefed("c1", "first", "wants the price", 50_000),
+        WrapUpMissed("c1", "first", "", "half a", "", "", 90_000),
+        WrapUpGiven("c1", "first", "settled", "=half a note", "yes", "request", 95_000),
+        WrapUpGiven("c1", "second", "other", "", "no", "", 96_000),
+        WrapUpMissed("c1", "second", "other", "typed after it", "no", "", 97_000),
+    ):
+        store.apply([happened])
+        with Reader(tmp_path / "calls.db", KEY) as reader:
+            seen += reader.last()
+    record, first = seen[-1], seen[0].revision
+    assert [each.revision for each in seen] == [first + step for step in range(5)] and first > 1
+    assert [(each.agent, each.state, each.note) for each in record.wrap_ups] == [
+        ("first", "late", "=half a note"), ("second", "given", "typed after it"),
+    ]  # fmt: skip
+    assert cdr.as_json(record)["briefs"] == [{"agent": "first", "text": "wants the price", "at_ms": 50_000}]
+    [row] = csv.DictReader(io.StringIO(cdr.as_csv([record]).removeprefix("\ufeff")))
+    assert (row["wrap_up"], row["disposition"], row["resolved"]) == ("late | given", "settled | other", "yes | no")
+    assert row["note"] == "'=half a note | typed after it"
+    assert "settled" not in table([record], "en")[1] and "other" in table([record], "en")[1]
+    assert store.within(drafts.left) == []
+    store.close()
+
+
+def test_an_erased_conversation_takes_what_was_typed_about_it_along(tmp_path: Path) -> None:
+    store = Store(tmp_path / "calls.db", KEY, VirtualClock())
+    store.apply(
+        [
+            *whole_call("c1"),
+            WrapUpGiven("c1", "first", "settled", "a name", "", "", 1),
+            TransferBriefed("c1", "a", "b", 1),
+        ]
+    )
+    store.within(lambda db: drafts.keep(db, drafts.Draft("c1", "first", "", ("", "more", "", ""), (0, 1, 0, 0))))
+    store.apply([ConversationErased("c1", "asked", "owner")])
+    with store.transaction() as db:
+        for name in ("wrap_up", "brief", "draft"):
+            assert db.execute(f"SELECT * FROM {name}").fetchall() == []
     store.close()
 
 

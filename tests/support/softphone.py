@@ -75,7 +75,8 @@ class Softphone:
         )
         settings = Signalling(address=mine[0], port=mine[1], tcp=False, trunks=(trunk,))
         self.talks: dict[str, Talk] = {}
-        self.ringing: list[port.Offered] = []  # those that ``answer`` wants to ring
+        self.ringing: list[port.Offered] = []  # those that ``answer`` wants to ring, and that nobody picked up
+        self.rang_at: dict[str, float] = {}  # wall seconds, by leg
         self.told: list[int] = []  # what the box has answered to our REFERs
         self.is_registered = asyncio.Event()
         self._agent = Agent(settings, lambda _name: password or None, SystemClock(), self._heard_event)
@@ -187,9 +188,14 @@ class Softphone:
             self._agent.submit(port.Refuse(leg, 486))
         elif wish == "ring":
             self.ringing.append(event)
+            self.rang_at[leg] = time.time()
             self._agent.submit(port.Ring(leg))
         elif description is not None:
             self.pick_up(event)
+
+    def take(self) -> None:
+        """Answers the call that has rung longest."""
+        self.pick_up(self.ringing.pop(0))
 
     def pick_up(self, offered: port.Offered) -> Talk:
         """Answers a call that came in."""

@@ -49,6 +49,40 @@ SNAPSHOT = Snapshot(
 )
 
 
+FORM = wire.DeskForm(
+    conversation="c9",
+    customer="+989121234567",
+    shown=NUMBER,
+    name="علی",
+    line="reception",
+    language="fa",
+    state="open",
+    is_over=True,
+    can_extend=True,
+    until_utc_ms=NOW + 30_000,
+    fields=tuple(wire.FormField(name, value, version) for name, value, version in (
+        ("disposition", "", 0), ("note", "asks for <b>the</b> price", 2), ("resolved", "", 0), ("kind", "request", 1)
+    )),
+    choices=(wire.Choice("settled", "انجام شد", "Settled"), wire.Choice("other", "موارد دیگر", "Something else")),
+)  # fmt: skip
+CALL = wire.DeskCall(
+    conversation="c1",
+    customer="+989121234567",
+    shown=NUMBER,
+    name="علی",
+    line="office",
+    queue="reception",
+    language="fa",
+    state="waiting",
+    direction="in",
+    is_speaking=False,
+    opened_utc_ms=NOW - 61_000,
+    since_utc_ms=NOW - 5_000,
+    briefs=(wire.Brief("reza", "wants <i>two</i> of them"),),
+)
+DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM)
+
+
 class MadeUpCalls(ControlClient):
     """Knows the token ``good`` only, whose role it is told; keeps every order and refuses those it is told to."""
 
@@ -60,10 +94,16 @@ class MadeUpCalls(ControlClient):
         self.snapshot = SNAPSHOT
         self.has_picture = True
         self.signed_out: list[str] = []
-        self.orders: list[wire.Order] = []
+        self.orders: list[wire.Order | wire.DeskOrder | wire.PeopleOrder] = []
         self.refusal: Problem | None = None
         self.is_stopped = False
         self.reply: wire.Reply = wire.Done()
+        self.desk_now = DESK
+        self.asked_desks: list[str] = []
+        self.desk_stops = False
+        self.people_now = wire.People(
+            (wire.Person("owner", "owner", True), wire.Person("sara", "agent", False)), ("Sara", "Reza")
+        )
 
     async def who_am_i(self, token: str) -> Who:
         if self.is_stopped:
@@ -80,11 +120,20 @@ class MadeUpCalls(ControlClient):
     async def sign_out(self, token: str) -> None:
         self.signed_out.append(token)
 
-    async def order(self, order: wire.Order) -> wire.Reply:
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> wire.Reply:
         self.orders.append(order)
         if self.refusal is not None:
             raise self.refusal
         return self.reply
+
+    async def desk(self, token: str, agent: str = "") -> wire.DeskNow:
+        if self.desk_stops:
+            raise Problem("control.calls_is_stopped")
+        self.asked_desks.append(agent)
+        return self.desk_now
+
+    async def people(self, token: str) -> wire.People:
+        return self.people_now
 
     async def watch(self, token: str) -> AsyncGenerator[Snapshot | None, None]:
         yield for_role(self.snapshot, self.role) if self.has_picture else None

@@ -35,6 +35,7 @@ SNAPSHOT = Snapshot(
     ),
     counters={
         "calls": 7, "refused_503": 2, "ended_served": 4, "sip_silenced": 9, "notices_sent": 3, "late_ticks": 1,
+        "wrap_ups_given": 2,
         "media_streams": 4, "bad_rtp": 0, "recordings_now": 1, "commit_p99_ms": 12, "calls_owed": 5, "faults": 1,
         "media_lost": 1, "recordings_refused": 2, "backup_made_s": 1_795_000_000, "backup_drilled_s": 0,
     },

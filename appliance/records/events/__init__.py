@@ -89,6 +89,11 @@ from appliance.records.events.upstream import (
     UpstreamErased,
     UpstreamReceipt,
 )
+from appliance.records.events.work import (
+    TransferBriefed,
+    WrapUpGiven,
+    WrapUpMissed,
+)
 
 Happened = (
     ConversationOpened
@@ -136,6 +141,9 @@ Happened = (
     | Identified
     | MessageTaken
     | LookedUp
+    | WrapUpGiven
+    | WrapUpMissed
+    | TransferBriefed
     | FlowPublished
     | SwitchTurned
     | ReplyReceived

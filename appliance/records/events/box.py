@@ -53,7 +53,7 @@ class SettingsTaken:
 
 @dataclass(frozen=True, slots=True)
 class CredentialSet:
-    """A way to sign in was set (never its value): first_boot, password."""
+    """A way to sign in was set (never its value): first_boot, code, password; or removed."""
 
     kind: ClassVar[str] = "access.credential_set"
     actor: str

@@ -1,5 +1,23 @@
-// The page's only script: parts that have changed come as server-sent events and take the place of the old ones.
+// The script of every page: keys that stand beside what they do, and parts that have changed, which come as
+// server-sent events and take the place of the old ones.
 "use strict";
+(() => {
+  // A key means a place of the keyboard (event.code), whatever the layout writes there; none while somebody types.
+  const types = (one) => one.matches("textarea, select, input:not([type=radio], [type=checkbox])");
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || event.isComposing) return;
+    const here = document.activeElement;
+    if (here && types(here)) {
+      if (event.key === "Escape") here.blur();
+      return;
+    }
+    const meant = document.querySelector(`[data-press~="${CSS.escape(event.code)}"]`);
+    if (!meant) return;
+    event.preventDefault();
+    if (types(meant)) meant.focus();
+    else meant.click();
+  });
+})();
 (() => {
   const live = document.getElementById("live");
   if (!live) return;
@@ -11,7 +29,11 @@
     // What was opened stays open, and the keyboard stays where it was.
     const open = [...place.querySelectorAll("details[open]")].map((one) => one.id);
     const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
-    place.innerHTML = html;
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html;
+    const same = fresh.content.firstElementChild?.dataset.same; // a form into which people type stays as it is
+    if (same && same === place.firstElementChild?.dataset.same) return;
+    place.replaceChildren(fresh.content);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus();
   };
@@ -23,6 +45,7 @@
     }
     waiting.clear();
     count();
+    document.dispatchEvent(new Event("renewed"));
   };
   const connect = () => {
     const source = new EventSource(live.dataset.url);
@@ -37,10 +60,16 @@
     };
     source.addEventListener("gone", () => { source.close(); location.assign("/sign-in"); });
   };
+  const length = (milliseconds) => {
+    const seconds = Math.max(0, Math.round(milliseconds / 1000));
+    return digits(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
+  };
   const count = () => {
     for (const cell of document.querySelectorAll("[data-since]")) {
-      const seconds = Math.max(0, Math.round((Date.now() - Number(cell.dataset.since)) / 1000));
-      cell.textContent = digits(`${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`);
+      cell.textContent = length(Date.now() - Number(cell.dataset.since));
+    }
+    for (const cell of document.querySelectorAll("[data-until]")) {
+      cell.textContent = length(Number(cell.dataset.until) - Date.now());
     }
   };
   const released = () => setTimeout(() => { isPressed = false; show(); }, 0); // after the click that follows

@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
 def _parser() -> _Parser:
     from appliance.backup import commands as backup
     from appliance.calls import commands as calls
+    from appliance.contacts import commands as contacts
     from appliance.evidence import commands as evidence
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
@@ -121,6 +122,7 @@ def _parser() -> _Parser:
     lookup.register(commands)
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
+    contacts.register(commands, _load, DEFAULT_CONFIG)
     evidence.register(commands)
     backup.register(commands, _box_of, DEFAULT_CONFIG)
     notify.register(commands, _writing_of, DEFAULT_CONFIG)
@@ -239,7 +241,8 @@ def _web(chosen: argparse.Namespace) -> int:
     settings = config.load(chosen.config)
     service.set_up_logging()
     service.harden()
-    return main.run(settings.box.name, settings.box.language, settings.places, settings.web)
+    area_code = settings.signalling.area_code
+    return main.run(settings.box.name, settings.box.language, settings.places, settings.web, area_code)
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -148,6 +148,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "budget_seconds": (0.1, 2),
     "ring_seconds": (3, 300),
     "misses": (1, 100),
+    "vip_priority": (0, 9),
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),

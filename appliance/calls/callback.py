@@ -80,6 +80,7 @@ class Callback(Conversation):
         super().__init__(office, leg, caller, trunk.address or office.sip.address, trunk.law, trunk.media_from)
         self.line_name = wanted.queue
         self.language = wanted.language
+        self.know(office.contacts.of(wanted.customer, trunk.area_code))
         self._wanted = wanted
         self._number = number
         self._trunk = trunk
@@ -135,6 +136,7 @@ class Callback(Conversation):
             self._wanted.queue,
             self.inbox.put,
             arrived=arrived,
+            priority=self.priority,
             prefers=self._wanted.agent,
             prefer_seconds=PROMISED_SECONDS if self._wanted.agent else None,
         )

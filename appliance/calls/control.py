@@ -45,10 +45,13 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.ChangeRequest: WORKS,
     wire.CallNow: WORKS,
     wire.CloseRequest: WORKS,
+    wire.SaveContacts: LEADS,
+    wire.RemoveContacts: LEADS,
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
+COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
 
-
+_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts
 _OF_SYNC = wire.TellReceipts | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
 
 
@@ -209,6 +212,8 @@ class ControlServer:
             if request.action not in BUTTON:
                 raise Problem("control.not_for_service", service="panel")
             return await self._carry_out(request, "button")
+        if isinstance(request, _OF_COMMANDS) and not request.token and connection.service is None:
+            return await self._carry_out(request, COMMAND_LINE)
         if not isinstance(request, _OF_SYNC | wire.Vitals) and not connection.may_be("web"):
             raise Problem("control.not_for_service", service=connection.service or "")
         match request:
@@ -237,6 +242,8 @@ class ControlServer:
                 | wire.CallNow(token)
                 | wire.CloseRequest(token)
                 | wire.MoveCaller(token)
+                | wire.SaveContacts(token)
+                | wire.RemoveContacts(token)
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)

@@ -9,11 +9,8 @@ from __future__ import annotations
 from appliance.calls import answering, features, promises
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.promises import moment
-from appliance.media import port as media
 from appliance.records import ledger
 from appliance.records.events import State
-
-SAID_SECONDS = 60.0
 
 
 class FeatureCall(ByPhone):
@@ -24,7 +21,7 @@ class FeatureCall(ByPhone):
         self.detail = self.offered.called
         await answering.answer(self, self.offered)
         self.enter(State.MENU)
-        await self._tell(await self._done(features.meant(self.offered.called)))
+        await answering.tell(self, await self._done(features.meant(self.offered.called)))
 
     async def _done(self, feature: features.Feature) -> tuple[str, ...]:
         """Does it; the prompts that tell what is so now."""
@@ -73,16 +70,3 @@ class FeatureCall(ByPhone):
         if hours.open_until_ms > now:
             return ("switch_open_until", *moment(self.language, hours.open_until_ms))
         return ("switch_by_hours",)
-
-    async def _tell(self, prompts: tuple[str, ...]) -> None:
-        """Returns when all was said."""
-        play = self.say_to(self.customer, prompts, self.language)
-        until = self.office.clock.monotonic() + SAID_SECONDS
-        while True:
-            match await self.next(until):
-                case media.PlayEnded(stream, number, _) if stream == self.customer.leg and number == play:
-                    return
-                case None:
-                    return
-                case _:
-                    continue

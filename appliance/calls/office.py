@@ -9,6 +9,7 @@ from pathlib import Path
 from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
 from appliance.calls.desk import Desk
+from appliance.calls.directory import Directory
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.inbox import Inbox
 from appliance.calls.inside import Inside, known, whom
@@ -30,7 +31,7 @@ from appliance.queue.callbacks import MINUTE_MS, Book
 from appliance.records import ledger
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
-from appliance.signalling.settings import Signalling, Trunk
+from appliance.signalling.settings import Names, Signalling, Trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,7 @@ class Office:
     is_clock_sure: Callable[[], bool] = lambda: True
     servers: Servers | None = None  # None: no other servers were named
     desk: Desk = field(init=False)
+    contacts: Directory = field(init=False)
     answers: Answers = field(init=False)
     floor: Floor = field(init=False)
     book: Book = field(init=False)
@@ -110,6 +112,7 @@ class Office:
         self.book = Book()
         self.outside = Outside(self)
         self.line = GuardedLine(self.line, self.outside)
+        self.contacts = Directory(self.records, self.clock, self.sip.area_code)
         self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
@@ -202,6 +205,10 @@ class Office:
     def inside(self, dialled: str) -> Inside | None:
         """Whose name or extension this is; None where it may be a number outside."""
         return whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+
+    def names_on(self, phone: str) -> Names:
+        """What this telephone can show of people."""
+        return next((each.names for each in self.sip.phones if each.name == phone), "persian")
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,8 @@ class Calls:
     daily_cap_rial: int = 0  # once calls outside have cost so much in a day, none begins any more; 0: no cap
     most_outgoing: int = 0  # calls to the outside at once, over all trunks; 0: as many as the trunks take
     most_callbacks: int = 2  # at once
+    blocked_callers: Literal["busy", "announcement"] = "busy"  # what a caller meets whom the contact list blocks
+    vip_priority: int = 3  # of a VIP of the contact list in every line: 0 (none) to 9
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
     lines: tuple[CalledLine, ...] = field(default=())

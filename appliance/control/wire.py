@@ -64,6 +64,7 @@ class LiveCall(_Struct, frozen=True):
     queue: str = ""  # the line in which the customer waits
     place: int = 0  # 1 for the next; 0 for one who does not wait
     direction: str = "in"
+    name: str = ""  # by which the office knows the customer
 
 
 class Line(_Struct, frozen=True):
@@ -119,6 +120,20 @@ class Upstream(_Struct, frozen=True):
     receipts: int = 0
     fault: Finding | None = None
     remarks: tuple[Finding, ...] = ()
+
+
+class Contact(_Struct, frozen=True):
+    """Somebody whom the office knows. ``numbers`` are in E.164 where they have that form, once calls has taken them."""
+
+    name: str
+    numbers: tuple[str, ...] = ()
+    latin: str = ""  # the name for telephones that show no Persian
+    language: str = ""  # fa, en; empty: that of the line
+    is_vip: bool = False
+    is_blocked: bool = False
+    is_unrecorded: bool = False
+    note: str = ""
+    contact: str = ""  # its id; empty for a new one
 
 
 class Snapshot(_Struct, frozen=True):
@@ -303,6 +318,26 @@ class MoveCaller(_Message, frozen=True):
         return f"MoveCaller(***, {self.conversation!r}, {self.line!r})"
 
 
+class SaveContacts(_Message, frozen=True):
+    """Contacts as they shall be from now on, whole; all of them or, where one cannot be, none. Answered by Saved."""
+
+    token: str
+    contacts: tuple[Contact, ...]
+
+    def __repr__(self) -> str:
+        return f"SaveContacts(***, {len(self.contacts)} contacts)"
+
+
+class RemoveContacts(_Message, frozen=True):
+    """By their ids; what was known of them is erased."""
+
+    token: str
+    contacts: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"RemoveContacts(***, {len(self.contacts)} contacts)"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
@@ -379,6 +414,8 @@ Request = (
     | CallNow
     | CloseRequest
     | MoveCaller
+    | SaveContacts
+    | RemoveContacts
     | Measure
     | Vitals
     | TellReceipts
@@ -389,7 +426,17 @@ Request = (
 )
 
 
-Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller
+Order = (
+    HangUpCall
+    | Turn
+    | MakePromise
+    | ChangeRequest
+    | CallNow
+    | CloseRequest
+    | MoveCaller
+    | SaveContacts
+    | RemoveContacts
+)
 """What a person of the office orders; all else only asks."""
 
 
@@ -437,6 +484,12 @@ class Promised(_Message, frozen=True):
     due: int
 
 
+class Saved(_Message, frozen=True):
+    """The contacts stand, under these ids, in their order."""
+
+    contacts: tuple[str, ...]
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -474,7 +527,7 @@ class UpstreamNow(_Message, frozen=True):
     is_running: bool = True
 
 
-Reply = Done | Refused | SignedIn | Who | Promised | Measured | Pulse | UpstreamNow
+Reply = Done | Refused | SignedIn | Who | Promised | Saved | Measured | Pulse | UpstreamNow
 
 
 class Told(_Message, frozen=True):

@@ -74,7 +74,7 @@ def as_csv(records: Iterable[Conversation]) -> str:
     writer.writerow(COLUMNS)
     for record in records:
         cells = _cells(record)
-        writer.writerow([_harmless(cells[column]) for column in COLUMNS])
+        writer.writerow([harmless(cells[column]) for column in COLUMNS])
     return out.getvalue()
 
 
@@ -141,7 +141,8 @@ def _cells(record: Conversation) -> dict[str, str | int | float | None]:
     }
 
 
-def _harmless(cell: str | int | float | None) -> str | int | float:
+def harmless(cell: str | int | float | None) -> str | int | float:
+    """A cell that no spreadsheet takes for a formula."""
     if cell is None:
         return ""
     if isinstance(cell, str) and cell.lstrip(" \ufeff").startswith(("=", "+", "-", "@", "\t", "\r", "\n")):

@@ -59,6 +59,8 @@ def subject(happened: Happened) -> str:
             return happened.switch
         case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
             return happened.conversation or happened.notice
+        case events.ContactSaved() | events.ContactRemoved():
+            return happened.contact
         case events.HeadSigned():
             return "chain"
         case events.ReplyReceived():
@@ -94,6 +96,7 @@ def subject(happened: Happened) -> str:
             | events.Identified()
             | events.MessageTaken()
             | events.LookedUp()
+            | events.CallerBlocked()
         ):
             return happened.conversation
 

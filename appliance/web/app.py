@@ -18,11 +18,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from appliance.clock import Clock, SystemClock
+from appliance.contacts.draft import LARGEST_BYTES
 from appliance.control.client import ControlClient
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
 from appliance.records.reader import Reader
+from appliance.web.contacts import Contacts
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.live import GONE
@@ -45,6 +47,12 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/switches"): LEADS,
     ("POST", "/calls/move"): LEADS,
     ("POST", "/calls/hang-up"): LEADS,
+    ("GET", "/contacts"): WORKS,
+    ("POST", "/contacts/save"): LEADS,
+    ("POST", "/contacts/remove"): LEADS,
+    ("POST", "/contacts/import"): LEADS,
+    ("POST", "/contacts/import/do"): LEADS,
+    ("GET", "/contacts/export"): LEADS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -55,14 +63,18 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
 }
-PAGES = ("/", "/owed", "/switches")  # where who has chosen a language goes on
+PAGES = ("/", "/owed", "/switches", "/contacts")  # where who has chosen a language goes on
+LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Page:
-    """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures."""
+    """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures.
+
+    ``area_code`` is what a bare local number belongs to.
+    """
 
     def __init__(
         self,
@@ -73,16 +85,18 @@ class Page:
         is_tls: bool,
         clock: Clock | None = None,
         monitor: Monitor | None = None,
+        area_code: str = "",
     ) -> None:
         self._control = control
         self._monitor = monitor or Monitor(control, "", Path("/"))
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
+        self._contacts = Contacts(self._site, area_code)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
-        desk = self._desk
+        desk, contacts = self._desk, self._contacts
         handlers: dict[tuple[str, str], Handler] = {
             ("GET", "/"): self._home.show,
             ("GET", "/live"): self._home.live,
@@ -97,6 +111,12 @@ class Page:
             ("POST", "/switches"): desk.turn,
             ("POST", "/calls/move"): desk.move,
             ("POST", "/calls/hang-up"): desk.hang_up,
+            ("GET", "/contacts"): contacts.show,
+            ("POST", "/contacts/save"): contacts.save,
+            ("POST", "/contacts/remove"): contacts.remove,
+            ("POST", "/contacts/import"): contacts.look,
+            ("POST", "/contacts/import/do"): contacts.carry_out,
+            ("GET", "/contacts/export"): contacts.export,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,
@@ -111,7 +131,7 @@ class Page:
             Route(path, self._guarded(handler, ROLES[method, path]), methods=[method])
             for (method, path), handler in handlers.items()
         ]
-        return Door(Starlette(routes=routes), hosts, self._site.is_tls)
+        return Door(Starlette(routes=routes), hosts, self._site.is_tls, LARGEST)
 
     def _guarded(self, handler: Handler, roles: frozenset[Role]) -> Handler:
         """Signed in and of a role that may; what a person must know becomes a page."""

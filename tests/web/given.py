@@ -132,7 +132,9 @@ class Browser:
         """Status, headers and text of one request."""
         return asyncio.run(self._ask(method, path, [body] * chunks))
 
-    async def _ask(self, method: str, target: str, bodies: Sequence[bytes]) -> tuple[int, dict[str, str], str]:
+    async def _ask(
+        self, method: str, target: str, bodies: Sequence[bytes], kind: str = "application/x-www-form-urlencoded"
+    ) -> tuple[int, dict[str, str], str]:
         sent: list[Message] = []
         waiting = list(bodies)
 
@@ -148,7 +150,8 @@ class Browser:
         cookie = f"{'__Host-pasokh' if self._is_tls else 'pasokh'}={self.token}".encode()
         scope = {
             "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "headers": [(b"host", b"box.local"), (b"cookie", cookie)], "scheme": "https", "http_version": "1.1",
+            "headers": [(b"host", b"box.local"), (b"cookie", cookie), (b"content-type", kind.encode())],
+            "scheme": "https", "http_version": "1.1",
             "server": ("box.local", 443), "client": ("127.0.0.1", 5), "root_path": "",
         }  # fmt: skip
         await self.app(scope, receive, send)

@@ -14,6 +14,7 @@ from appliance.control import wire
 from appliance.control.wire import Role, Switches
 from appliance.errors import Problem
 from appliance.messages.calendar import moment_of
+from appliance.records.events import ContactSaved
 from appliance.web.app import ROLES
 from tests.web.given import DAY, MINUTE, NOW, NUMBER, SNAPSHOT, WAITS, Browser, MadeUpCalls, Records
 
@@ -110,13 +111,16 @@ def test_an_agent_is_offered_neither_switches_nor_callers_to_move() -> None:
 def test_every_route_of_the_table_answers_and_every_form_leads_to_one(records: Records) -> None:
     records.owe("promise", MINA, at=NOW - DAY, due=NOW + 5 * MINUTE)
     records.owe("message", ALI, at=NOW - 60 * MINUTE)
+    records.at(NOW, ContactSaved("c1", "Ali", "", (ALI,), "", False, False, False, "", "owner"))
     browser = Browser(MadeUpCalls(), records.reader)
-    pages = [browser.get(path) for path in ("/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches")]
+    paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/contacts?edit=c1"
+    pages = [browser.get(path) for path in paths]
     assert [status for status, _, _ in pages] == [200] * len(pages)
     forms = {
         action for _, _, text in pages for action in re.findall(r'<form[^>]*method="post"[^>]*action="([^"]*)"', text)
     }
-    assert forms == {path for method, path in ROLES if method == "POST"} - {"/sign-in", "/password"}
+    elsewhere = {"/sign-in", "/password", "/contacts/import/do"}
+    assert forms == {path for method, path in ROLES if method == "POST"} - elsewhere
     for _, _, text in pages:
         for form in re.findall(r"<form.*?</form>", text, re.DOTALL):
             assert 'name="form"' in form, "without a token"

@@ -24,6 +24,11 @@ from appliance.records.events.box import (
     SwitchTurned,
     TrunkTurned,
 )
+from appliance.records.events.contacts import (
+    CallerBlocked,
+    ContactRemoved,
+    ContactSaved,
+)
 from appliance.records.events.conversations import (
     ConversationClosed,
     ConversationErased,
@@ -131,6 +136,9 @@ Happened = (
     | NoticeTried
     | NoticeEnded
     | NoticeDelivered
+    | ContactSaved
+    | ContactRemoved
+    | CallerBlocked
     | HeadSigned
     | BackupMade
     | BackupFailed

@@ -97,6 +97,7 @@ class ControlServer:
         *,
         users: Mapping[int, str] | None = None,
         upstream: Upstream | None = None,
+        phone_file: Callable[[wire.AskPhoneFile], wire.PhoneFile] | None = None,
     ) -> None:
         self._path = path
         self._access = access
@@ -105,6 +106,7 @@ class ControlServer:
         self._clock = clock
         self._users = service_users() if users is None else users
         self._upstream = upstream
+        self._phone_file = phone_file
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -247,6 +249,10 @@ class ControlServer:
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)
+            case wire.AskPhoneFile():
+                if self._phone_file is None:
+                    raise Problem("provisioning.no_file")
+                return self._phone_file(request)
             case wire.Measure():
                 uptime = round(1000 * (self._clock.monotonic() - self._born))
                 resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appliance.provisioning.desk import Person
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 from appliance.signalling.numbers import EMERGENCY, Plan
@@ -124,6 +125,14 @@ class Calls:
     queues: tuple[Queue, ...] = field(default=())
     tariffs: tuple[Tariff, ...] = field(default=())
     dial_hours: tuple[DialHours, ...] = field(default=())
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Whom the keys of desk phones are for."""
+        return tuple(
+            Person(agent.phone, agent.display or agent.name, agent.name, agent.extension or agent.name)
+            for agent in self.agents
+        )
 
     @property
     def plan(self) -> Plan:

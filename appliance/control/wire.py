@@ -342,6 +342,20 @@ class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
 
+class AskPhoneFile(_Message, frozen=True):
+    """From the page: a desk phone asks for its file ``name`` with the token of its path. Answered by PhoneFile.
+
+    ``page`` is the address by which it has reached the page (``https://192.168.1.5:8080``).
+    """
+
+    path_token: str
+    name: str
+    page: str
+
+    def __repr__(self) -> str:
+        return f"AskPhoneFile(***, {self.name!r})"
+
+
 class Vitals(_Message, frozen=True):
     """What every service tells of itself each second; ``figures`` are whole numbers by name (``rss_kb``, ...)."""
 
@@ -417,6 +431,7 @@ Request = (
     | SaveContacts
     | RemoveContacts
     | Measure
+    | AskPhoneFile
     | Vitals
     | TellReceipts
     | TellUpstream
@@ -490,6 +505,15 @@ class Saved(_Message, frozen=True):
     contacts: tuple[str, ...]
 
 
+class PhoneFile(_Message, frozen=True):
+    """The file, with the phone's passwords in it."""
+
+    content: str
+
+    def __repr__(self) -> str:
+        return "PhoneFile(***)"
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -527,7 +551,7 @@ class UpstreamNow(_Message, frozen=True):
     is_running: bool = True
 
 
-Reply = Done | Refused | SignedIn | Who | Promised | Saved | Measured | Pulse | UpstreamNow
+Reply = Done | Refused | SignedIn | Who | Promised | Saved | PhoneFile | Measured | Pulse | UpstreamNow
 
 
 class Told(_Message, frozen=True):

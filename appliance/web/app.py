@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -23,12 +24,14 @@ from appliance.control.client import ControlClient
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
+from appliance.provisioning.settings import Provisioning
 from appliance.records.reader import Reader
 from appliance.web.contacts import Contacts
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.live import GONE
 from appliance.web.monitor import Monitor
+from appliance.web.phone_files import PhoneFiles
 from appliance.web.security import Door
 from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, WORKS, Site
 
@@ -62,6 +65,7 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/static/{name}"): ANYBODY,
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
+    ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
 PAGES = ("/", "/owed", "/switches", "/contacts")  # where who has chosen a language goes on
 LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
@@ -70,10 +74,18 @@ SECRETS = ("new", "again", "secret")  # fields that are never given back to a br
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """``area_code`` is what a bare local number belongs to."""
+
+    area_code: str = ""
+    provisioning: Provisioning = field(default_factory=Provisioning)
+
+
 class Page:
     """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures.
 
-    ``area_code`` is what a bare local number belongs to.
+    ``office`` is what the settings say of the office; what a test leaves out is empty.
     """
 
     def __init__(
@@ -85,14 +97,16 @@ class Page:
         is_tls: bool,
         clock: Clock | None = None,
         monitor: Monitor | None = None,
-        area_code: str = "",
+        office: Shown | None = None,
     ) -> None:
+        office = office or Shown()
         self._control = control
         self._monitor = monitor or Monitor(control, "", Path("/"))
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
         self._home = Home(self._site)
         self._desk = Desk(self._site, self._home)
-        self._contacts = Contacts(self._site, area_code)
+        self._contacts = Contacts(self._site, office.area_code)
+        self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
@@ -126,6 +140,7 @@ class Page:
             ("GET", "/static/{name}"): self._file,
             ("GET", "/health"): self._monitor.health,
             ("GET", "/metrics"): self._monitor.metrics,
+            ("GET", "/provision/{token}/{name}"): self._phone_files.fetch,
         }
         routes = [
             Route(path, self._guarded(handler, ROLES[method, path]), methods=[method])

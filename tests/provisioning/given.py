@@ -21,7 +21,8 @@ PEOPLE = (
     Person("desk2", "رضا <b>&\nکریمی", "reza", "202"),
     Person("desk3", "نیما", "nima", "nima"),
 )
-SECRETS = {f"{what}-{phone}": f"{what}{phone}secret" for what in ("phone", "admin") for phone in ("desk1", "desk2", "desk3")}
+DESKS = ("desk1", "desk2", "desk3")
+SECRETS = {f"{what}-{phone}": f"{what}{phone}secret" for what in ("phone", "admin") for phone in DESKS}
 _SETTING = re.compile(r"([a-z0-9_.]+) = (.*)")
 _INCLUDE = re.compile(r'include:config "([a-z0-9.]+)"')
 _P_VALUE = re.compile(r"P[1-9][0-9]*")
@@ -30,9 +31,7 @@ _P_VALUE = re.compile(r"P[1-9][0-9]*")
 def office(**settings: object) -> DeskFiles:
     signalling = Signalling(address="192.168.1.5", port=5060, phones=(YEALINK, GRANDSTREAM, SMALL))
     made = Provisioning(**settings)  # type: ignore[arg-type]
-    return DeskFiles(
-        DeskSettings(settings=made, signalling=signalling, people=PEOPLE, pick_up="*8"), SECRETS.get, KEY
-    )
+    return DeskFiles(DeskSettings(settings=made, signalling=signalling, people=PEOPLE, pick_up="*8"), SECRETS.get, KEY)
 
 
 def read_yealink(text: str) -> dict[str, str]:

@@ -142,7 +142,10 @@ def test_a_model_is_known_by_its_label() -> None:
     assert model_of("T46") is None and model_of("") is None
 
 
-@generated(st.text(max_size=40), st.text(max_size=40), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+PASSWORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
+
+
+@generated(st.text(max_size=40), st.text(max_size=40), PASSWORDS)
 def test_whatever_people_and_passwords_are_called_the_files_can_be_read_and_hold_them(
     display: str, latin: str, password: str
 ) -> None:

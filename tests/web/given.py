@@ -111,6 +111,7 @@ class Browser:
     ) -> None:
         self.calls = calls
         self.token = token
+        self.address = "127.0.0.1"
         self._is_tls = is_tls
         clock = VirtualClock(now)
         page = Page(calls, (lambda: reader) if reader else no_reader, "test", language, is_tls, clock)
@@ -152,7 +153,7 @@ class Browser:
             "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
             "headers": [(b"host", b"box.local"), (b"cookie", cookie), (b"content-type", kind.encode())],
             "scheme": "https", "http_version": "1.1",
-            "server": ("box.local", 443), "client": ("127.0.0.1", 5), "root_path": "",
+            "server": ("box.local", 443), "client": (self.address, 5), "root_path": "",
         }  # fmt: skip
         await self.app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

@@ -16,20 +16,10 @@ from appliance.errors import Problem
 from tests.contacts.given import ALI, MINA, TEHRAN, KnownContacts, many_rows, steps
 
 
-def test_of_a_hundred_thousand_rows_three_are_wrong_and_the_three_are_named_and_nothing_else_is_lost() -> None:
-    lines = list(many_rows(10_000))
-    lines[17] = "بی‌شماره,,"
-    lines[5_000] = '"باز,09120004999,'
-    lines[9_999] = f"{'ا' * 200},09120009998,"
+def test_the_list_is_asked_once_for_five_hundred_rows() -> None:
     known = KnownContacts()
-    found = plan.planned(plan.steps(plan.source("\n".join(lines).encode("utf-16")).rows(), known, TEHRAN))
-    assert (found.new, found.changed, found.same, found.wrong_count) == (9_997, 0, 0, 3)
-    assert [(each.line, each.problem.key) for each in found.wrong] == [
-        (18, "contacts.no_number"),
-        (5_001, "contacts.quotes"),
-        (10_000, "contacts.too_long"),
-    ]
-    assert known.asked == 20  # the list is asked once for five hundred rows
+    found = plan.planned(plan.steps(plan.source("\n".join(many_rows(1_100)).encode()).rows(), known, TEHRAN))
+    assert found.new == 1_100 and known.asked == 3
 
 
 def test_all_written_forms_of_a_number_are_the_contact_that_has_it() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # rooms are imported by the command that needs them: `pasokh 
     from appliance.flow.trial import Trail
     from appliance.notify.ready import Writing
     from appliance.places import Places
+    from appliance.provisioning.files import DeskFiles
 
 EXIT_PROBLEM = 2
 DEFAULT_CONFIG = Path("/etc/pasokh/pasokh.toml")
@@ -87,12 +88,14 @@ def _parser() -> _Parser:
     from appliance.backup import commands as backup
     from appliance.calls import commands as calls
     from appliance.ceremony import commands as ceremony
+    from appliance.contacts import commands as contacts
     from appliance.evidence import commands as evidence
     from appliance.flow import commands as flow
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
     from appliance.notify import commands as notify
     from appliance.prompts import commands as prompts
+    from appliance.provisioning import commands as provisioning
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
@@ -125,6 +128,8 @@ def _parser() -> _Parser:
     lookup.register(commands)
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
+    contacts.register(commands, _load, DEFAULT_CONFIG)
+    provisioning.register(commands, _phone_files, DEFAULT_CONFIG)
     evidence.register(commands)
     backup.register(commands, _box_of, DEFAULT_CONFIG)
     notify.register(commands, _writing_of, DEFAULT_CONFIG)
@@ -143,6 +148,16 @@ def _load(file: Path) -> Config:
     from appliance import config
 
     return config.load(file)
+
+
+def _phone_files(file: Path) -> DeskFiles:
+    from appliance.calls.phone_files import desk_files
+    from appliance.provisioning import making
+
+    settings = _load(file)
+    places = settings.places
+    key = making.ensure(places.secrets, settings.signalling.phones)
+    return desk_files(settings.provisioning, settings.signalling, settings.calls, places.secret, key)
 
 
 def _box_of(file: Path) -> tuple[str, Places]:
@@ -209,7 +224,7 @@ def _calls(chosen: argparse.Namespace) -> int:
     service.set_up_logging()
     service.harden()
     box = settings.box
-    upkeep = main.Keeping(settings.file, settings.backup, settings.writing)
+    upkeep = main.Keeping(settings.file, settings.backup, settings.writing, settings.provisioning)
     return main.run(
         box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
     )
@@ -245,11 +260,13 @@ def _adopt(chosen: argparse.Namespace) -> int:
 def _web(chosen: argparse.Namespace) -> int:
     from appliance import config, service
     from appliance.web import main
+    from appliance.web.app import Shown
 
     settings = config.load(chosen.config)
     service.set_up_logging()
     service.harden()
-    return main.run(settings.box.name, settings.box.language, settings.places, settings.web)
+    office = Shown(settings.signalling.area_code, settings.provisioning)
+    return main.run(settings.box.name, settings.box.language, settings.places, settings.web, office)
 
 
 def _run(chosen: argparse.Namespace) -> int:

@@ -39,6 +39,8 @@ from appliance.messages.numbers import latin
 from appliance.notify.ready import Writing
 from appliance.notify.settings import Mail, Notify
 from appliance.places import Places, shipped_flows
+from appliance.provisioning.models import MODELS, mac_of, model_of
+from appliance.provisioning.settings import Provisioning
 from appliance.recorder.settings import Recorder
 from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
@@ -81,6 +83,7 @@ class Config:
     mail: Mail = field(default_factory=Mail)
     notify: Notify = field(default_factory=Notify)
     sync: Sync = field(default_factory=Sync)
+    provisioning: Provisioning = field(default_factory=Provisioning)
 
     @property
     def writing(self) -> Writing:
@@ -115,6 +118,7 @@ _TABLES: dict[str, type] = {
     "notify": Notify,
     "identity": Identity,
     "sync": Upstream,
+    "provisioning": Provisioning,
 }
 _LISTS: dict[str, type] = {
     "trunk": Trunk,
@@ -151,6 +155,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "budget_seconds": (0.1, 2),
     "ring_seconds": (3, 300),
     "misses": (1, 100),
+    "vip_priority": (0, 9),
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),
@@ -215,6 +220,7 @@ def load(file: Path) -> Config:
         mail=tables["mail"],
         notify=tables["notify"],
         sync=Sync(targets=tuple(lists["target"]), upstream=tables["sync"]),
+        provisioning=tables["provisioning"],
     )
     _check(config)
     return config
@@ -339,6 +345,7 @@ def _check(config: Config) -> None:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     _check_dispositions(file, config.calls)
+    _check_phones(file, config)
     _check_dialling(file, config.calls)
     _check_extensions(file, config)
     prefix = config.calls.outside_prefix
@@ -387,6 +394,30 @@ def _check_dispositions(file: str, calls: Calls) -> None:
         if not 1 <= found <= MOST_DISPOSITIONS:
             where = f"queue {queue}" if queue else "disposition"
             raise Problem("config.dispositions", file=file, where=where, found=found, most=MOST_DISPOSITIONS)
+
+
+def _check_phones(file: str, config: Config) -> None:
+    """What the box writes for desk phones: each of a known model, no two with one address."""
+    macs: dict[str, str] = {}
+    for phone in config.signalling.phones:
+        where = f"phone {phone.name}"
+        if not phone.mac and not phone.model:
+            continue
+        for setting in ("mac", "model"):
+            if not getattr(phone, setting):
+                raise Problem("config.missing_setting", file=file, where=where, setting=setting)
+        mac = mac_of(phone.mac)
+        if not mac:
+            raise Problem("config.not_a_mac", file=file, where=where, found=phone.mac)
+        if mac in macs:
+            raise Problem("config.mac_twice", file=file, where=where, found=phone.mac, other=macs[mac])
+        if model_of(phone.model) is None:
+            raise Problem("config.no_model", file=file, where=where, found=phone.model, known=_named(MODELS))
+        macs[mac] = phone.name
+    settings = config.provisioning
+    _networks(file, "provisioning", "networks", settings.networks)
+    if settings.address:
+        _address(file, "provisioning", "address", settings.address)
 
 
 def _check_dialling(file: str, calls: Calls) -> None:

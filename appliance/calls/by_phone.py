@@ -11,7 +11,6 @@ from abc import abstractmethod
 from appliance.calls import answering
 from appliance.calls.conversation import Conversation, Left, Trouble
 from appliance.calls.office import Office
-from appliance.media import port as media
 from appliance.messages import Language
 from appliance.records import events
 from appliance.records.events import Outcome
@@ -22,7 +21,6 @@ from appliance.signalling.port import Cause
 log = logging.getLogger(__name__)
 
 LAW: sdp.Law = "PCMA"
-SAID_SECONDS = 60.0
 
 
 class ByPhone(Conversation):
@@ -71,19 +69,6 @@ class ByPhone(Conversation):
         if not self.customer.is_answered and not self.customer.has_ended:
             self.office.line.submit(signalling.Refuse(self.customer.leg, code, reason.replace("_", " ").title()))
             self.ended(self.customer, Cause.ENDED_HERE.value, code)
-
-    async def tell(self, prompts: tuple[str, ...]) -> None:
-        """Returns when all was said."""
-        play = self.say_to(self.customer, prompts, self.language)
-        until = self.office.clock.monotonic() + SAID_SECONDS
-        while True:
-            match await self.next(until):
-                case media.PlayEnded(stream, number, _) if stream == self.customer.leg and number == play:
-                    return
-                case None:
-                    return
-                case _:
-                    continue
 
     def _open_record(self) -> None:
         self.parties[self.customer.leg] = self.customer

@@ -81,6 +81,7 @@ class Callback(Conversation):
         self.line_name = wanted.queue
         self.language = wanted.language
         self.customer_number = wanted.customer
+        self.know(office.contacts.of(wanted.customer, trunk.area_code))
         self._wanted = wanted
         self._number = number
         self._trunk = trunk
@@ -136,6 +137,7 @@ class Callback(Conversation):
             self._wanted.queue,
             self.inbox.put,
             arrived=arrived,
+            priority=self.priority,
             prefers=self._wanted.agent,
             prefer_seconds=PROMISED_SECONDS if self._wanted.agent else None,
         )

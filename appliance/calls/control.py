@@ -46,6 +46,8 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.ChangeRequest: WORKS,
     wire.CallNow: WORKS,
     wire.CloseRequest: WORKS,
+    wire.SaveContacts: LEADS,
+    wire.RemoveContacts: LEADS,
 }
 MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
     **dict.fromkeys(
@@ -54,8 +56,9 @@ MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
     **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), frozenset[Role]({"owner"})),
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
+COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
 
-
+_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts
 _OF_SYNC = wire.TellReceipts | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
 
 
@@ -105,6 +108,7 @@ class ControlServer:
         users: Mapping[int, str] | None = None,
         upstream: Upstream | None = None,
         desks: Callable[[wire.DeskOrder | wire.PeopleOrder, Session], Awaitable[Reply]] | None = None,
+        phone_file: Callable[[wire.AskPhoneFile], wire.PhoneFile] | None = None,
     ) -> None:
         self._path = path
         self._access = access
@@ -114,6 +118,7 @@ class ControlServer:
         self._users = service_users() if users is None else users
         self._upstream = upstream
         self._desks = desks
+        self._phone_file = phone_file
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -223,6 +228,8 @@ class ControlServer:
             if request.action not in BUTTON:
                 raise Problem("control.not_for_service", service="panel")
             return await self._carry_out(request, "button")
+        if isinstance(request, _OF_COMMANDS) and not request.token and connection.service is None:
+            return await self._carry_out(request, COMMAND_LINE)
         if not isinstance(request, _OF_SYNC | wire.Vitals) and not connection.may_be("web"):
             raise Problem("control.not_for_service", service=connection.service or "")
         match request:
@@ -252,6 +259,8 @@ class ControlServer:
                 | wire.CloseRequest(token)
                 | wire.MoveCaller(token)
                 | wire.TakeRecording(token)
+                | wire.SaveContacts(token)
+                | wire.RemoveContacts(token)
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)
@@ -270,6 +279,10 @@ class ControlServer:
                 session = self._access.permitted(token, MAY_ASK[type(request)], is_use=is_use)
                 assert self._desks is not None
                 return await self._desks(request, session)
+            case wire.AskPhoneFile():
+                if self._phone_file is None:
+                    raise Problem("provisioning.no_file")
+                return self._phone_file(request)
             case wire.Measure():
                 uptime = round(1000 * (self._clock.monotonic() - self._born))
                 resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -16,6 +16,8 @@ from appliance.calls.office import EndCall, Item, Office, PickedUp, SupervisorCa
 from appliance.calls.party import Party
 from appliance.calls.recording import ConversationRecording
 from appliance.calls.supervision import Supervision
+from appliance.contacts import names
+from appliance.control.wire import Contact
 from appliance.flow import steps
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -35,6 +37,7 @@ BEEP = media.Piece("tone:beep")
 QUIET = frozenset({"silence", "ringing"})  # nobody and nothing was there so far
 TONES = {"busy": Cause.BUSY_TONE, "congestion": Cause.CONGESTION_TONE}
 MUSIC = "music"
+NEVER_RECORDED = "contacts.never_recorded"  # why there is no recording of somebody
 
 
 class Left(Exception):  # noqa: N818 - the ordinary end of a conversation
@@ -82,6 +85,7 @@ class Conversation(ABC):
         self.digits: list[str] = []
         self.is_stopping = False
         self.takes_referral = ""  # the leg whose telephone may pass the customer on now
+        self.contact: Contact | None = None  # who the customer is, where the office knows them
         self.rung: set[str] = set()  # agents whose telephones ring for the customer, and may be picked up
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
@@ -93,6 +97,28 @@ class Conversation(ABC):
         self._sources = sources
         self._plays = OWN_PLAYS
         self._announced = 0  # the play after which the music goes on
+
+    def know(self, contact: Contact | None) -> None:
+        """The other side of the talk is this contact, if any: their marks hold from now on."""
+        self.contact = contact
+        self.forbid_recording(contact)
+
+    def forbid_recording(self, contact: Contact | None) -> None:
+        """Somebody who takes part is perhaps never to be recorded."""
+        if contact is not None and contact.is_unrecorded:
+            self.recording.forbid(NEVER_RECORDED)
+
+    @property
+    def priority(self) -> int:
+        """Of the customer in a waiting line, whatever the flow says."""
+        is_vip = self.contact is not None and self.contact.is_vip
+        return self.office.settings.vip_priority if is_vip else 0
+
+    def name_on(self, phone: str) -> str:
+        """By which name the customer is shown on this telephone of the office; empty: by the number alone."""
+        if self.contact is None:
+            return self.caller.name
+        return names.on_phone(self.contact.name, self.contact.latin, self.office.names_on(phone))
 
     @property
     def is_incoming(self) -> bool:
@@ -274,6 +300,8 @@ class Conversation(ABC):
         """A leg of another conversation is one of ours."""
         self.parties[party.leg] = party
         self.office.legs[party.leg] = self.inbox
+        if party.role == "outside":
+            self.forbid_recording(self.office.contacts.of(party.name))
         self.put(events.LegMoved(self.id, party.leg, party.role, party.name, self.offset_ms()))
 
     def hand_over(self, party: Party, to: Inbox[Item]) -> Party:

@@ -27,6 +27,7 @@ from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
 from appliance.calls.orders import Orders
+from appliance.calls.phone_files import PhoneFiles, desk_files
 from appliance.calls.publisher import Publisher
 from appliance.calls.replies import Replies
 from appliance.calls.runtime import KeptLegs
@@ -52,6 +53,8 @@ from appliance.notify import ready
 from appliance.notify.mail import Post
 from appliance.notify.ready import Writing
 from appliance.places import DATABASE_KEY, SIGNING_KEY, Places
+from appliance.provisioning import making
+from appliance.provisioning.settings import Provisioning
 from appliance.records import events, ledger, writer
 from appliance.records.signing import Signer
 from appliance.records.store import Store
@@ -69,11 +72,12 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What goes on beside the calls: backups (the settings' ``file`` goes into them), and messages to people."""
+    """What goes on beside the calls: backups (with the settings' ``file``), messages to people, files for phones."""
 
     file: Path
     backup: Backup
     writing: Writing
+    provisioning: Provisioning
 
 
 def run(
@@ -123,6 +127,8 @@ class _Process:
         self._verifier = Verifier(self._writer)
         self._heads = Heads(Signer(service.made_once(places.secrets / SIGNING_KEY)), self._writer, self._clock)
         self._boot = BOOT_ID.read_text().strip().replace("-", "") if BOOT_ID.exists() else ""
+        phone_key = making.ensure(places.secrets, settings.phones)
+        phones = desk_files(keeping.provisioning, settings, calls, places.secret, phone_key)
         self._kept = KeptLegs(places.data / "runtime" / "legs.jsonl")
         self._mouth = MediaClient(places.media_socket, self._clock, self._mediated)
         self._agent = Agent(settings, places.secret, self._clock, self._signalled, places.data / "runtime" / "sip.json")
@@ -169,6 +175,7 @@ class _Process:
             self._clock,
             upstream=self._upstream,
             desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
+            phone_file=PhoneFiles(phones, self._office.count).answer if keeping.provisioning.serves else None,
         )
         self._upkeep = Upkeep(
             keeping.backup, keeping.file, places, name, self._writer, self._clock, self._found_of_backups

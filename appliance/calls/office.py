@@ -11,6 +11,7 @@ import msgspec
 from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
 from appliance.calls.desk import Desk
+from appliance.calls.directory import Directory
 from appliance.calls.floor import AgentsOffered, Floor
 from appliance.calls.forwarding import Followed, follow
 from appliance.calls.inbox import Inbox
@@ -36,7 +37,7 @@ from appliance.queue.callbacks import MINUTE_MS, Book
 from appliance.records import ledger
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
-from appliance.signalling.settings import Signalling, Trunk
+from appliance.signalling.settings import Names, Signalling, Trunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class Office:
     is_clock_sure: Callable[[], bool] = lambda: True
     servers: Servers | None = None  # None: no other servers were named
     desk: Desk = field(init=False)
+    contacts: Directory = field(init=False)
     answers: Answers = field(init=False)
     floor: Floor = field(init=False)
     book: Book = field(init=False)
@@ -135,6 +137,7 @@ class Office:
         self.outside = Outside(self)
         self.lamps = Lamps(self, self.line)
         self.line = GuardedLine(self.lamps, self.outside)
+        self.contacts = Directory(self.records, self.clock, self.sip.area_code)
         self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
@@ -252,6 +255,10 @@ class Office:
         if not self.registered.get(phone):
             return "not_registered"
         return "absent" if phone in self.desk.switches.absent else ""
+
+    def names_on(self, phone: str) -> Names:
+        """What this telephone can show of people."""
+        return next((each.names for each in self.sip.phones if each.name == phone), "persian")
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

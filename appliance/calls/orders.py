@@ -12,7 +12,7 @@ from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by, due_of
 from appliance.calls.office import EndCall, Office
 from appliance.control import wire
-from appliance.control.wire import Done, Promised, Reply
+from appliance.control.wire import Done, Promised, Reply, Saved
 from appliance.errors import Problem
 from appliance.records import events, ledger, recordings
 
@@ -67,6 +67,10 @@ class Orders:
                 _raise(self._office.desk.call_now(request, by), "")
             case wire.CloseRequest(_, request, state):
                 await self._close(request, state, by)
+            case wire.SaveContacts(_, contacts):
+                return Saved(await self._office.contacts.save(contacts, by))
+            case wire.RemoveContacts(_, contacts):
+                await self._office.contacts.remove(contacts, by)
             case wire.MoveCaller(_, conversation, line, seen):
                 self._move(conversation, line, seen)
             case wire.TakeRecording(_, recording, use, why):

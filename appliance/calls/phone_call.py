@@ -38,6 +38,7 @@ class PhoneCall(ByPhone):
             self.direction = "out"
             self.called_number = self.customer_number = self._number.e164 or self._number.national
             self.record_trunk = trunk.name if trunk is not None else ""
+            self.know(office.contacts.of(self.called_number))
 
     async def serve(self) -> None:
         """Rings the other side, and joins both."""

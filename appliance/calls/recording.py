@@ -27,6 +27,9 @@ Event = (
 )
 
 
+NO_CONSENT = "-"  # in its place where none is asked for any more
+
+
 class ConversationRecording:
     """``state`` is what the page shows: none, live, refused or stopped."""
 
@@ -39,6 +42,7 @@ class ConversationRecording:
         self._beside: set[str] = set()  # parts of other legs than the customer's
         self._opened_parts: set[str] = set()
         self._unsealed: set[str] = set()
+        self._forbidden = ""  # why nothing may be recorded from now on
         self.state = "none"
 
     @property
@@ -51,6 +55,10 @@ class ConversationRecording:
         if self._consent:
             return
         conversation = self._conversation
+        if self._forbidden:
+            self._consent = NO_CONSENT
+            conversation.put(events.RecordingRefused(conversation.id, "", self._forbidden, conversation.offset_ms()))
+            return
         office = conversation.office
         now = office.clock.utc_ms()
         self._consent = uuid7(now)
@@ -99,6 +107,13 @@ class ConversationRecording:
             )
         )
         return recording
+
+    def forbid(self, reason: str) -> None:
+        """Somebody who takes part is never to be recorded: what runs ends, and nothing begins. ``reason``: a key."""
+        self._forbidden = reason
+        self.mark("stopped", "never recorded")
+        for recording in sorted(self._unsealed):
+            self._conversation.office.mouth.submit(media.StopRecording(recording))
 
     def mark(self, kind: str, detail: str = "") -> None:
         if self._live:

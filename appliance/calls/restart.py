@@ -15,6 +15,7 @@ from appliance.calls.callbacks import Callbacks
 from appliance.calls.office import Office
 from appliance.calls.switchboard import Switchboard
 from appliance.clock import Clock
+from appliance.contacts import reading
 from appliance.queue import callbacks as callback_book
 from appliance.records import drafts, events, ledger
 from appliance.records.store import Store
@@ -60,9 +61,10 @@ class BoxClock:
 
 
 def recall(office: Office, store: Store) -> None:
-    """What must be true before the first question: the ledger's next number, the owner's switches."""
+    """What must be true before the first question: the ledger's next number, the owner's switches, who is known."""
     turned = switches.restored(store.within(ledger.switch_values))
     office.desk.restore(store.within(ledger.next_number), turned)
+    office.contacts.restore(reading.everybody(store.within))
 
 
 async def note_settings(records: Records, sha256: str) -> None:

@@ -83,7 +83,7 @@ async def wait_in_line(
         asked.queue,
         conversation.inbox.put,
         arrived=arrived,
-        priority=asked.priority,
+        priority=max(asked.priority, conversation.priority),
         prefers=prefers,
     )
     if refusal:
@@ -217,6 +217,7 @@ async def _ring_outside(
     if not isinstance(permit, Permit):
         return permit
     party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
+    conversation.forbid_recording(office.contacts.of(party.name))
     try:
         return await _ring_one(conversation, party, permit, trunk, until, watch)
     finally:
@@ -280,10 +281,11 @@ def _offer_to(conversation: Conversation, party: Party) -> sdp.Description:
 def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, offer: sdp.Description) -> None:
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
-    caller = Identity(conversation.shown_number, conversation.caller.name)
-    if isinstance(to, Permit):
+    if isinstance(to, Permit):  # our own names of people are nothing for a provider
+        caller = Identity(conversation.shown_number, conversation.caller.name)
         conversation.office.outside.dial(to, offer, caller)
     else:
+        caller = Identity(conversation.shown_number, conversation.name_on(to.phone))
         conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
 
 

@@ -59,7 +59,6 @@ class Session(Conversation):
         self.line = line
         self.line_name = line.name
         self.flow = flow
-        self.language = line.language
         self.outcome = Outcome.FAILED
         self.detail = ""
         number = numbers.normalise(offered.caller.number, trunk.area_code)
@@ -67,14 +66,17 @@ class Session(Conversation):
         self.customer_number = "" if offered.caller.is_withheld else self.number
         self.shown_number = number.national or offered.caller.number
         self.trunk = trunk
+        self.know(None if offered.caller.is_withheld else office.contacts.of(self.number, trunk.area_code))
+        wished = self.contact.language if self.contact is not None else ""
+        self.language = wished if wished in flow.languages else line.language
         facts: dict[str, steps.Value] = {
             "caller": "" if offered.caller.is_withheld else self.shown_number,
             "called": offered.called,
             "line": line.name,
-            "language": line.language,
+            "language": self.language,
         }
         self._walk = Walk(
-            flow, line.language, office.world(facts) if office.world else BoxWorld(office, facts, self.id)
+            flow, self.language, office.world(facts) if office.world else BoxWorld(office, facts, self.id)
         )
         self._asking: set[asyncio.Task[None]] = set()
         self._node = ""
@@ -506,7 +508,7 @@ class Session(Conversation):
                 is_withheld=caller.is_withheld,
                 flow=self.flow.name,
                 flow_hash=self.flow.sha256,
-                language=self.line.language,
+                language=self.language,
             )
         )
         self.put(

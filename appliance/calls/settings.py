@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appliance.provisioning.desk import Person
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 from appliance.signalling.numbers import EMERGENCY, Plan
@@ -141,6 +142,8 @@ class Calls:
     daily_cap_rial: int = 0  # once calls outside have cost so much in a day, none begins any more; 0: no cap
     most_outgoing: int = 0  # calls to the outside at once, over all trunks; 0: as many as the trunks take
     most_callbacks: int = 2  # at once
+    blocked_callers: Literal["busy", "announcement"] = "busy"  # what a caller meets whom the contact list blocks
+    vip_priority: int = 3  # of a VIP of the contact list in every line: 0 (none) to 9
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
     supervision_tone: Literal["none", "agent", "all"] = "agent"  # who hears a beep when a supervisor listens or joins
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
@@ -152,6 +155,14 @@ class Calls:
     tariffs: tuple[Tariff, ...] = field(default=())
     dial_hours: tuple[DialHours, ...] = field(default=())
     dispositions: tuple[Disposition, ...] = field(default=())
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """Whom the keys of desk phones are for."""
+        return tuple(
+            Person(agent.phone, agent.display or agent.name, agent.name, agent.extension or agent.name)
+            for agent in self.agents
+        )
 
     @property
     def plan(self) -> Plan:

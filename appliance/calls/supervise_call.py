@@ -45,7 +45,7 @@ class SuperviseCall(ByPhone):
                 )
             )  # fmt: skip
             self.enter(State.MENU)
-            await self.tell((self.detail,))
+            await answering.tell(self, (self.detail,))
             return
         self.detail = "supervises"
         party = self.hand_over(self.customer, found.conversation.inbox)

@@ -13,6 +13,7 @@ import logging
 from appliance import __version__
 from appliance.calls import features, outbound, pick_up
 from appliance.calls import recording as recording_of
+from appliance.calls.blocked_call import BlockedCall
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
@@ -27,6 +28,7 @@ from appliance.calls.settings import CalledLine
 from appliance.calls.supervise_call import SuperviseCall
 from appliance.calls.upstream import Strain
 from appliance.control import wire
+from appliance.control.wire import Contact
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.messages import Language
@@ -48,6 +50,7 @@ NOT_UP = frozenset(
     {signalling.TrunkState.REFUSED.value, signalling.TrunkState.UNREACHABLE.value, signalling.TrunkState.STOPPED.value}
 )
 SHOWN_CALLS = 400  # at most so many calls in one picture
+SHOWN_NAME = 40  # letters of a customer's name in it: control/picture.py sends 150 calls in one datagram
 
 
 class Switchboard:
@@ -248,6 +251,10 @@ class Switchboard:
         if line is None:
             self._turn_away(offered, trunk.name, 404, "no line for this number", None)
             return
+        blocked = self._blocked(offered, trunk)
+        if blocked is not None:
+            self._block(offered, line, blocked)
+            return
         no_line = self.office.outside.why_not_in(trunk.name)
         if no_line:
             self._turn_away(offered, trunk.name, 486, no_line.replace("_", " "), None)
@@ -298,8 +305,30 @@ class Switchboard:
             return dataclasses.replace(offered, caller=Identity("", "", is_withheld=True))
         return offered
 
+    def _blocked(self, offered: signalling.Offered, trunk: Trunk) -> Contact | None:
+        """The contact whose calls the office does not take; an emergency service's are always taken."""
+        if offered.caller.is_withheld:
+            return None
+        number = numbers.normalise(offered.caller.number, trunk.area_code, self.office.settings.plan)
+        contact = self.office.contacts.of(offered.caller.number, trunk.area_code)
+        return contact if contact is not None and contact.is_blocked and number.kind != "emergency" else None
+
+    def _block(self, offered: signalling.Offered, line: CalledLine, contact: Contact) -> None:
+        is_full = len(self.sessions) >= self.office.settings.max_calls or not self.office.mouth.accepts()
+        self.office.count("blocked")
+        if self.office.settings.blocked_callers == "busy" or is_full or self._is_draining:
+            self._turn_away(offered, line.trunk, 486, "blocked", None, contact)
+        else:
+            self._begin(BlockedCall(self.office, offered, line, contact))
+
     def _turn_away(
-        self, offered: signalling.Offered, trunk: str, code: int, why: str, retry_after_seconds: int | None
+        self,
+        offered: signalling.Offered,
+        trunk: str,
+        code: int,
+        why: str,
+        retry_after_seconds: int | None,
+        blocked: Contact | None = None,
     ) -> None:
         """Refuses a call, and keeps that it was refused: the owner's figures count it."""
         self.office.line.submit(Refuse(offered.leg, code, "", retry_after_seconds))
@@ -314,10 +343,12 @@ class Switchboard:
             )
         )  # fmt: skip
         put(events.LegOpened(conversation, offered.leg, "customer", caller.number, trunk, 0))
+        if blocked is not None:
+            put(events.CallerBlocked(conversation, blocked.contact, "busy", 0))
         put(events.LegEnded(conversation, offered.leg, "refused", code, 0))
         put(events.ConversationClosed(conversation, Outcome.REFUSED, why, "", 0))
         put(events.RecordClosed(conversation))
-        if code in (486, 503):
+        if code in (486, 503) and blocked is None:
             number = numbers.normalise(caller.number, self.office.trunk(trunk).area_code).e164 or caller.number
             customer = "" if caller.is_withheld else number
             queue = self.office.line_for("", "")
@@ -427,4 +458,5 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
         queue=queue,
         place=place,
         direction=session.direction,
+        name=session.contact.name[:SHOWN_NAME] if session.contact is not None else "",
     )

@@ -20,7 +20,7 @@ def for_role(snapshot: Snapshot, role: Role) -> Snapshot:
     """The picture as ``role`` may see it: a technician sees health, never numbers."""
     if role in SEES_NUMBERS:
         return snapshot
-    hidden = tuple(msgspec.structs.replace(call, customer="") for call in snapshot.calls)
+    hidden = tuple(msgspec.structs.replace(call, customer="", name="") for call in snapshot.calls)
     switches = msgspec.structs.replace(snapshot.switches, divert="")
     return msgspec.structs.replace(snapshot, calls=hidden, switches=switches)
 

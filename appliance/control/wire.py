@@ -64,6 +64,7 @@ class LiveCall(_Struct, frozen=True):
     queue: str = ""  # the line in which the customer waits
     place: int = 0  # 1 for the next; 0 for one who does not wait
     direction: str = "in"
+    name: str = ""  # by which the office knows the customer
 
 
 class Line(_Struct, frozen=True):
@@ -124,6 +125,20 @@ class Upstream(_Struct, frozen=True):
     receipts: int = 0
     fault: Finding | None = None
     remarks: tuple[Finding, ...] = ()
+
+
+class Contact(_Struct, frozen=True):
+    """Somebody whom the office knows. ``numbers`` are in E.164 where they have that form, once calls has taken them."""
+
+    name: str
+    numbers: tuple[str, ...] = ()
+    latin: str = ""  # the name for telephones that show no Persian
+    language: str = ""  # fa, en; empty: that of the line
+    is_vip: bool = False
+    is_blocked: bool = False
+    is_unrecorded: bool = False
+    note: str = ""
+    contact: str = ""  # its id; empty for a new one
 
 
 class Snapshot(_Struct, frozen=True):
@@ -491,8 +506,42 @@ class RemovePerson(_Message, frozen=True):
         return f"RemovePerson(***, {self.name!r})"
 
 
+class SaveContacts(_Message, frozen=True):
+    """Contacts as they shall be from now on, whole; all of them or, where one cannot be, none. Answered by Saved."""
+
+    token: str
+    contacts: tuple[Contact, ...]
+
+    def __repr__(self) -> str:
+        return f"SaveContacts(***, {len(self.contacts)} contacts)"
+
+
+class RemoveContacts(_Message, frozen=True):
+    """By their ids; what was known of them is erased."""
+
+    token: str
+    contacts: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"RemoveContacts(***, {len(self.contacts)} contacts)"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
+
+
+class AskPhoneFile(_Message, frozen=True):
+    """From the page: a desk phone asks for its file ``name`` with the token of its path. Answered by PhoneFile.
+
+    ``page`` is the address by which it has reached the page (``https://192.168.1.5:8080``).
+    """
+
+    path_token: str
+    name: str
+    page: str
+
+    def __repr__(self) -> str:
+        return f"AskPhoneFile(***, {self.name!r})"
 
 
 class Vitals(_Message, frozen=True):
@@ -577,7 +626,10 @@ Request = (
     | AskPeople
     | InvitePerson
     | RemovePerson
+    | SaveContacts
+    | RemoveContacts
     | Measure
+    | AskPhoneFile
     | Vitals
     | TellReceipts
     | TellUpstream
@@ -587,7 +639,18 @@ Request = (
 )
 
 
-Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller | TakeRecording
+Order = (
+    HangUpCall
+    | Turn
+    | MakePromise
+    | ChangeRequest
+    | CallNow
+    | CloseRequest
+    | MoveCaller
+    | TakeRecording
+    | SaveContacts
+    | RemoveContacts
+)
 """What a person of the office orders; all else only asks."""
 
 DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief
@@ -678,6 +741,21 @@ class Invited(_Message, frozen=True):
         return f"Invited({self.name!r}, ***)"
 
 
+class Saved(_Message, frozen=True):
+    """The contacts stand, under these ids, in their order."""
+
+    contacts: tuple[str, ...]
+
+
+class PhoneFile(_Message, frozen=True):
+    """The file, with the phone's passwords in it."""
+
+    content: str
+
+    def __repr__(self) -> str:
+        return "PhoneFile(***)"
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -716,7 +794,20 @@ class UpstreamNow(_Message, frozen=True):
 
 
 Reply = (
-    Done | Refused | SignedIn | Who | Promised | DeskNow | Written | People | Invited | Measured | Pulse | UpstreamNow
+    Done
+    | Refused
+    | SignedIn
+    | Who
+    | Promised
+    | Saved
+    | PhoneFile
+    | DeskNow
+    | Written
+    | People
+    | Invited
+    | Measured
+    | Pulse
+    | UpstreamNow
 )
 
 

@@ -53,6 +53,7 @@ PLAYED_BY_THE_BOX = frozenset(
         "callback_press",
         "callback_hello",
         "callback_ask_reached",
+        "caller_blocked",
     }
 )
 SOUNDS = (".ulaw", ".alaw")

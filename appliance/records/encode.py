@@ -61,6 +61,8 @@ def subject(happened: Happened) -> str:
             return happened.switch
         case events.NoticePlanned() | events.NoticeTried() | events.NoticeEnded() | events.NoticeDelivered():
             return happened.conversation or happened.notice
+        case events.ContactSaved() | events.ContactRemoved():
+            return happened.contact
         case events.HeadSigned():
             return "chain"
         case events.RecipientsChanged() | events.KeysDrilled():
@@ -105,6 +107,7 @@ def subject(happened: Happened) -> str:
             | events.WrapUpGiven()
             | events.WrapUpMissed()
             | events.TransferBriefed()
+            | events.CallerBlocked()
         ):
             return happened.conversation
 

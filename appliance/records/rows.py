@@ -132,6 +132,12 @@ AND (SELECT count(DISTINCT unit) FROM receipt WHERE recording = ?2 AND target = 
 _TAKEN_BACK = "DELETE FROM receipt WHERE target = ? AND recording = ?"
 _UNSENT = """UPDATE recording SET sent_at = NULL WHERE id = ?1
 AND NOT EXISTS (SELECT 1 FROM receipt WHERE recording = ?1 GROUP BY target HAVING count(DISTINCT unit) = 3)"""
+_CONTACT = """INSERT INTO contact (id, name, latin, numbers, language, is_vip, is_blocked, is_unrecorded, note, saved,
+folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET name = ?2, latin = ?3,
+numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7, is_unrecorded = ?8, note = ?9, saved = ?10, folded = ?11"""
+_CONTACT_GONE = "DELETE FROM contact WHERE id = ?"
+_CONTACT_NUMBER = "INSERT OR REPLACE INTO contact_number (number, contact) VALUES (?, ?)"
+_CONTACT_NUMBERS_GONE = "DELETE FROM contact_number WHERE contact = ?"
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -218,6 +224,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return (_of_notice(happened, at),)
         case events.ReplyReceived(conversation, reply, what, customer, text):
             return ((_REPLY, (reply, conversation, what, customer, text, at, n)),)
+        case events.ContactSaved():
+            return _contact(happened, at)
+        case events.ContactRemoved(contact):
+            return (_CONTACT_GONE, (contact,)), (_CONTACT_NUMBERS_GONE, (contact,))
         case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
             values = target, key, unit, recording, first, last, sha256, size, place, n, at
             return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())
@@ -233,6 +243,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.LookedUp()
             | events.RecordingTaken()
             | events.DialRefused()
+            | events.CallerBlocked()
             | events.HeadSigned()
             | events.RecipientsChanged()
             | events.KeysDrilled()
@@ -244,9 +255,9 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ()
 
 
-def erased_bodies(conversation: str, n: int) -> tuple[Change, ...]:
+def erased_bodies(subject: str, n: int) -> tuple[Change, ...]:
     """What takes the bodies away that event ``n`` erased; not part of a rebuild, which finds them gone."""
-    return (_ERASURE, (conversation, n)), (_BODIES, (conversation, n))
+    return (_ERASURE, (subject, n)), (_BODIES, (subject, n))
 
 
 def _of_recording(
@@ -384,4 +395,28 @@ def _erased(happened: events.ConversationErased, n: int, at: int) -> tuple[Chang
         *((f"DELETE FROM {table} WHERE conversation = ?", (conversation,)) for table in _OF_CONVERSATION),  # noqa: S608 - names of our own
         ("DELETE FROM conversation WHERE id = ?", (conversation,)),
         (_TOMBSTONE, (conversation, n, at, happened.reason, happened.actor)),
+    )
+
+
+def _contact(happened: events.ContactSaved, at: int) -> tuple[Change, ...]:
+    contact, numbers = happened.contact, happened.numbers
+    here = ["0" + number[3:] for number in numbers if number.startswith("+98")]  # as people write them
+    folded = fold(" ".join((happened.name, happened.latin, *here, *numbers, happened.note)))
+    values = (
+        contact,
+        happened.name,
+        happened.latin,
+        " ".join(numbers),
+        happened.language,
+        int(happened.is_vip),
+        int(happened.is_blocked),
+        int(happened.is_unrecorded),
+        happened.note,
+        at,
+        folded,
+    )
+    return (
+        (_CONTACT, values),
+        (_CONTACT_NUMBERS_GONE, (contact,)),
+        *((_CONTACT_NUMBER, (number, contact)) for number in numbers),
     )

@@ -19,7 +19,7 @@ from appliance.messages.folding import fold
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief",
+    "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -290,6 +290,29 @@ CREATE TABLE draft (
 ) STRICT, WITHOUT ROWID;
 """
 
+_CONTACTS = """
+CREATE TABLE contact (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, latin TEXT NOT NULL,
+    numbers TEXT NOT NULL,        -- in their order, parted by blanks
+    language TEXT NOT NULL, is_vip INTEGER NOT NULL, is_blocked INTEGER NOT NULL, is_unrecorded INTEGER NOT NULL,
+    note TEXT NOT NULL, saved INTEGER NOT NULL,
+    folded TEXT NOT NULL          -- messages.folding.fold of all that is searched
+) STRICT, WITHOUT ROWID;
+CREATE TABLE contact_number (
+    number TEXT PRIMARY KEY, contact TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX contact_number_by_contact ON contact_number (contact);
+CREATE INDEX contact_by_name ON contact (name, id);
+DROP TRIGGER erasure_has_its_event;
+CREATE TRIGGER erasure_has_its_event BEFORE INSERT ON erasure
+WHEN NOT EXISTS (
+    SELECT 1 FROM event AS told JOIN event AS gone ON gone.subject = told.subject
+    WHERE gone.n = NEW.n AND told.n > gone.n
+    AND (told.kind = 'conversation.erased' OR (told.kind = 'contact.removed' AND gone.kind GLOB 'contact.*'))
+)
+BEGIN SELECT RAISE(ABORT, 'an erasure needs its event'); END;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -391,6 +414,11 @@ def supervised(database: Database) -> None:
 @migrations()
 def wrap_ups(database: Database) -> None:
     _run(database, _WRAP_UPS)
+
+
+@migrations()
+def contacts(database: Database) -> None:
+    _run(database, _CONTACTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -200,7 +200,7 @@ def _append(connection: Connection, before: chain.Head, one: Stamped) -> chain.H
     connection.execute(_INSERT_BODY, (n, salt, body))
     for sql, values in rows.changes(happened, n, one.at):
         connection.execute(sql, values)
-    if isinstance(happened, events.ConversationErased):
-        for sql, values in rows.erased_bodies(happened.conversation, n):
+    if isinstance(happened, events.ConversationErased | events.ContactRemoved):
+        for sql, values in rows.erased_bodies(subject, n):
             connection.execute(sql, values)
     return chain.Head(n, link)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Transport = Literal["udp", "tcp"]
+Names = Literal["persian", "latin", "number"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +48,16 @@ class Trunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phone:
-    """A desk phone or softphone that registers here; its password is the secret ``phone-NAME``."""
+    """A desk phone or softphone that registers here; its password is the secret ``phone-NAME``.
+
+    For a phone with ``mac`` and ``model`` the box writes the file by which it sets itself up (`pasokh provision`).
+    """
 
     name: str
     max_contacts: int = 2
+    mac: str = ""  # twelve hexadecimal digits, with or without colons, as on its label
+    model: str = ""  # T31 to T58 of Yealink; GRP2601 to GRP2670 and GXP1610 to GXP2170 of Grandstream
+    names: Names = "persian"  # what it can show of people: Persian, Latin letters alone, or the number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,3 +74,8 @@ class Signalling:
     requests_per_second: int = 50  # by one unknown source; above it: silence
     trunks: tuple[Trunk, ...] = field(default=())
     phones: tuple[Phone, ...] = field(default=())
+
+    @property
+    def area_code(self) -> str:
+        """What a bare local number belongs to that came on no trunk: that of the first one."""
+        return self.trunks[0].area_code if self.trunks else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -18,12 +19,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from appliance.clock import Clock, SystemClock
+from appliance.contacts.draft import LARGEST_BYTES
 from appliance.control.client import ControlClient
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
+from appliance.provisioning.settings import Provisioning
 from appliance.recorder import viewer
 from appliance.records.reader import Reader
+from appliance.web.contacts import Contacts
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
@@ -32,6 +36,7 @@ from appliance.web.live import GONE
 from appliance.web.me import Me
 from appliance.web.monitor import Monitor
 from appliance.web.people import People
+from appliance.web.phone_files import PhoneFiles
 from appliance.web.security import Door
 from appliance.web.site import EVERYONE, LANGUAGE_COOKIE, LEADS, OWNS, WORKS, Site
 
@@ -66,6 +71,12 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
+    ("GET", "/contacts"): WORKS,
+    ("POST", "/contacts/save"): LEADS,
+    ("POST", "/contacts/remove"): LEADS,
+    ("POST", "/contacts/import"): LEADS,
+    ("POST", "/contacts/import/do"): LEADS,
+    ("GET", "/contacts/export"): LEADS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -75,25 +86,29 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/static/{name}"): ANYBODY,
     ("GET", "/health"): ANYBODY,
     ("GET", "/metrics"): ANYBODY,  # with a token of its own
+    ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
-PAGES = (
-    "/",
-    "/me",
-    "/owed",
-    "/conversations",
-    "/listening",
-    "/switches",
-    "/people",
-)  # where who has chosen a language goes on
+# Where who has chosen a language goes on.
+PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/people")
+LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """``area_code`` is what a bare local number belongs to."""
+
+    area_code: str = ""
+    provisioning: Provisioning = field(default_factory=Provisioning)
+
+
 class Page:
     """All routes behind the door. ``clock`` says what is overdue; without ``monitor`` nobody gets figures.
 
-    ``kept`` is the folder of closed recordings.
+    ``kept`` is the folder of closed recordings, ``office`` what the settings say of the office; what a test leaves out
+    is empty.
     """
 
     def __init__(
@@ -106,7 +121,9 @@ class Page:
         clock: Clock | None = None,
         monitor: Monitor | None = None,
         kept: Path = Path("/nowhere"),
+        office: Shown | None = None,
     ) -> None:
+        office = office or Shown()
         self._control = control
         self._monitor = monitor or Monitor(control, "", Path("/"))
         self._site = Site(control, reader, box, language, is_tls, clock or SystemClock())
@@ -116,10 +133,12 @@ class Page:
         self._listening = Listening(self._site, kept)
         self._me = Me(self._site)
         self._people = People(self._site)
+        self._contacts = Contacts(self._site, office.area_code)
+        self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
-        desk = self._desk
+        desk, contacts = self._desk, self._contacts
         handlers: dict[tuple[str, str], Handler] = {
             ("GET", "/"): self._home.show,
             ("GET", "/live"): self._home.live,
@@ -150,6 +169,12 @@ class Page:
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,
+            ("GET", "/contacts"): contacts.show,
+            ("POST", "/contacts/save"): contacts.save,
+            ("POST", "/contacts/remove"): contacts.remove,
+            ("POST", "/contacts/import"): contacts.look,
+            ("POST", "/contacts/import/do"): contacts.carry_out,
+            ("GET", "/contacts/export"): contacts.export,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,
@@ -159,12 +184,13 @@ class Page:
             ("GET", "/static/{name}"): self._file,
             ("GET", "/health"): self._monitor.health,
             ("GET", "/metrics"): self._monitor.metrics,
+            ("GET", "/provision/{token}/{name}"): self._phone_files.fetch,
         }
         routes = [
             Route(path, self._guarded(handler, ROLES[method, path]), methods=[method])
             for (method, path), handler in handlers.items()
         ]
-        return Door(Starlette(routes=routes), hosts, self._site.is_tls)
+        return Door(Starlette(routes=routes), hosts, self._site.is_tls, LARGEST)
 
     def _guarded(self, handler: Handler, roles: frozenset[Role]) -> Handler:
         """Signed in and of a role that may; what a person must know becomes a page."""

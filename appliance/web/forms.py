@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from appliance.contacts.draft import numbers_in
 from appliance.control import wire
 from appliance.control.wire import Switches
 from appliance.errors import Problem
@@ -17,6 +18,7 @@ from appliance.messages.numbers import latin
 from appliance.records.drafts import FIELDS
 
 YEAR_MS = 365 * 86_400_000  # a switch names a day by month and day: which year is meant must be clear
+LONGEST_FIELD = 10_000
 LONGEST_NUMBER, LONGEST_MOMENT, LONGEST_ABOUT, LONGEST_NAME = 60, 40, 200, 64
 LONGEST_NOTE, LONGEST_BRIEF = 2000, 300
 ZWNJ = "\u200c"  # Persian words need it, and Unicode calls it a format character
@@ -94,6 +96,22 @@ def _text(written: str) -> str:
     return "".join(letter for letter in lines if letter == "\n" or letter.isprintable() or letter == ZWNJ)[
         :LONGEST_NOTE
     ]
+
+
+def contact(form: Form, token: str) -> wire.SaveContacts:
+    """What is too long is said by calls, not cut off here."""
+    typed = wire.Contact(
+        _typed(form, "name", LONGEST_FIELD),
+        numbers_in(_typed(form, "numbers", LONGEST_FIELD)),
+        _typed(form, "latin", LONGEST_FIELD),
+        _typed(form, "language", LONGEST_NAME),
+        bool(form.get("vip")),
+        bool(form.get("blocked")),
+        bool(form.get("unrecorded")),
+        _typed(form, "note", LONGEST_FIELD),
+        _typed(form, "contact", LONGEST_NAME),
+    )
+    return wire.SaveContacts(token, (typed,))
 
 
 def close(form: Form, token: str) -> wire.CloseRequest:

@@ -24,7 +24,7 @@ from appliance.places import DATABASE_KEY, Places
 from appliance.records import database
 from appliance.records.reader import Reader
 from appliance.web import certificate
-from appliance.web.app import Page
+from appliance.web.app import Page, Shown
 from appliance.web.monitor import Monitor
 from appliance.web.security import LOOPBACK_NAMES
 from appliance.web.settings import Web
@@ -35,7 +35,7 @@ METRICS_TOKEN = "metrics-token"  # noqa: S105 - the name of its file
 log = logging.getLogger(__name__)
 
 
-def run(name: str, language: Language, places: Places, web: Web) -> int:
+def run(name: str, language: Language, places: Places, web: Web, office: Shown) -> int:
     """Runs until SIGTERM. Problem where the page cannot be shown with these settings."""
     is_loopback = ipaddress.ip_address(web.address).is_loopback
     if not web.tls and not is_loopback:
@@ -49,11 +49,17 @@ def run(name: str, language: Language, places: Places, web: Web) -> int:
         names = [each for each in hosts if each not in ("0.0.0.0", "[::1]")]  # noqa: S104 - compared, not bound
         chain, key = certificate.ensure(places.data / "web", names, SystemClock().utc_ms())
         config.ssl_certfile, config.ssl_keyfile = chain, str(key)
-    return asyncio.run(_serve(name, language, places, web, config, hosts))
+    return asyncio.run(_serve(name, language, places, web, office, config, hosts))
 
 
 async def _serve(
-    name: str, language: Language, places: Places, web: Web, config: uvicorn.Config, hosts: tuple[str, ...]
+    name: str,
+    language: Language,
+    places: Places,
+    web: Web,
+    office: Shown,
+    config: uvicorn.Config,
+    hosts: tuple[str, ...],
 ) -> int:
     kept: list[Reader] = []
 
@@ -68,7 +74,7 @@ async def _serve(
     async with ControlClient(places.control_socket) as control:
         token = service.made_once(places.data / "web" / METRICS_TOKEN).hex()
         monitor = Monitor(control, token, places.data)
-        page = Page(control, reader, name, language, web.tls, monitor=monitor, kept=places.data / "kept")
+        page = Page(control, reader, name, language, web.tls, monitor=monitor, kept=places.data / "kept", office=office)
         config.app = page.app(hosts)
         server = _Server(config)
         telling = asyncio.create_task(_tell_vitals(control), name="vitals")

@@ -34,6 +34,7 @@ class WaitingRow:
 
     call: str
     customer: str
+    name: str
     line: str
     place: str
     since_ms: int
@@ -95,6 +96,7 @@ def _waiting(call: LiveCall, snapshot: Snapshot, language: Language) -> WaitingR
     return WaitingRow(
         call=call.conversation,
         customer=digits(call.customer, language) or messages.text("web.hidden", language),
+        name=call.name,
         line=call.queue,
         place=digits(call.place, language),
         since_ms=call.since_utc_ms,

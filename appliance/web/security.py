@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,10 +50,16 @@ def is_address(host: str) -> bool:
 
 
 class Door:
-    """The layer. ``hosts`` are the names by which the page may be asked for; with 0.0.0.0 any numeric address too."""
+    """The layer. ``hosts`` are the names by which the page may be asked for; with 0.0.0.0 any numeric address too.
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str], is_tls: bool) -> None:
+    ``largest`` are the bytes that a body may have at paths where it may have more than elsewhere.
+    """
+
+    def __init__(
+        self, app: ASGIApp, hosts: Iterable[str], is_tls: bool, largest: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
+        self._largest = largest or {}
         self._hosts = frozenset(host.lower() for host in hosts)
         self._takes_addresses = "0.0.0.0" in self._hosts  # noqa: S104 - compared, not bound
         extra = (("strict-transport-security", "max-age=31536000"),) if is_tls else ()
@@ -64,20 +70,21 @@ class Door:
             await self._app(scope, receive, send)
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        code = self._refusal(scope["method"], headers)
+        most = self._largest.get(scope["path"], MAX_BODY_BYTES)
+        code = self._refusal(scope["method"], headers, most)
         answered = self._with_headers(send)
         if code:
             await PlainTextResponse(f"{code}\n", code)(scope, receive, answered)
         else:
-            await self._app(scope, _limited(receive), answered)
+            await self._app(scope, _limited(receive, most), answered)
 
-    def _refusal(self, method: str, headers: dict[str, str]) -> int:
+    def _refusal(self, method: str, headers: dict[str, str], most: int) -> int:
         """The status of a request that goes no further, else 0."""
         host = headers.get("host", "")
         if host_of(host) not in self._hosts and not (self._takes_addresses and is_address(host_of(host))):
             return 421
         length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()) or int(length[:9]) > MAX_BODY_BYTES:
+        if not (length.isascii() and length.isdigit()) or int(length[:9]) > most:
             return 413
         if method in SAFE_METHODS:
             return 0
@@ -100,7 +107,7 @@ class Door:
         return answered
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, most: int) -> Receive:
     """A body that says it is short and is not: cut off."""
     seen = 0
 
@@ -109,7 +116,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         if message["type"] == "http.request":
             seen += len(message.get("body", b""))
-            if seen > MAX_BODY_BYTES:
+            if seen > most:
                 return {"type": "http.disconnect"}
         return message
 

@@ -65,9 +65,13 @@ class Site:
     async def form(self, request: Request) -> dict[str, str]:
         """The fields of a form of ours; Problem where it is somebody else's."""
         form = await self.fields(request)
-        if not is_form_token(self._key, self.token(request), form.get("form", "")):
-            raise Problem("web.old_form")
+        self.check_form(request, form.get("form", ""))
         return form
+
+    def check_form(self, request: Request, given: str) -> None:
+        """Problem where a form came with another token than ours."""
+        if not is_form_token(self._key, self.token(request), given):
+            raise Problem("web.old_form")
 
     async def fields(self, request: Request) -> dict[str, str]:
         """What was sent, whoever sent it; empty where it is too much."""

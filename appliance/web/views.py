@@ -46,6 +46,7 @@ class CallRow:
 
     call: str
     customer: str
+    name: str
     line: str
     agent: str
     state: State
@@ -126,6 +127,7 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
     return CallRow(
         call=call.conversation,
         customer=digits(call.customer, language) or messages.text("web.hidden", language),
+        name=call.name,
         line=call.line,
         agent=call.agent,
         state=State(word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),

@@ -20,6 +20,7 @@ from appliance.flow.model import KINDS, forms
 from appliance.lookup.settings import Identity, Lookup, Sms, SmsTemplate
 from appliance.media.settings import Media
 from appliance.notify.settings import Mail, Notify
+from appliance.provisioning.settings import Provisioning
 from appliance.recorder.settings import Recorder
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.sync.settings import Target, Upstream
@@ -49,6 +50,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[mail]", Mail),
     ("[notify]", Notify),
     ("[identity]", Identity),
+    ("[provisioning]", Provisioning),
     ("[[target]]", Target),
     ("[sync]", Upstream),
 )

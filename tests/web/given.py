@@ -24,6 +24,7 @@ from appliance.records.store import Store
 from appliance.web.app import Page
 from tests.records.given import KEY, a_call
 
+FORM_TYPE = "application/x-www-form-urlencoded"
 NUMBER = "09121234567"
 WAITS = "09351112233"
 NOW = 1_795_446_977_557  # Monday, 23 November 2026, 18:46 in Tehran
@@ -162,6 +163,7 @@ class Browser:
     ) -> None:
         self.calls = calls
         self.token = token
+        self.address = "127.0.0.1"
         self._is_tls = is_tls
         clock = VirtualClock(now)
         page = Page(calls, (lambda: reader) if reader else no_reader, "test", language, is_tls, clock, kept=kept)
@@ -179,9 +181,11 @@ class Browser:
         text = self.get("/sign-in")[2]
         return text.partition('name="form" value="')[2].partition('"')[0]
 
-    def ask(self, method: str, path: str, body: bytes = b"", chunks: int = 1) -> tuple[int, dict[str, str], str]:
+    def ask(
+        self, method: str, path: str, body: bytes = b"", chunks: int = 1, kind: str = FORM_TYPE
+    ) -> tuple[int, dict[str, str], str]:
         """Status, headers and text of one request."""
-        status, headers, content = asyncio.run(self._ask(method, path, [body] * chunks, {}))
+        status, headers, content = asyncio.run(self._ask(method, path, [body] * chunks, {"content-type": kind}))
         return status, headers, content.decode()
 
     def ask_bytes(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
@@ -208,7 +212,7 @@ class Browser:
         scope = {
             "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
             "headers": [(b"host", b"box.local"), (b"cookie", cookie), *named], "scheme": "https", "http_version": "1.1",
-            "server": ("box.local", 443), "client": ("127.0.0.1", 5), "root_path": "",
+            "server": ("box.local", 443), "client": (self.address, 5), "root_path": "",
         }  # fmt: skip
         await self.app(scope, receive, send)
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

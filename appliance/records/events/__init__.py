@@ -27,6 +27,11 @@ from appliance.records.events.box import (
     SwitchTurned,
     TrunkTurned,
 )
+from appliance.records.events.contacts import (
+    CallerBlocked,
+    ContactRemoved,
+    ContactSaved,
+)
 from appliance.records.events.conversations import (
     CallForwarded,
     ConversationClosed,
@@ -151,6 +156,9 @@ Happened = (
     | NoticeTried
     | NoticeEnded
     | NoticeDelivered
+    | ContactSaved
+    | ContactRemoved
+    | CallerBlocked
     | HeadSigned
     | RecipientsChanged
     | KeysDrilled

@@ -415,3 +415,5 @@ class Callback(Conversation):
                 language=self._wanted.language,
             )
         )
+        if self._wanted.queue:
+            self.put(events.QueueEntered(self.id, self._wanted.queue, 0))

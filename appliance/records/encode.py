@@ -53,6 +53,8 @@ def subject(happened: Happened) -> str:
             return happened.request
         case events.RequestOpened():
             return happened.conversation or happened.request  # a person of the office opened it without a call
+        case events.RecordingHeld() | events.RecordingReleased():
+            return happened.conversation or happened.hold  # a hold on a number is about no conversation of its own
         case events.FlowPublished():
             return happened.flow
         case events.SwitchTurned():
@@ -71,6 +73,7 @@ def subject(happened: Happened) -> str:
             events.ConversationOpened()
             | events.StateEntered()
             | events.NodeEntered()
+            | events.QueueEntered()
             | events.DigitTaken()
             | events.LanguageChosen()
             | events.LegOpened()
@@ -84,6 +87,8 @@ def subject(happened: Happened) -> str:
             | events.RecordingRefused()
             | events.RecordingGap()
             | events.RecordingSealed()
+            | events.RecordingExpired()
+            | events.RecordingDeleted()
             | events.ConversationClosed()
             | events.RecordClosed()
             | events.ConversationErased()

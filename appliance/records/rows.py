@@ -31,6 +31,7 @@ _CLOSE = f"""UPDATE conversation SET {_ELAPSED}, total_ms = max(state_since_ms, 
 detail = ?5, agent = iif(?6 = '', agent, ?6), state = 'closed' WHERE id = ?2 AND closed IS NULL"""  # noqa: S608 - constants only
 
 _NODE = "UPDATE conversation SET node = ? WHERE id = ?"
+_QUEUE = "UPDATE conversation SET queue = ? WHERE id = ?"
 _DIGIT = "UPDATE conversation SET digits = digits || ? WHERE id = ?"
 _LANGUAGE = "UPDATE conversation SET language = ? WHERE id = ?"
 _INTERRUPTED = (
@@ -68,7 +69,7 @@ VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
-    "passed_on",
+    "passed_on", "hold",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -112,6 +113,14 @@ AND (SELECT count(DISTINCT unit) FROM receipt WHERE recording = ?2 AND target = 
 _TAKEN_BACK = "DELETE FROM receipt WHERE target = ? AND recording = ?"
 _UNSENT = """UPDATE recording SET sent_at = NULL WHERE id = ?1
 AND NOT EXISTS (SELECT 1 FROM receipt WHERE recording = ?1 GROUP BY target HAVING count(DISTINCT unit) = 3)"""
+_HELD = "INSERT INTO hold (id, conversation, number, why, by, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_RELEASED = "UPDATE hold SET released = ? WHERE id = ? AND released IS NULL"
+_EXPIRED = "INSERT INTO going (recording, conversation, cause, at) VALUES (?, ?, 'expired', ?) ON CONFLICT DO NOTHING"
+# What was gone from the box already is looked for once more: an erasure is certain, or it is none.
+_TO_DESTROY = """INSERT INTO going (recording, conversation, cause, at) VALUES (?, ?, 'erased', ?)
+ON CONFLICT (recording) DO UPDATE SET cause = 'erased', at = excluded.at, gone = NULL"""
+_CAME_LATE = "UPDATE going SET gone = NULL WHERE recording = ?"  # media closed it when it was to be gone
+_DELETED = "UPDATE going SET gone = ? WHERE recording = ?"
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -125,6 +134,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return ((_STATE, (happened.offset_ms, happened.conversation, happened.state)),)
         case events.NodeEntered():
             return ((_NODE, (happened.node, happened.conversation)),)
+        case events.QueueEntered():
+            return ((_QUEUE, (happened.queue, happened.conversation)),)
         case events.DigitTaken():
             return ((_DIGIT, (happened.digit, happened.conversation)),)
         case events.LanguageChosen():
@@ -160,6 +171,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.RecordingVerified()
         ):
             return _of_recording(happened, n, at)
+        case (
+            events.RecordingHeld() | events.RecordingReleased() | events.RecordingExpired() | events.RecordingDeleted()
+        ):
+            return (_of_keeping(happened, at),)
         case events.TrunkTurned(trunk, state, code):
             return ((_TRUNK, (trunk, state, code, at)),)
         case events.PhoneTurned(phone, is_registered):
@@ -233,9 +248,25 @@ def _of_recording(
         case events.RecordingGap(conversation, recording, reason, missing_ms):
             return (_GAP, (missing_ms, reason, recording)), (_REVISED, (n, conversation))
         case events.RecordingSealed():
-            return (_SEALED, _sealed(happened)), (_REVISED, (n, happened.conversation))
+            late = _CAME_LATE, (happened.recording,)
+            return (_SEALED, _sealed(happened)), (_REVISED, (n, happened.conversation)), late
         case events.RecordingVerified(recording, state, reason):
             return (_REVISED_BY_CHECK, (n, recording, state)), (_VERIFIED, (state, reason, at, recording))
+
+
+def _of_keeping(
+    happened: events.RecordingHeld | events.RecordingReleased | events.RecordingExpired | events.RecordingDeleted,
+    at: int,
+) -> Change:
+    match happened:
+        case events.RecordingHeld(hold, conversation, number, by, why):
+            return _HELD, (hold, conversation, number, why, by, at)
+        case events.RecordingReleased(hold):
+            return _RELEASED, (at, hold)
+        case events.RecordingExpired(conversation, recording):
+            return _EXPIRED, (recording, conversation, at)
+        case events.RecordingDeleted(_, recording):
+            return _DELETED, (at, recording)
 
 
 def _of_ledger(
@@ -336,4 +367,5 @@ def _erased(happened: events.ConversationErased, n: int, at: int) -> tuple[Chang
         *((f"DELETE FROM {table} WHERE conversation = ?", (conversation,)) for table in _OF_CONVERSATION),  # noqa: S608 - names of our own
         ("DELETE FROM conversation WHERE id = ?", (conversation,)),
         (_TOMBSTONE, (conversation, n, at, happened.reason, happened.actor)),
+        *((_TO_DESTROY, (recording, conversation, at)) for recording in happened.recordings),
     )

@@ -16,7 +16,7 @@ from sqlite_utils.db import Database
 DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
-    "receipt", "reply", "passed_on",
+    "receipt", "reply", "passed_on", "hold", "going",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -229,6 +229,22 @@ CREATE TABLE passed_on (
 CREATE INDEX passed_on_by_conversation ON passed_on (conversation);
 """
 
+_KEEPING = """
+ALTER TABLE conversation ADD COLUMN queue TEXT NOT NULL DEFAULT '';  -- the line of agents they waited in last
+CREATE TABLE hold (
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, number TEXT NOT NULL, why TEXT NOT NULL, by TEXT NOT NULL,
+    at INTEGER NOT NULL, released INTEGER  -- UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hold_by_conversation ON hold (conversation) WHERE conversation != '' AND released IS NULL;
+CREATE INDEX hold_by_number ON hold (number) WHERE number != '' AND released IS NULL;
+CREATE TABLE going (              -- recordings whose files on the box are to go, or are gone
+    recording TEXT PRIMARY KEY, conversation TEXT NOT NULL,
+    cause TEXT NOT NULL,          -- expired, erased
+    at INTEGER NOT NULL, gone INTEGER  -- UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE INDEX going_still ON going (at) WHERE gone IS NULL;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -307,6 +323,11 @@ def signed_heads(database: Database) -> None:
 @migrations()
 def passed_on(database: Database) -> None:
     _run(database, _PASSED_ON)
+
+
+@migrations()
+def keeping(database: Database) -> None:
+    _run(database, _KEEPING)
 
 
 def _run(database: Database, script: str) -> None:

@@ -41,6 +41,7 @@ from appliance.records.events.conversations import (
     MediaInterrupted,
     MessageTaken,
     NodeEntered,
+    QueueEntered,
     RecordClosed,
     StateEntered,
     SurveyAnswered,
@@ -60,9 +61,13 @@ from appliance.records.events.notices import (
 )
 from appliance.records.events.recordings import (
     ConsentGiven,
+    RecordingDeleted,
+    RecordingExpired,
     RecordingGap,
+    RecordingHeld,
     RecordingOpened,
     RecordingRefused,
+    RecordingReleased,
     RecordingSealed,
     RecordingVerified,
 )
@@ -87,6 +92,7 @@ Happened = (
     ConversationOpened
     | StateEntered
     | NodeEntered
+    | QueueEntered
     | DigitTaken
     | LanguageChosen
     | LegOpened
@@ -101,6 +107,10 @@ Happened = (
     | RecordingGap
     | RecordingSealed
     | RecordingVerified
+    | RecordingHeld
+    | RecordingReleased
+    | RecordingExpired
+    | RecordingDeleted
     | ConversationClosed
     | RecordClosed
     | TrunkTurned

@@ -63,6 +63,16 @@ class NodeEntered:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueEntered:
+    """The customer waits in this line of agents from here on."""
+
+    kind: ClassVar[str] = "conversation.queue"
+    conversation: str
+    queue: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitTaken:
     """A key press that the flow consumed (never one of a secret step)."""
 
@@ -179,12 +189,16 @@ class RecordClosed:
 
 @dataclass(frozen=True, slots=True)
 class ConversationErased:
-    """The bodies of everything before about this conversation are erased; their commitments and this stay."""
+    """The bodies of everything before about this conversation are erased; their commitments and this stay.
+
+    ``recordings`` are to be destroyed wherever they lie: on the box and at every target.
+    """
 
     kind: ClassVar[str] = "conversation.erased"
     conversation: str
     reason: str
     actor: str
+    recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def _parser() -> _Parser:
     from appliance.recorder import commands as recorder
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
+    from appliance.retention import commands as retention
     from appliance.saying import commands as saying
     from appliance.sync import commands as sync
 
@@ -113,7 +114,7 @@ def _parser() -> _Parser:
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings' file")
         command.set_defaults(run=work)
     flow.register(commands, _rehearse, _walkers)
-    recorder.register(commands)
+    recorder.register(commands, lambda steps: retention.register(steps, _places_of, DEFAULT_CONFIG))
     records.register(commands)
     owed.register(commands)
     saying.register(commands)
@@ -140,6 +141,12 @@ def _box_of(file: Path) -> tuple[str, Places]:
 
     settings = config.load(file)
     return settings.box.name, settings.places
+
+
+def _places_of(file: Path) -> Places:
+    from appliance import config
+
+    return config.load(file).places
 
 
 def _writing_of(file: Path) -> tuple[str, Writing, Places]:
@@ -194,12 +201,15 @@ def _media(chosen: argparse.Namespace) -> int:
 def _calls(chosen: argparse.Namespace) -> int:
     from appliance import config, service
     from appliance.calls import main
+    from appliance.retention.plan import Rules
+    from appliance.sync import targets
 
     settings = config.load(chosen.config)
     service.set_up_logging()
     service.harden()
     box = settings.box
-    upkeep = main.Keeping(settings.file, settings.backup, settings.writing)
+    rules = Rules(settings.retention, targets.of_recordings(settings.sync))
+    upkeep = main.Keeping(settings.file, settings.backup, settings.writing, rules, settings.recorder.floor_bytes)
     return main.run(
         box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
     )

@@ -38,6 +38,7 @@ from appliance.notify.ready import Writing
 from appliance.notify.settings import Mail, Notify
 from appliance.places import Places, shipped_flows
 from appliance.recorder.settings import Recorder
+from appliance.retention.settings import Keep, Retention
 from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.sync import targets
@@ -79,6 +80,7 @@ class Config:
     mail: Mail = field(default_factory=Mail)
     notify: Notify = field(default_factory=Notify)
     sync: Sync = field(default_factory=Sync)
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def writing(self) -> Writing:
@@ -113,6 +115,7 @@ _TABLES: dict[str, type] = {
     "notify": Notify,
     "identity": Identity,
     "sync": Upstream,
+    "retention": Retention,
 }
 _LISTS: dict[str, type] = {
     "trunk": Trunk,
@@ -125,10 +128,12 @@ _LISTS: dict[str, type] = {
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
+    "keep": Keep,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
     *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours")),
+    (Retention, "keeps"),
 }
 
 # Bounds of numbers by setting; what is not listed must not be negative.
@@ -172,6 +177,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "answer_seconds": (0.5, 300),
     "budget": (1, 1000),
     "lock_days": (0, 36_500),
+    "days": (0, 36_500),
 }
 
 
@@ -211,6 +217,7 @@ def load(file: Path) -> Config:
         mail=tables["mail"],
         notify=tables["notify"],
         sync=Sync(targets=tuple(lists["target"]), upstream=tables["sync"]),
+        retention=dataclasses.replace(tables["retention"], keeps=tuple(lists["keep"])),
     )
     _check(config)
     return config
@@ -353,6 +360,8 @@ def _check(config: Config) -> None:
             _address(file, where, "address", trunk.address)
         for tone in trunk.tones:
             _tone(file, where, tone)
+    for keep in config.retention.keeps:
+        _check_keep(file, keep, config.calls)
     _address(file, "signalling", "address", config.signalling.address)
     _address(file, "web", "address", config.web.address)
     for target in config.sync.targets:
@@ -367,6 +376,17 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_keep(file: str, keep: Keep, calls: Calls) -> None:
+    """It is about one called line or one line of agents."""
+    where = f"keep {keep.name}"
+    if bool(keep.line) == bool(keep.queue):
+        raise Problem("retention.keeps_what", file=file, where=where)
+    if keep.line:
+        _refers(file, where, "line", keep.line, {line.name for line in calls.lines})
+    else:
+        _refers(file, where, "queue", keep.queue, {queue.name for queue in calls.queues})
 
 
 def _check_dialling(file: str, calls: Calls) -> None:

@@ -19,6 +19,7 @@ from appliance import service
 from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
+from appliance.calls.archive import Archive, space_of
 from appliance.calls.control import ControlServer
 from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
@@ -52,6 +53,7 @@ from appliance.places import DATABASE_KEY, SIGNING_KEY, Places
 from appliance.records import events, ledger, writer
 from appliance.records.signing import Signer
 from appliance.records.store import Store
+from appliance.retention.plan import Rules
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
 from appliance.signalling.settings import Signalling
@@ -66,11 +68,15 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What goes on beside the calls: backups (the settings' ``file`` goes into them), and messages to people."""
+    """What goes on beside the calls: backups (the settings' ``file`` goes into them), messages to people, and how long
+    recordings stay (``floor_bytes`` is the free space below which media begins none).
+    """
 
     file: Path
     backup: Backup
     writing: Writing
+    rules: Rules
+    floor_bytes: int
 
 
 def run(
@@ -157,11 +163,21 @@ class _Process:
         self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
         self._upstream = Upstream(self._writer, self._clock, self._switchboard, self._changed)
+        self._archive = Archive(
+            keeping.rules,
+            self._writer,
+            self._clock,
+            self._clock.is_sure,
+            lambda: space_of(places.data, keeping.floor_bytes),
+            lambda recordings: self._mouth.submit(media.Forget(recordings)),
+            self._found_at,
+            area_code=settings.trunks[0].area_code if settings.trunks else "",
+        )
         self._control = ControlServer(
             places.control_socket,
             self._access,
             self._snapshot,
-            self._orders.carry_out,
+            self._carry_out,
             self._clock,
             upstream=self._upstream,
         )
@@ -205,12 +221,13 @@ class _Process:
         publishing = asyncio.create_task(self._publisher.run(), name="publisher")
         keeping = asyncio.create_task(self._upkeep.run(), name="upkeep")
         writing = asyncio.create_task(self._notices.run(), name="notices")
+        archiving = asyncio.create_task(self._archive.run(), name="archive")
         answers = asyncio.create_task(self._replies.run(), name="replies")
         signing = asyncio.create_task(self._heads.run(), name="heads")
         service.notify("READY=1")
         log.info("calls is ready on port %d; %d legs were left over", self._agent.port, orphans)
         await self._stopped.wait()
-        for task in (verifying, watched, publishing, keeping, writing, answers, signing):
+        for task in (verifying, watched, publishing, keeping, writing, archiving, answers, signing):
             task.cancel()
         await self._stop()
 
@@ -233,6 +250,11 @@ class _Process:
                 await self._heads.sign()
         except TimeoutError:
             log.warning("the last events are not signed: the records do not answer")
+
+    async def _carry_out(self, order: wire.Order, by: str) -> wire.Reply:
+        if isinstance(order, wire.ArchiveOrder):
+            return await self._archive.carry_out(order, by)
+        return await self._orders.carry_out(order, by)
 
     # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
 

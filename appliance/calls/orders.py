@@ -48,7 +48,7 @@ class Orders:
         self._sessions = sessions
         self._changed = changed
 
-    async def carry_out(self, order: wire.Order, by: str) -> Reply:
+    async def carry_out(self, order: wire.DeskOrder, by: str) -> Reply:
         """Does what ``by`` has ordered. Problem where it cannot be done."""
         match order:
             case wire.HangUpCall(_, conversation):
@@ -111,6 +111,9 @@ class Orders:
             raise Problem("desk.moved_already", line=now)
         if not self._office.floor.move(conversation, line):
             raise Problem("desk.waits_no_more")
+        moved = self._sessions.get(conversation)
+        if moved is not None:
+            moved.put(events.QueueEntered(conversation, line, moved.offset_ms()))
 
 
 def _raise(reason: str, number: str) -> None:

@@ -303,6 +303,42 @@ class MoveCaller(_Message, frozen=True):
         return f"MoveCaller(***, {self.conversation!r}, {self.line!r})"
 
 
+class HoldRecordings(_Message, frozen=True):
+    """Nothing of ``about`` is deleted or erased from now on: a conversation, or all with a number. Owner only.
+
+    ``why`` stays in the records. Answered by Affected, as the two below.
+    """
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "HoldRecordings(***)"
+
+
+class ReleaseRecordings(_Message, frozen=True):
+    """The holds on ``about`` are over."""
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "ReleaseRecordings(***)"
+
+
+class EraseRecordings(_Message, frozen=True):
+    """The records and recordings of ``about`` are destroyed, here and at every target. It cannot be taken back."""
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "EraseRecordings(***)"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
@@ -345,6 +381,12 @@ class TellReceipts(_Message, frozen=True):
     erased: tuple[Erased, ...] = ()
 
 
+class TellDestroyed(_Message, frozen=True):
+    """From sync alone: the files of these recordings are gone from the box. Answered by Done once it is on record."""
+
+    recordings: tuple[str, ...]
+
+
 class TellUpstream(_Message, frozen=True):
     """From sync alone: how its targets stand, for the page. Answered by Pulse."""
 
@@ -379,9 +421,13 @@ Request = (
     | CallNow
     | CloseRequest
     | MoveCaller
+    | HoldRecordings
+    | ReleaseRecordings
+    | EraseRecordings
     | Measure
     | Vitals
     | TellReceipts
+    | TellDestroyed
     | TellUpstream
     | AskPulse
     | AskUpstream
@@ -389,7 +435,9 @@ Request = (
 )
 
 
-Order = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller
+DeskOrder = HangUpCall | Turn | MakePromise | ChangeRequest | CallNow | CloseRequest | MoveCaller
+ArchiveOrder = HoldRecordings | ReleaseRecordings | EraseRecordings
+Order = DeskOrder | ArchiveOrder
 """What a person of the office orders; all else only asks."""
 
 
@@ -437,6 +485,13 @@ class Promised(_Message, frozen=True):
     due: int
 
 
+class Affected(_Message, frozen=True):
+    """How much an order about recordings reaches."""
+
+    conversations: int
+    recordings: int
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -474,7 +529,7 @@ class UpstreamNow(_Message, frozen=True):
     is_running: bool = True
 
 
-Reply = Done | Refused | SignedIn | Who | Promised | Measured | Pulse | UpstreamNow
+Reply = Done | Refused | SignedIn | Who | Promised | Affected | Measured | Pulse | UpstreamNow
 
 
 class Told(_Message, frozen=True):

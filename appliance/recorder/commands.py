@@ -12,7 +12,7 @@ import datetime
 import json
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,12 @@ _STATES = {
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def register(subparsers: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``recording`` and ``keys`` to the command line."""
-    _register_recording(subparsers)
+def register(
+    subparsers: argparse._SubParsersAction[Any],
+    add_orders: Callable[[argparse._SubParsersAction[Any]], None] = lambda _: None,
+) -> None:
+    """Adds ``recording`` and ``keys`` to the command line; ``add_orders`` what another room does with recordings."""
+    add_orders(_register_recording(subparsers))
     text = "the keys recordings are sealed to"
     commands = subparsers.add_parser("keys", help=text, description=text).add_subparsers(
         metavar="COMMAND", required=True
@@ -52,11 +55,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     new.set_defaults(run=_new_key)
 
 
-def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> None:
+def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> argparse._SubParsersAction[Any]:
     text = "recordings: which there are, what they hold, whether they are whole"
-    commands = subparsers.add_parser("recording", help=text, description=text).add_subparsers(
-        metavar="COMMAND", required=True
-    )
+    room = subparsers.add_parser("recording", help=text, description=text)
+    commands: argparse._SubParsersAction[Any] = room.add_subparsers(metavar="COMMAND", required=True)
     text = "the recordings of the box, oldest first (no key needed)"
     lists = commands.add_parser("list", help=text, description=text)
     lists.set_defaults(run=_list)
@@ -82,6 +84,7 @@ def _register_recording(subparsers: argparse._SubParsersAction[Any]) -> None:
         parser.add_argument("--data", type=Path, metavar="FOLDER", help=f"the box's data folder ({DEFAULT_DATA})")
         parser.add_argument("--config", type=Path, metavar="FILE", help="the settings' file that names it")
         parser.add_argument("--json", action="store_true", help="one JSON document a line")
+    return commands
 
 
 # Recordings -----------------------------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ class Box:
 
         run(self.it.loop, whole())
 
-    async def order(self, order: wire.Order) -> wire.Reply:
+    async def order(self, order: wire.DeskOrder) -> wire.Reply:
         reply = await self.orders.carry_out(order, "owner")
         await self.it.records.flush()
         return reply

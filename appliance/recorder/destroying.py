@@ -22,7 +22,7 @@ def destroy(folder: Path, recording: str) -> bool:
     found = False
     for suffix in SUFFIXES:
         path = folder / f"{recording}{suffix}"
-        if suffix == SUFFIXES[HEAD]:
+        if suffix == SUFFIXES[HEAD] and not path.is_symlink():
             with contextlib.suppress(FileNotFoundError, PermissionError):  # to be unlinked all the same
                 _overwrite(path)
         with contextlib.suppress(FileNotFoundError):

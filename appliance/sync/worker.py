@@ -286,8 +286,7 @@ class Worker:
     async def _erase(self, job: Job) -> None:
         """The head first: what it opened is closed to everybody from then on."""
         unit, _ = self._around.outbox.unit(job.number)
-        files = self._around.outbox.files_of(unit.recording)
-        keys = [f"{self.prefix}/{files[kind]}" for kind in (Kind.HEAD, Kind.BODY, Kind.SEAL) if kind in files]
+        keys = [f"{self.prefix}/{key}" for key in self._around.outbox.files_of(unit.recording)]
         left = await self._in_thread(lambda place: place.erase(keys))
         self._around.outbox.settled(self._id, job, self.plan.verified(job.number), job.size, " ".join(left))
 

@@ -9,6 +9,7 @@ whether what was erased is gone.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Callable
@@ -34,6 +35,7 @@ LOOK_SECONDS = 60.0
 SWEEP_SECONDS = 3600.0
 LATE_MS = 60_000  # by when what was erased is to be gone (FEATURES.md, row 33)
 MOST_REASON = 200
+MOST_TOLD = 1000  # ids in one command to media
 ID_LENGTH = 32
 
 T = TypeVar("T")
@@ -178,7 +180,9 @@ class Archive:
         for one in found:
             self._records.put(events.ConversationErased(one.conversation, why, by, one.recordings))
         await self._records.flush()
-        self._forget(tuple(recording for one in found for recording in one.recordings))
+        recordings = [recording for one in found for recording in one.recordings]
+        for start in range(0, len(recordings), MOST_TOLD):
+            self._forget(tuple(recordings[start : start + MOST_TOLD]))
         log.info("%d conversations are erased by %s", len(found), by)
         return found
 
@@ -205,7 +209,7 @@ class Archive:
         last = await self._ask(keeping.last_row)
         while after < last:
             async with self._one_at_a_time:
-                for one in await self._ask(lambda db, after=after: keeping.stored(db, after)):  # type: ignore[misc]
+                for one in await self._ask(functools.partial(keeping.stored, after=after)):
                     found = plan.verdict(one, self._rules, now, is_clock_sure=is_trusted)
                     seen.waiting[found] = seen.waiting.get(found, 0) + 1
                     seen.saw(one, self._rules, now)
@@ -265,5 +269,6 @@ def _problem(refused: Refused, about: str) -> Problem:
 
 def _shown(about: str) -> str:
     """A conversation whole, a number by its last four digits."""
-    found = about.strip()
-    return found[:40] if len(found) == ID_LENGTH or not found.lstrip("+").isdigit() else f"...{found[-4:]}"
+    found, number = about.strip(), numbers.normalise(about)
+    is_number = len(found) != ID_LENGTH and (number.e164 is not None or number.kind == "short")
+    return f"...{number.national[-4:]}" if is_number else found[:40]

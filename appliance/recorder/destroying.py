@@ -10,6 +10,7 @@ import os
 import re
 from pathlib import Path
 
+from appliance.recorder.disk import RealDisk
 from appliance.recorder.segments import HEAD, SUFFIXES
 
 ID = re.compile(r"[0-9a-f]{32}")
@@ -29,7 +30,7 @@ def destroy(folder: Path, recording: str) -> bool:
             path.unlink()
             found = True
     if found:
-        _sync_folder(folder)
+        RealDisk().sync_folder(folder)
     return found
 
 
@@ -37,14 +38,6 @@ def _overwrite(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

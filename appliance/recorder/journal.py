@@ -50,9 +50,7 @@ class _Segment:
     uses: int = 0
     freed: int = 0
     dirty: set[Key] = field(default_factory=set)  # files that hold bytes of this use and are not synced
-    heads: list[tuple[int, int]] = field(
-        default_factory=list
-    )  # where heads of recordings lie in this use: offset, length
+    heads: list[tuple[int, int]] = field(default_factory=list)  # offsets and lengths of the heads of this use
 
 
 @dataclass(slots=True)
@@ -444,7 +442,7 @@ class Journal:
     def _destroy(self, names: tuple[str, ...]) -> None:
         for name in names:
             try:
-                if (bytes.fromhex(name), HEAD) not in self._files:
+                if destroying.ID.fullmatch(name) and (bytes.fromhex(name), HEAD) not in self._files:
                     destroying.destroy(self._live, name)
             except OSError as error:
                 self._failed(error)

@@ -216,9 +216,8 @@ class Outbox:
     def files_of(self, recording: str) -> list[str]:
         """The names of all files that ever went of a recording, without prefix; whatever is a head stands first."""
         rows = self._db.execute("SELECT kind, key FROM unit WHERE recording = ?", (recording,)).fetchall()
-        files = [(Kind(kind) is not Kind.HEAD, number, key) for number, (kind, key) in enumerate(rows)
-                 if Kind(kind) in OF_RECORDING]  # fmt: skip
-        return [key for _, _, key in sorted(files)]
+        files = [(Kind(kind), key) for kind, key in rows if Kind(kind) in OF_RECORDING]
+        return [key for _, key in sorted(files, key=lambda file: file[0] is not Kind.HEAD)]
 
     # Units ------------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from appliance.control.client import ControlClient
 from appliance.errors import Problem
 from appliance.recorder import destroying
 from appliance.records import keeping
+from appliance.records.keeping import Going
 from appliance.records.reader import Reader
 
 log = logging.getLogger(__name__)
@@ -33,20 +34,29 @@ class Shredder:
         """Until it is cancelled. What fails is tried again; calls says on the page what is not gone in time."""
         while True:
             try:
-                if await self._look():
-                    continue
-            except (Problem, OSError) as error:
-                log.warning("not destroyed: %s", error)
-            await asyncio.sleep(LOOK_SECONDS)
+                has_more = await self._look()
+            except Problem as problem:
+                log.warning("destroying waits: %s", problem)
+                has_more = False
+            if not has_more:
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> bool:
-        """Destroys what is to go, and tells calls; whether there was anything."""
+        """Destroys what is to go, and tells calls; whether there may be more of it."""
         going = await asyncio.to_thread(self._reader.within, keeping.going)
-        if not going:
+        gone = [one.recording for one in going if await asyncio.to_thread(self._destroy, one)]
+        if not gone:
             return False
-        for one in going:
-            if await asyncio.to_thread(destroying.destroy, self._kept, one.recording):
-                log.info("recording %s is destroyed: %s", one.recording, one.cause)
         await self._control.until_alive()
-        await self._control.tell_destroyed(tuple(one.recording for one in going))
+        await self._control.tell_destroyed(tuple(gone))
+        return len(gone) == keeping.MOST_AT_ONCE
+
+    def _destroy(self, one: Going) -> bool:
+        """Whether nothing of it is left."""
+        try:
+            if destroying.destroy(self._kept, one.recording):
+                log.info("recording %s is destroyed: %s", one.recording, one.cause)
+        except OSError as error:
+            log.error("recording %s cannot be destroyed: %s", one.recording, error)
+            return False
         return True

@@ -247,6 +247,9 @@ def test_a_hold_wins_over_an_erasure_until_it_is_released(scene: Scene) -> None:
         "a suit",
     )
     assert "1234567" not in str(caught.value) and scene.going == {}
+    with pytest.raises(Problem) as caught:
+        scene.order(ERASE, "0935 999 88 77")
+    assert caught.value.fields == {"about": "...8877"}
     assert scene.order(ERASE, "c1") == wire.Affected(1, 1)
     assert scene.order(RELEASE, "c2", "settled") == wire.Affected(1, 1)
     assert scene.refused(RELEASE, "c2") == "retention.not_held"

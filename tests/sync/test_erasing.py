@@ -70,22 +70,29 @@ class Everywhere:
         self._folders = it.folder / "data", disk
         self._client = server.client() if server else None
 
-    def contents(self) -> Iterator[tuple[str, bytes]]:
+    def files(self) -> Iterator[Path]:
+        """But for the records: to close them past SQLite would drop the locks that this process has on them."""
         for folder in self._folders:
-            for file in folder.rglob("*"):
-                with contextlib.suppress(FileNotFoundError):
-                    if file.is_file():
-                        yield str(file), file.read_bytes()
+            yield from (file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("calls.db"))
+
+    def objects(self) -> list[str]:
         if self._client is None:
-            return
-        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket="upstream"):
-            for one in page.get("Contents", []):
-                with contextlib.suppress(self._client.exceptions.NoSuchKey):
-                    yield one["Key"], self._client.get_object(Bucket="upstream", Key=one["Key"])["Body"].read()
+            return []
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket="upstream")
+        return [one["Key"] for page in pages for one in page.get("Contents", [])]
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        for file in self.files():
+            with contextlib.suppress(FileNotFoundError):
+                yield str(file), file.read_bytes()
+        for key in self.objects():
+            assert self._client is not None
+            yield key, self._client.get_object(Bucket="upstream", Key=key)["Body"].read()
 
     def names(self, recordings: Sequence[str]) -> list[str]:
         """Files of recordings, wherever they are."""
-        return [name for name, _ in self.contents() if Path(name).stem in recordings and Path(name).suffix != ".part"]
+        found = [*map(str, self.files()), *self.objects()]
+        return [name for name in found if Path(name).stem in recordings and Path(name).suffix != ".part"]
 
     def holding(self, needle: bytes) -> list[str]:
         return [name for name, content in self.contents() if needle in content]

@@ -35,7 +35,7 @@ from appliance.retention.settings import Keep, Retention
 from tests.records.given import KEY, opened, sealed
 
 SARA, REZA = "+989121234567", "+989351112233"
-RUNS, STEPS = (400, 120) if os.environ.get("PASOKH_LONG") else (12, 100)
+RUNS, STEPS = (400, 120) if os.environ.get("PASOKH_LONG") else (6, 100)
 HUGE = Space(10**12, 10**12, 0)
 
 

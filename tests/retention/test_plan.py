@@ -18,7 +18,7 @@ BY_NUMBER = Hold("h1", "", "+989121234567", "a suit", "owner", NOW)
 BY_CONVERSATION = Hold("h2", "c1", "", "a suit", "owner", NOW)
 KNOWN = Known("c1", False, False, (), ("r1",))
 
-CASES = 20_000
+CASES = 10_000
 
 
 def some(chance: random.Random) -> tuple[Stored, Rules]:

@@ -35,7 +35,7 @@ from tests.sync.office import KEY, PASSWORD, QUICK, Office, office
 
 T = TypeVar("T", bound=events.Happened)
 SARA, REZA = "+989121234567", "+989351112233"
-KILLS = 100 if os.environ.get("PASOKH_LONG") else 6
+KILLS = 100 if os.environ.get("PASOKH_LONG") else 3
 PROMISED_SECONDS = 60.0  # FEATURES.md, row 33
 FOR_EVER = Rules(Retention(), frozenset())
 

@@ -100,6 +100,7 @@ def _parser() -> _Parser:
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
     from appliance.records import search_commands as search
+    from appliance.retention import commands as retention
     from appliance.saying import commands as saying
     from appliance.sync import commands as sync
 
@@ -118,7 +119,7 @@ def _parser() -> _Parser:
         command.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the settings' file")
         command.set_defaults(run=work)
     flow.register(commands, _rehearse, _walkers)
-    recorder.register(commands, _e164)
+    recorder.register(commands, _e164, lambda steps: retention.register(steps, _places_of, DEFAULT_CONFIG))
     ceremony.register(commands)
     records.register(commands)
     search.register(commands, _e164)
@@ -165,6 +166,12 @@ def _box_of(file: Path) -> tuple[str, Places]:
 
     settings = config.load(file)
     return settings.box.name, settings.places
+
+
+def _places_of(file: Path) -> Places:
+    from appliance import config
+
+    return config.load(file).places
 
 
 def _writing_of(file: Path) -> tuple[str, Writing, Places]:
@@ -219,12 +226,21 @@ def _media(chosen: argparse.Namespace) -> int:
 def _calls(chosen: argparse.Namespace) -> int:
     from appliance import config, service
     from appliance.calls import main
+    from appliance.retention.plan import Rules
+    from appliance.sync import targets
 
     settings = config.load(chosen.config)
     service.set_up_logging()
     service.harden()
     box = settings.box
-    upkeep = main.Keeping(settings.file, settings.backup, settings.writing, settings.provisioning)
+    upkeep = main.Keeping(
+        settings.file,
+        settings.backup,
+        settings.writing,
+        settings.provisioning,
+        Rules(settings.retention, targets.of_recordings(settings.sync)),
+        settings.recorder.floor_bytes,
+    )
     return main.run(
         box.name, box.language, settings.places, settings.signalling, settings.calls, settings.elsewhere, upkeep
     )

@@ -42,6 +42,7 @@ from appliance.places import Places, shipped_flows
 from appliance.provisioning.models import MODELS, mac_of, model_of
 from appliance.provisioning.settings import Provisioning
 from appliance.recorder.settings import Recorder
+from appliance.retention.settings import Keep, Retention
 from appliance.signalling import numbers
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.sync import targets
@@ -84,6 +85,7 @@ class Config:
     notify: Notify = field(default_factory=Notify)
     sync: Sync = field(default_factory=Sync)
     provisioning: Provisioning = field(default_factory=Provisioning)
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def writing(self) -> Writing:
@@ -119,6 +121,7 @@ _TABLES: dict[str, type] = {
     "identity": Identity,
     "sync": Upstream,
     "provisioning": Provisioning,
+    "retention": Retention,
 }
 _LISTS: dict[str, type] = {
     "trunk": Trunk,
@@ -132,10 +135,12 @@ _LISTS: dict[str, type] = {
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
+    "keep": Keep,
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
     *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
+    (Retention, "keeps"),
 }
 
 # Bounds of numbers by setting; what is not listed must not be negative.
@@ -180,6 +185,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "answer_seconds": (0.5, 300),
     "budget": (1, 1000),
     "lock_days": (0, 36_500),
+    "days": (0, 36_500),
 }
 
 
@@ -221,6 +227,7 @@ def load(file: Path) -> Config:
         notify=tables["notify"],
         sync=Sync(targets=tuple(lists["target"]), upstream=tables["sync"]),
         provisioning=tables["provisioning"],
+        retention=dataclasses.replace(tables["retention"], keeps=tuple(lists["keep"])),
     )
     _check(config)
     return config
@@ -367,6 +374,8 @@ def _check(config: Config) -> None:
             _address(file, where, "address", trunk.address)
         for tone in trunk.tones:
             _tone(file, where, tone)
+    for keep in config.retention.keeps:
+        _check_keep(file, keep, config.calls)
     _address(file, "signalling", "address", config.signalling.address)
     _address(file, "web", "address", config.web.address)
     for target in config.sync.targets:
@@ -418,6 +427,17 @@ def _check_phones(file: str, config: Config) -> None:
     _networks(file, "provisioning", "networks", settings.networks)
     if settings.address:
         _address(file, "provisioning", "address", settings.address)
+
+
+def _check_keep(file: str, keep: Keep, calls: Calls) -> None:
+    """It is about one called line or one line of agents."""
+    where = f"keep {keep.name}"
+    if bool(keep.line) == bool(keep.queue):
+        raise Problem("retention.keeps_what", file=file, where=where)
+    if keep.line:
+        _refers(file, where, "line", keep.line, {line.name for line in calls.lines})
+    else:
+        _refers(file, where, "queue", keep.queue, {queue.name for queue in calls.queues})
 
 
 def _check_dialling(file: str, calls: Calls) -> None:

@@ -50,6 +50,9 @@ TESTS = {
     "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",
     "upstream-outage": "tests/sync/test_process.py::test_after_days_without_upstream_everything_arrives_once",
     "upstream-narrow": "tests/sync/test_narrow_line.py",
+    "erasing": "tests/sync/test_erasing.py",
+    "archive": "tests/calls/test_archive.py",
+    "forecast": "tests/retention/test_forecast.py",
 }
 COUNTED = re.compile(r"(\d+) passed")
 

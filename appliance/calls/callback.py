@@ -418,3 +418,5 @@ class Callback(Conversation):
                 language=self._wanted.language,
             )
         )
+        if self._wanted.queue:
+            self.put(events.QueueJoined(self.id, self._wanted.queue, 0))

@@ -35,6 +35,7 @@ MOST_CONNECTIONS = 32
 SERVICES = ("media", "calls", "sync", "web", "panel", "headset")
 
 ANYBODY: frozenset[Role] = frozenset({"owner", "supervisor", "agent", "technician"})
+OWNS: frozenset[Role] = frozenset({"owner"})
 LEADS: frozenset[Role] = frozenset({"owner", "supervisor"})
 WORKS: frozenset[Role] = LEADS | {"agent"}
 MAY: Mapping[type[wire.Order], frozenset[Role]] = {
@@ -48,18 +49,23 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.CloseRequest: WORKS,
     wire.SaveContacts: LEADS,
     wire.RemoveContacts: LEADS,
+    wire.HoldRecordings: OWNS,
+    wire.ReleaseRecordings: OWNS,
+    wire.EraseRecordings: OWNS,
 }
 MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
     **dict.fromkeys(
         (wire.AskDesk, wire.GoAway, wire.WriteForm, wire.GiveForm, wire.ExtendForm, wire.WriteBrief), WORKS
     ),
-    **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), frozenset[Role]({"owner"})),
+    **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), OWNS),
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
 
 _OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts
-_OF_SYNC = wire.TellReceipts | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
+_OF_SYNC = (
+    wire.TellReceipts | wire.TellDestroyed | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
+)
 
 
 @dataclass(slots=True)
@@ -261,6 +267,9 @@ class ControlServer:
                 | wire.TakeRecording(token)
                 | wire.SaveContacts(token)
                 | wire.RemoveContacts(token)
+                | wire.HoldRecordings(token)
+                | wire.ReleaseRecordings(token)
+                | wire.EraseRecordings(token)
             ):
                 session = self._access.permitted(token, MAY[type(request)])
                 return await self._carry_out(request, session.actor)
@@ -287,7 +296,14 @@ class ControlServer:
                 uptime = round(1000 * (self._clock.monotonic() - self._born))
                 resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 return picture.measured(self._snapshot(), uptime, resident)
-            case wire.TellReceipts() | wire.TellUpstream() | wire.AskPulse() | wire.AskUpstream() | wire.TryUpstream():
+            case (
+                wire.TellReceipts()
+                | wire.TellDestroyed()
+                | wire.TellUpstream()
+                | wire.AskPulse()
+                | wire.AskUpstream()
+                | wire.TryUpstream()
+            ):
                 if not connection.may_be("sync") or self._upstream is None:
                     raise Problem("control.not_for_service", service=connection.service or "")
                 return await self._upstream.answer(request)

@@ -20,6 +20,7 @@ from appliance import service
 from appliance.backup.settings import Backup
 from appliance.calls import lines, restart
 from appliance.calls.access import Access
+from appliance.calls.archive import Archive, space_of
 from appliance.calls.control import ControlServer
 from appliance.calls.custody import Watch
 from appliance.calls.desks import Desks
@@ -58,6 +59,7 @@ from appliance.provisioning.settings import Provisioning
 from appliance.records import events, ledger, writer
 from appliance.records.signing import Signer
 from appliance.records.store import Store
+from appliance.retention.plan import Rules
 from appliance.signalling import port as signalling
 from appliance.signalling.agent import Agent
 from appliance.signalling.settings import Signalling
@@ -72,12 +74,16 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What goes on beside the calls: backups (with the settings' ``file``), messages to people, files for phones."""
+    """What goes on beside the calls: backups (the settings' ``file`` goes into them), messages to people, files for
+    phones, and how long recordings stay (``floor_bytes`` is the free space below which media begins none).
+    """
 
     file: Path
     backup: Backup
     writing: Writing
     provisioning: Provisioning
+    rules: Rules
+    floor_bytes: int
 
 
 def run(
@@ -167,11 +173,21 @@ class _Process:
         self._publisher = Publisher(self._office, Shelf(places.data / "flows"), house, self._found)
         self._access = Access(self._writer, self._clock, places.first_boot_code)
         self._upstream = Upstream(self._writer, self._clock, self._switchboard, self._changed)
+        self._archive = Archive(
+            keeping.rules,
+            self._writer,
+            self._clock,
+            self._clock.is_sure,
+            lambda: space_of(places.data, keeping.floor_bytes),
+            lambda recordings: self._mouth.submit(media.Forget(recordings)),
+            self._found_at,
+            area_code=settings.trunks[0].area_code if settings.trunks else "",
+        )
         self._control = ControlServer(
             places.control_socket,
             self._access,
             self._snapshot,
-            self._orders.carry_out,
+            self._carry_out,
             self._clock,
             upstream=self._upstream,
             desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
@@ -233,6 +249,7 @@ class _Process:
             "upkeep": self._upkeep.run(),
             "custody": self._custody.run(),
             "notices": self._notices.run(),
+            "archive": self._archive.run(),
             "replies": self._replies.run(),
             "heads": self._heads.run(),
             "lamps": self._office.lamps.run(),
@@ -257,6 +274,11 @@ class _Process:
                 await self._heads.sign()
         except TimeoutError:
             log.warning("the last events are not signed: the records do not answer")
+
+    async def _carry_out(self, order: wire.Order, by: str) -> wire.Reply:
+        if isinstance(order, wire.ArchiveOrder):
+            return await self._archive.carry_out(order, by)
+        return await self._orders.carry_out(order, by)
 
     # What the ports deliver: appended to inboxes, nothing waits here --------------------------------------------------
 

@@ -50,7 +50,7 @@ class Orders:
         self._sessions = sessions
         self._changed = changed
 
-    async def carry_out(self, order: wire.Order, by: str) -> Reply:
+    async def carry_out(self, order: wire.OfficeOrder, by: str) -> Reply:
         """Does what ``by`` has ordered. Problem where it cannot be done."""
         match order:
             case wire.HangUpCall(_, conversation):
@@ -132,6 +132,9 @@ class Orders:
             raise Problem("desk.moved_already", line=now)
         if not self._office.floor.move(conversation, line):
             raise Problem("desk.waits_no_more")
+        moved = self._sessions.get(conversation)
+        if moved is not None:
+            moved.put(events.QueueJoined(conversation, line, moved.offset_ms()))
 
 
 def _raise(reason: str, number: str) -> None:

@@ -88,6 +88,7 @@ async def wait_in_line(
     )
     if refusal:
         return refusal
+    conversation.put(events.QueueJoined(conversation.id, asked.queue, conversation.offset_ms()))
     ends = office.clock.monotonic() + asked.whole_seconds
     office.changed()
     try:

@@ -203,7 +203,6 @@ class Session(Conversation):
         if isinstance(asked, steps.Enqueue):
             self._queue = asked.queue
             await self._answer()
-            self.put(events.QueueJoined(self.id, asked.queue, self.offset_ms()))
         if self.customer.is_answered:
             self.enter(State.WAITING)
         else:

@@ -315,7 +315,6 @@ class _Transfer:
             self._put("lost", reason)
             return None
         self._c.enter(State.WAITING)
-        self._c.put(events.QueueJoined(self._c.id, line, self._c.offset_ms()))
         asked = Enqueue(line, LINE_SECONDS, "")
         found = await ringing.wait_in_line(self._c, asked, lambda: None, arrived=self._c.began)
         if isinstance(found, Party):

@@ -15,7 +15,7 @@ from appliance.clock import Clock
 from appliance.control import wire
 from appliance.errors import Problem
 from appliance.media import port as media
-from appliance.records import events, outgoing
+from appliance.records import events, keeping, outgoing
 from appliance.records.writer import Records
 
 SILENT_SECONDS = 30.0  # sync tells at least every ten
@@ -61,7 +61,9 @@ class Shown(Protocol):
     def calls_now(self) -> int: ...
 
 
-Request = wire.TellReceipts | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
+Request = (
+    wire.TellReceipts | wire.TellDestroyed | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
+)
 
 
 class Upstream:
@@ -79,6 +81,9 @@ class Upstream:
         match request:
             case wire.TellReceipts(receipts, erased):
                 await self._write(receipts, erased)
+                return wire.Done()
+            case wire.TellDestroyed(recordings):
+                await self._write_destroyed(recordings)
                 return wire.Done()
             case wire.TellUpstream(targets):
                 self._told_at = self._clock.monotonic()
@@ -127,6 +132,12 @@ class Upstream:
             late_ticks=late,
             try_now=tuple(sorted(self._try_now)),
         )
+
+    async def _write_destroyed(self, recordings: tuple[str, ...]) -> None:
+        known = await self._records.call(lambda store: store.within(lambda db: keeping.causes(db, recordings)))
+        for one in known:
+            self._records.put(events.RecordingDeleted(one.conversation, one.recording, one.cause))
+        await self._records.flush()
 
     async def _write(self, receipts: tuple[wire.Receipt, ...], erased: tuple[wire.Erased, ...]) -> None:
         pairs = [(each.target, each.key) for each in receipts]

@@ -140,6 +140,10 @@ class ControlClient:
         """Returns once the receipts are in the records, on the disk."""
         await self.ask(receipts)
 
+    async def tell_destroyed(self, recordings: tuple[str, ...]) -> None:
+        """Returns once it is in the records that the files of these recordings are gone."""
+        await self.ask(wire.TellDestroyed(recordings))
+
     async def tell_upstream(self, targets: tuple[wire.Upstream, ...]) -> wire.Pulse:
         """Shows how the targets stand; how calls fare meanwhile."""
         return await self._pulse(wire.TellUpstream(targets))

@@ -526,6 +526,42 @@ class RemoveContacts(_Message, frozen=True):
         return f"RemoveContacts(***, {len(self.contacts)} contacts)"
 
 
+class HoldRecordings(_Message, frozen=True):
+    """Nothing of ``about`` is deleted or erased from now on: a conversation, or all with a number. Owner only.
+
+    ``why`` stays in the records. Answered by Affected, as the two below.
+    """
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "HoldRecordings(***)"
+
+
+class ReleaseRecordings(_Message, frozen=True):
+    """The holds on ``about`` are over."""
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "ReleaseRecordings(***)"
+
+
+class EraseRecordings(_Message, frozen=True):
+    """The records and recordings of ``about`` are destroyed, here and at every target. It cannot be taken back."""
+
+    token: str
+    about: str
+    why: str
+
+    def __repr__(self) -> str:
+        return "EraseRecordings(***)"
+
+
 class Measure(_Message, frozen=True):
     """What a monitor may know; nobody is signed in for it. Answered by Measured."""
 
@@ -582,6 +618,12 @@ class TellReceipts(_Message, frozen=True):
     erased: tuple[Erased, ...] = ()
 
 
+class TellDestroyed(_Message, frozen=True):
+    """From sync alone: the files of these recordings are gone from the box. Answered by Done once it is on record."""
+
+    recordings: tuple[str, ...]
+
+
 class TellUpstream(_Message, frozen=True):
     """From sync alone: how its targets stand, for the page. Answered by Pulse."""
 
@@ -628,10 +670,14 @@ Request = (
     | RemovePerson
     | SaveContacts
     | RemoveContacts
+    | HoldRecordings
+    | ReleaseRecordings
+    | EraseRecordings
     | Measure
     | AskPhoneFile
     | Vitals
     | TellReceipts
+    | TellDestroyed
     | TellUpstream
     | AskPulse
     | AskUpstream
@@ -639,7 +685,7 @@ Request = (
 )
 
 
-Order = (
+OfficeOrder = (
     HangUpCall
     | Turn
     | MakePromise
@@ -651,6 +697,8 @@ Order = (
     | SaveContacts
     | RemoveContacts
 )
+ArchiveOrder = HoldRecordings | ReleaseRecordings | EraseRecordings
+Order = OfficeOrder | ArchiveOrder
 """What a person of the office orders; all else only asks."""
 
 DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief
@@ -756,6 +804,13 @@ class PhoneFile(_Message, frozen=True):
         return "PhoneFile(***)"
 
 
+class Affected(_Message, frozen=True):
+    """How much an order about recordings reaches."""
+
+    conversations: int
+    recordings: int
+
+
 class Measured(_Message, frozen=True):
     """Figures without a number, an address or the name of a person in them. ``findings`` are keys of messages."""
 
@@ -800,6 +855,7 @@ Reply = (
     | Who
     | Promised
     | Saved
+    | Affected
     | PhoneFile
     | DeskNow
     | Written

@@ -96,7 +96,7 @@ class MediaState:
                     self._change(wanted, command, now)
             case port.Unbridge(name):
                 self._end_bridge(name)
-            case port.Keep() | port.SendDigits() | port.MarkRecording() | port.Listen():
+            case port.Keep() | port.SendDigits() | port.MarkRecording() | port.Listen() | port.Forget():
                 pass
 
     def _change(

@@ -88,6 +88,8 @@ class Engine:
                 known = self._recordings.get(recording)
                 if known is not None:
                     known[0].mark(kind, detail, now)
+            case port.Forget(recordings):
+                self.recorder.forget(recordings)
             case port.Bridge(left, right, holds):
                 self._bridge(left, right, holds, now)
             case port.Supervise():

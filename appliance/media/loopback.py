@@ -112,7 +112,14 @@ class LoopbackMedia:
             case port.Keep(names):
                 for name in [name for name in self._streams if name not in names]:
                     self._close(name, "orphan")
-            case port.SetRemote() | port.SendDigits() | port.Unbridge() | port.MarkRecording() | port.Mask():
+            case (
+                port.SetRemote()
+                | port.SendDigits()
+                | port.Unbridge()
+                | port.MarkRecording()
+                | port.Mask()
+                | port.Forget()
+            ):
                 pass
             case port.Attend(name, tones):
                 attended = self._streams.get(name)

@@ -186,6 +186,12 @@ class Attend(_Message, frozen=True):
     tones: tuple[str, ...]
 
 
+class Forget(_Message, frozen=True):
+    """These recordings are erased: nothing of them stays in ``live/`` or in the journal."""
+
+    recordings: tuple[str, ...]
+
+
 class Close(_Message, frozen=True):
     """Ends a stream, its recordings and its bridge; the last Statistics and Closed follow."""
 
@@ -213,6 +219,7 @@ Command = (
     | Mask
     | Listen
     | Attend
+    | Forget
     | Close
     | Keep
 )

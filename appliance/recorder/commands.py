@@ -12,7 +12,7 @@ import datetime
 import hashlib
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,15 @@ _STATES = {
 }
 
 
-def register(subparsers: argparse._SubParsersAction[Any], e164: E164 = only_digits) -> None:
-    """Adds ``recording`` to the command line; ``e164`` as for a search."""
+def register(
+    subparsers: argparse._SubParsersAction[Any],
+    e164: E164 = only_digits,
+    add_orders: Callable[[argparse._SubParsersAction[Any]], None] = lambda _: None,
+) -> None:
+    """Adds ``recording`` to the command line; ``e164`` as for a search, ``add_orders`` what others do with them."""
     text = "recordings: which there are, what they hold, whether they are whole"
-    commands = subparsers.add_parser("recording", help=text, description=text).add_subparsers(
-        metavar="COMMAND", required=True
-    )
+    room = subparsers.add_parser("recording", help=text, description=text)
+    commands: argparse._SubParsersAction[Any] = room.add_subparsers(metavar="COMMAND", required=True)
     text = "the recordings of the box, oldest first (no key needed)"
     lists = commands.add_parser("list", help=text, description=text)
     lists.set_defaults(run=_list)
@@ -74,6 +77,7 @@ def register(subparsers: argparse._SubParsersAction[Any], e164: E164 = only_digi
         parser.add_argument("--json", action="store_true", help="one JSON document a line")
     bulk_commands.register(commands, e164)
     sampling_commands.register(commands)
+    add_orders(commands)
 
 
 # Recordings -----------------------------------------------------------------------------------------------------------

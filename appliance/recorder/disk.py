@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from appliance.recorder.segments import HEAD, SUFFIXES
+
 MANY_FILES = 100  # a box with few calls never touches other people's data
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +39,10 @@ class RealDisk:
     """The operating system's own."""
 
     def open_new(self, path: Path) -> int:
-        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        if path.suffix == SUFFIXES[HEAD]:
+            os.fchmod(descriptor, 0o660)  # sync overwrites what is erased
+        return descriptor
 
     def write(self, descriptor: int, data: bytes, offset: int) -> None:
         view = memoryview(data)

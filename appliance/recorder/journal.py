@@ -17,8 +17,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from appliance.recorder import destroying
 from appliance.recorder.disk import Disk, RealDisk, errno_name
-from appliance.recorder.segments import RECORD_BYTES, SUFFIXES, highest_epoch, record_head, segment_file
+from appliance.recorder.segments import (
+    CHECK_AT,
+    CHECK_BYTES,
+    HEAD,
+    RECORD_BYTES,
+    SUFFIXES,
+    highest_epoch,
+    record_head,
+    segment_file,
+)
 
 SEGMENTS = 3
 IN_USE = "in-use"  # a folder with this file belongs to a process that did not end in order
@@ -40,6 +50,7 @@ class _Segment:
     uses: int = 0
     freed: int = 0
     dirty: set[Key] = field(default_factory=set)  # files that hold bytes of this use and are not synced
+    heads: list[tuple[int, int]] = field(default_factory=list)  # offsets and lengths of the heads of this use
 
 
 @dataclass(slots=True)
@@ -78,6 +89,13 @@ class _Finish:
     """All bytes of these closed recordings are written to their files: sync and move them."""
 
     recordings: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Destroy:
+    """What is left in live/ of recordings that are none of ours any more."""
+
+    recordings: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +161,7 @@ class Journal:
         self._is_commit_refused = False
         self._are_files_refused = False
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
-        self._chores: queue.SimpleQueue[_Retire | _Finish | None] = queue.SimpleQueue()
+        self._chores: queue.SimpleQueue[_Retire | _Finish | _Destroy | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_all, name="journal", daemon=True)
         self._keeper = threading.Thread(target=self._do_chores, name="checkpoint", daemon=True)
         self._committer.start()
@@ -200,6 +218,19 @@ class Journal:
     def finish(self, recording: bytes) -> None:
         """The recording's last bytes are put: sync its files and move them to kept/ after the next commit."""
         self._batch.finished.append(recording)
+
+    def retire(self) -> bool:
+        """The segment in use is done with, so that its heads are overwritten soon; False: not yet, ask again."""
+        following = self._segments[(self._current + 1) % SEGMENTS]
+        if following.uses != following.freed:
+            return False
+        if self._position:
+            self._switch()
+        return True
+
+    def destroy(self, recordings: tuple[str, ...]) -> None:
+        """Takes away what lies in live/ of these, but for what is still being written."""
+        self._chores.put(_Destroy(recordings))
 
     def hand_over(self) -> None:
         """Gives what was put to the thread that makes it durable; returns at once."""
@@ -322,6 +353,11 @@ class Journal:
         """What is durable goes to its files."""
         with self._lock:
             self._segments[piece.segment].dirty.update(key for key, _, _ in piece.targets)
+        position = piece.offset
+        for (_, kind), _, data in piece.targets:
+            if kind == HEAD:
+                self._segments[piece.segment].heads.append((position + RECORD_BYTES, len(data)))
+            position += RECORD_BYTES + len(data)
         self._behind.extend(piece.targets)
         if piece.retires:
             self._behind.append(_Retire(piece.segment))
@@ -368,6 +404,8 @@ class Journal:
                     self._free(self._segments[index])
                 case _Finish(recordings):
                     self._move(recordings)
+                case _Destroy(names):
+                    self._destroy(names)
 
     def _free(self, segment: _Segment) -> None:
         """Once the files behind a segment are synced it may be written anew.
@@ -380,7 +418,34 @@ class Journal:
         # A file that is not open any more was synced when it was moved.
         descriptors = [descriptor for key in dirty if (descriptor := self._files.get(key)) is not None]
         if self._sync(descriptors):
+            self._forget_heads(segment)
             segment.freed += 1
+
+    def _forget_heads(self, segment: _Segment) -> None:
+        """A recording that is erased must not have a second head here.
+
+        First nothing of the segment can be replayed any more: half of it would bring older bytes back.
+        """
+        if not segment.heads:
+            return
+        heads, segment.heads = segment.heads, []
+        try:
+            check = self._disk.read(segment.descriptor, CHECK_BYTES, CHECK_AT)
+            self._disk.write(segment.descriptor, bytes(each ^ 0xFF for each in check), CHECK_AT)
+            self._disk.sync(segment.descriptor)
+            for offset, length in heads:
+                self._disk.write(segment.descriptor, bytes(length), offset)
+            self._disk.sync(segment.descriptor)
+        except OSError as error:
+            self._failed(error)
+
+    def _destroy(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            try:
+                if destroying.ID.fullmatch(name) and (bytes.fromhex(name), HEAD) not in self._files:
+                    destroying.destroy(self._live, name)
+            except OSError as error:
+                self._failed(error)
 
     def _move(self, recordings: tuple[bytes, ...]) -> None:
         """Closed recordings leave live/ once their files are durable; all of one batch share two folder syncs."""

@@ -69,6 +69,7 @@ class Recorder:
         self._space_at = 0.0
         self._failure = ""
         self._is_recovery_needed = False
+        self._must_retire = False
         dead = recovery.dirty_folders(folder / "journal")
         left = recovery.live_recordings(self.live)
         self.journal = Journal(
@@ -128,6 +129,8 @@ class Recorder:
             self._share(now)
         if self._stopped or self._ending:
             self._end_some()
+        if self._must_retire:
+            self._must_retire = not self.journal.retire()
         if self.journal.notices:
             self._read_notices()
         if now >= self._space_at:
@@ -138,6 +141,11 @@ class Recorder:
         while self._events:
             taken.append(self._events.popleft())
         return taken
+
+    def forget(self, recordings: tuple[str, ...]) -> None:
+        """These are erased: what is left of them in live/ and of any head in the journal goes."""
+        self.journal.destroy(recordings)
+        self._must_retire = True
 
     @property
     def recipients(self) -> tuple[Recipient, ...]:

@@ -132,7 +132,23 @@ def run(folders: list[Path], live: Path, kept: Path, recordings: list[bytes]) ->
     if refused:
         raise refused[0]
     for folder in folders:
+        forget_heads(folder)
         (folder / IN_USE).unlink(missing_ok=True)
+
+
+def forget_heads(folder: Path) -> None:
+    """Overwrites the heads in a journal of which nothing is to be replayed any more: who erases one has all of them."""
+    for path in sorted(folder.glob("segment.*")):
+        spans = segments.head_spans(path.read_bytes())
+        if not spans:
+            continue
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            for offset, length in spans:
+                os.pwrite(descriptor, bytes(length), offset)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _move(recording: bytes, live: Path, kept: Path) -> None:

@@ -18,6 +18,7 @@ HEAD, BODY, SEAL = range(len(SUFFIXES))
 _HEAD = struct.Struct(">4sIQ16sB3xQI")
 _REST = struct.Struct(">Q16sB3xQI")  # what the CRC covers besides the data
 RECORD_BYTES = _HEAD.size  # 48, before the data
+CHECK_AT, CHECK_BYTES = len(MAGIC), 4  # where a record's CRC stands
 
 
 def record_head(epoch: int, recording: bytes, kind: int, offset: int, data: bytes) -> bytes:
@@ -65,6 +66,21 @@ def read_segment(data: bytes) -> list[Entry]:
         entries.append(Entry(epoch, position, recording, kind, offset, content))
         position = end
     return entries
+
+
+def head_spans(data: bytes) -> list[tuple[int, int]]:
+    """Offsets and lengths of the heads of recordings in a segment, whether or not their records are whole."""
+    spans: list[tuple[int, int]] = []
+    position = 0
+    while position + _HEAD.size <= len(data):
+        magic, _, _, _, kind, _, length = _HEAD.unpack_from(data, position)
+        start, end = position + _HEAD.size, position + _HEAD.size + length
+        if magic != MAGIC or end > len(data):
+            break
+        if kind == HEAD:
+            spans.append((start, length))
+        position = end
+    return spans
 
 
 def highest_epoch(folder: Path) -> int:

@@ -55,6 +55,8 @@ def subject(happened: Happened) -> str:
             return happened.request
         case events.RequestOpened():
             return happened.conversation or happened.request  # a person of the office opened it without a call
+        case events.RecordingHeld() | events.RecordingReleased():
+            return happened.conversation or happened.hold  # a hold on a number is about no conversation of its own
         case events.FlowPublished():
             return happened.flow
         case events.SwitchTurned():
@@ -94,6 +96,8 @@ def subject(happened: Happened) -> str:
             | events.RecordingGap()
             | events.RecordingSealed()
             | events.RecordingTaken()
+            | events.RecordingExpired()
+            | events.RecordingDeleted()
             | events.ConversationClosed()
             | events.RecordClosed()
             | events.ConversationErased()

@@ -302,8 +302,12 @@ def settings_taken(connection: Connection) -> str:
 
 
 def conversation_of(connection: Connection, recording: str) -> str:
-    """The conversation that a recording belongs to; empty where nobody knows it."""
-    row = connection.execute("SELECT conversation FROM recording WHERE id = ?", (recording,)).fetchone()
+    """The conversation that a recording belongs to, also of one that was erased; empty where nobody knows it."""
+    row = connection.execute(
+        "SELECT conversation FROM recording WHERE id = ?1"
+        " UNION ALL SELECT conversation FROM going WHERE recording = ?1",
+        (recording,),
+    ).fetchone()
     return str(row[0]) if row else ""
 
 

@@ -77,7 +77,7 @@ VALUES (?1, '', '', NULL, 0, 1, ?2, ?3)
 ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail = ?3"""
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
-    "passed_on", "supervised", "wrap_up", "brief", "draft",
+    "passed_on", "supervised", "wrap_up", "brief", "draft", "hold", "going",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -138,6 +138,14 @@ numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7, is_unrecorded = ?8, n
 _CONTACT_GONE = "DELETE FROM contact WHERE id = ?"
 _CONTACT_NUMBER = "INSERT OR REPLACE INTO contact_number (number, contact) VALUES (?, ?)"
 _CONTACT_NUMBERS_GONE = "DELETE FROM contact_number WHERE contact = ?"
+_HELD = "INSERT INTO hold (id, conversation, number, why, by, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_RELEASED = "UPDATE hold SET released = ? WHERE id = ? AND released IS NULL"
+_EXPIRED = "INSERT INTO going (recording, conversation, cause, at) VALUES (?, ?, 'expired', ?) ON CONFLICT DO NOTHING"
+# What was gone from the box already is looked for once more: an erasure is certain, or it is none.
+_TO_DESTROY = """INSERT INTO going (recording, conversation, cause, at) VALUES (?, ?, 'erased', ?)
+ON CONFLICT (recording) DO UPDATE SET cause = 'erased', at = excluded.at, gone = NULL"""
+_CAME_LATE = "UPDATE going SET gone = NULL WHERE recording = ?"  # media closed it when it was to be gone
+_DELETED = "UPDATE going SET gone = ? WHERE recording = ?"
 _ERASURE = "INSERT OR IGNORE INTO erasure (n) SELECT n FROM event WHERE subject = ? AND n < ?"
 _BODIES = "DELETE FROM event_body WHERE n IN (SELECT n FROM event WHERE subject = ? AND n < ?)"
 
@@ -195,6 +203,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.RecordingVerified()
         ):
             return _of_recording(happened, n, at)
+        case (
+            events.RecordingHeld() | events.RecordingReleased() | events.RecordingExpired() | events.RecordingDeleted()
+        ):
+            return (_of_keeping(happened, at),)
         case events.TrunkTurned(trunk, state, code):
             return ((_TRUNK, (trunk, state, code, at)),)
         case events.PhoneTurned(phone, is_registered):
@@ -279,9 +291,25 @@ def _of_recording(
             return (_GAP, (missing_ms, reason, recording)), (_REVISED, (n, conversation))
         case events.RecordingSealed():
             of = happened.conversation
-            return (_SEALED, _sealed(happened)), (_SPOKEN, (of,)), (_REVISED, (n, of))
+            late = _CAME_LATE, (happened.recording,)
+            return (_SEALED, _sealed(happened)), (_SPOKEN, (of,)), (_REVISED, (n, of)), late
         case events.RecordingVerified(recording, state, reason):
             return (_REVISED_BY_CHECK, (n, recording, state)), (_VERIFIED, (state, reason, at, recording))
+
+
+def _of_keeping(
+    happened: events.RecordingHeld | events.RecordingReleased | events.RecordingExpired | events.RecordingDeleted,
+    at: int,
+) -> Change:
+    match happened:
+        case events.RecordingHeld(hold, conversation, number, by, why):
+            return _HELD, (hold, conversation, number, why, by, at)
+        case events.RecordingReleased(hold):
+            return _RELEASED, (at, hold)
+        case events.RecordingExpired(conversation, recording):
+            return _EXPIRED, (recording, conversation, at)
+        case events.RecordingDeleted(_, recording):
+            return _DELETED, (at, recording)
 
 
 def _of_ledger(
@@ -395,6 +423,7 @@ def _erased(happened: events.ConversationErased, n: int, at: int) -> tuple[Chang
         *((f"DELETE FROM {table} WHERE conversation = ?", (conversation,)) for table in _OF_CONVERSATION),  # noqa: S608 - names of our own
         ("DELETE FROM conversation WHERE id = ?", (conversation,)),
         (_TOMBSTONE, (conversation, n, at, happened.reason, happened.actor)),
+        *((_TO_DESTROY, (recording, conversation, at)) for recording in happened.recordings),
     )
 
 

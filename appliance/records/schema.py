@@ -20,6 +20,7 @@ DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
     "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
+    "hold", "going",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -313,6 +314,21 @@ WHEN NOT EXISTS (
 BEGIN SELECT RAISE(ABORT, 'an erasure needs its event'); END;
 """
 
+_KEEPING = """
+CREATE TABLE hold (
+    id TEXT PRIMARY KEY, conversation TEXT NOT NULL, number TEXT NOT NULL, why TEXT NOT NULL, by TEXT NOT NULL,
+    at INTEGER NOT NULL, released INTEGER  -- UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE INDEX hold_by_conversation ON hold (conversation) WHERE conversation != '' AND released IS NULL;
+CREATE INDEX hold_by_number ON hold (number) WHERE number != '' AND released IS NULL;
+CREATE TABLE going (              -- recordings whose files on the box are to go, or are gone
+    recording TEXT PRIMARY KEY, conversation TEXT NOT NULL,
+    cause TEXT NOT NULL,          -- expired, erased
+    at INTEGER NOT NULL, gone INTEGER  -- UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE INDEX going_still ON going (at) WHERE gone IS NULL;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -419,6 +435,11 @@ def wrap_ups(database: Database) -> None:
 @migrations()
 def contacts(database: Database) -> None:
     _run(database, _CONTACTS)
+
+
+@migrations()
+def keeping(database: Database) -> None:
+    _run(database, _KEEPING)
 
 
 def _run(database: Database, script: str) -> None:

@@ -40,6 +40,8 @@ class Why(StrEnum):
     DAMAGED = "damaged"  # the file on the box is not what was sealed
     MISSING = "missing"  # the file on the box is not there
     REJECTED = "rejected"  # the receiver will not have this one
+    # About us:
+    BROKEN_OFF = "broken_off"  # something is to be erased first
 
 
 OF_UNIT = frozenset({Why.MANGLED, Why.FOREIGN, Why.DAMAGED, Why.MISSING, Why.REJECTED})

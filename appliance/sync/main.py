@@ -33,6 +33,7 @@ from appliance.sync.outbox import Outbox, Verified
 from appliance.sync.pace import Bucket, Pace, Strain
 from appliance.sync.port import Marker, Place
 from appliance.sync.settings import Sync, Target
+from appliance.sync.shredder import Shredder
 from appliance.sync.units import Kind, Unit
 from appliance.sync.worker import Surroundings, Worker
 
@@ -75,25 +76,35 @@ class _Process:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopped.set)
         watched = asyncio.create_task(service.tell_watchdog(), name="watchdog")
-        if not self._sync.targets:
-            service.notify("READY=1")
-            log.info("no target is set: nothing goes upstream")
-            await self._stopped.wait()
-            watched.cancel()
-            return
         async with self._control:
-            await self._work(watched)
+            await self._work()
+        watched.cancel()
 
-    async def _work(self, watched: asyncio.Task[None]) -> None:
+    async def _work(self) -> None:
         service.notify("READY=1")
         key = await self._key()
         if key is None:
             return
+        reader = Reader(self._places.database, key)
+        shredder = Shredder(self._places.data / "kept", reader, self._control)
+        shredding = asyncio.create_task(shredder.run(), name="shredder")
+        if self._sync.targets:
+            await self._send(key, reader, shredding)
+        else:
+            log.info("no target is set: nothing goes upstream")
+            await self._until_over([shredding])
+        service.notify("STOPPING=1")
+        self._bucket.close()
+        await self._control.close()
+        logging.shutdown()
+        os._exit(0)  # a thread may still wait for a server that hangs; what it does is settled at the next start
+
+    async def _send(self, key: bytes, reader: Reader, shredding: asyncio.Task[None]) -> None:
+        """Feeds the outbox and drives the targets until it is stopped."""
         folder = self._places.data / "sync"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         box = service.made_once(folder / "box-id", 16).hex()
         outbox = Outbox(folder / "outbox.db", key)
-        reader = Reader(self._places.database, key)
         marker = Marker(box, self._name, machine())
         around = Surroundings(
             outbox, reader, self._places.data / "kept", marker, self._bucket, self._clock, self._sync.upstream,
@@ -105,22 +116,22 @@ class _Process:
         outbox.forget_others([worker.id for worker in self._workers])
         log.info("sync is ready: %s", ", ".join(worker.target.name for worker in self._workers))
         tasks = [
+            shredding,
             asyncio.create_task(self._feed(outbox, reader), name="feed"),
             asyncio.create_task(self._tell_receipts(outbox), name="receipts"),
             *(asyncio.create_task(worker.run(), name=f"target {worker.target.name}") for worker in self._workers),
         ]
+        await self._until_over(tasks)
+        outbox.close()
+
+    async def _until_over(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Until it is stopped; a fault of our own in one of the tasks ends the process, which is started again."""
         stopped = asyncio.create_task(self._stopped.wait())
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopped}:
-            task.result()  # a fault of our own ends the process; it is started again
-        service.notify("STOPPING=1")
-        for task in (*tasks, watched):
+            task.result()
+        for task in tasks:
             task.cancel()
-        self._bucket.close()
-        await self._control.close()
-        outbox.close()
-        logging.shutdown()
-        os._exit(0)  # a thread may still wait for a server that hangs; what it does is settled at the next start
 
     def _maker(self, target: Target, records: targets.Records) -> Callable[[], Place]:
         return lambda: targets.make(target, self._name, self._places, records, self._sync.upstream.answer_seconds)

@@ -213,10 +213,11 @@ class Outbox:
         )
         return [recording for (recording,) in rows.fetchall()]
 
-    def files_of(self, recording: str) -> dict[Kind, str]:
-        """The names of a recording's files, without prefix."""
+    def files_of(self, recording: str) -> list[str]:
+        """The names of all files that ever went of a recording, without prefix; whatever is a head stands first."""
         rows = self._db.execute("SELECT kind, key FROM unit WHERE recording = ?", (recording,)).fetchall()
-        return {Kind(kind): key for kind, key in rows if Kind(kind) in OF_RECORDING}
+        files = [(Kind(kind), key) for kind, key in rows if Kind(kind) in OF_RECORDING]
+        return [key for _, key in sorted(files, key=lambda file: file[0] is not Kind.HEAD)]
 
     # Units ------------------------------------------------------------------------------------------------------------
 

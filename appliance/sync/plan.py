@@ -174,6 +174,10 @@ class Plan:
         self._works()
         return State.VERIFIED
 
+    def broken_off(self) -> None:
+        """The command under way was ended by us: nobody's fault, and it is tried again in its turn."""
+        self._under_way = None
+
     def void(self, number: int) -> State:
         """There is nothing to send: erased, or part of a later unit."""
         self._settled(number)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from appliance.sync.faults import Fault, Why
 from appliance.sync.units import Unit
 
 CHUNK_BYTES = 64 << 10
@@ -65,6 +66,7 @@ class Parcel:
     is_retry: bool = False
     was_placed: bool = False
     is_stored: bool = False
+    is_broken_off: bool = False  # by the worker, while the adapter is at it
 
     @property
     def size(self) -> int:
@@ -82,6 +84,7 @@ class Parcel:
     def reading(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Counts what is read back."""
         for chunk in chunks:
+            self._go_on()
             self.read_bytes += len(chunk)
             yield chunk
 
@@ -94,12 +97,17 @@ class Parcel:
             file.seek(start)
             left = self.size - start if length is None else length
             while left > 0:
+                self._go_on()
                 chunk = file.read(self.paid.take(min(CHUNK_BYTES, left)))
                 if not chunk:
                     return
                 left -= len(chunk)
                 self.sent_bytes += len(chunk)
                 yield chunk
+
+    def _go_on(self) -> None:
+        if self.is_broken_off:
+            raise Fault(Why.BROKEN_OFF)
 
 
 @dataclass(frozen=True, slots=True)

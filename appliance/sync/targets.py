@@ -17,7 +17,7 @@ from appliance.places import Places
 from appliance.records.reader import Conversation
 from appliance.sync import secrets
 from appliance.sync.port import Place
-from appliance.sync.settings import Target
+from appliance.sync.settings import Sync, Target
 from appliance.sync.units import OF_RECORDING, Kind, Unit
 
 NEEDS = {
@@ -54,6 +54,11 @@ def kinds(target: Target) -> frozenset[Kind]:
     if target.takes in ("both", "records"):
         found |= {Kind.EVENTS, Kind.RECORDS}
     return frozenset(found)
+
+
+def of_recordings(sync: Sync) -> frozenset[str]:
+    """The names of all targets that take recordings."""
+    return frozenset(target.name for target in sync.targets if Kind.HEAD in kinds(target))
 
 
 def check(target: Target, file: str) -> None:

@@ -20,6 +20,7 @@ from appliance.clock import Clock
 from appliance.control import wire
 from appliance.errors import Problem
 from appliance.messages.calendar import DAY_MS, TEHRAN
+from appliance.records import keeping
 from appliance.records.reader import Reader
 from appliance.sync import content, faults, plan
 from appliance.sync.faults import Fault, Why
@@ -89,8 +90,10 @@ class Worker:
         return self.target.prefix.strip("/") or self._around.marker.name
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """There may be something to do; what is to be erased does not wait for what is being sent."""
         self._news.set()
+        if self._parcel is not None and self._shelf.first(Kind.ERASE, ()) is not None:
+            self._parcel.is_broken_off = True
 
     def try_now(self) -> None:
         self.plan.try_now()
@@ -176,7 +179,12 @@ class Worker:
                     await self._send(job)
         except Fault as fault:
             sent = fault.sent_bytes
-            self._failed(command, fault, sent)
+            if isinstance(command, Send) and await self._is_withdrawn(command.job):
+                self._drop(command.job)
+            elif fault.why is Why.BROKEN_OFF:
+                self.plan.broken_off()
+            else:
+                self._failed(command, fault, sent)
         except Problem as problem:
             self._problem = problem
             self._failed(command, Fault(Why.SETTINGS, problem.key), 0)
@@ -207,19 +215,36 @@ class Worker:
             return
         parcel = await self._made(job)
         if parcel is None:
-            self._around.outbox.settled(self._id, job, self.plan.void(job.number), job.size)
-            self._troubles.pop(job.number, None)
+            self._drop(job)
             return
         self._parcel, self._since = parcel, self._now()
         try:
             place = await self._in_thread(lambda it: _place_and_verify(it, parcel))
         except Fault as fault:
             fault.sent_bytes = parcel.sent_bytes
+            if parcel.is_broken_off:  # whatever the library made of it
+                raise Fault(Why.BROKEN_OFF, sent_bytes=fault.sent_bytes) from fault
             raise
         finally:
             self._parcel = None
         self._around.outbox.settled(self._id, job, self.plan.verified(job.number), parcel.size, place)
         self._troubles.pop(job.number, None)
+
+    def _drop(self, job: Job) -> None:
+        """There is nothing to send any more."""
+        self._around.outbox.settled(self._id, job, self.plan.void(job.number), job.size)
+        self._troubles.pop(job.number, None)
+
+    async def _is_withdrawn(self, job: Job) -> bool:
+        """Whether a file that could not be sent is one that was taken away on purpose."""
+        unit, _ = self._around.outbox.unit(job.number)
+        if unit.kind not in OF_RECORDING:
+            return False
+        ask = self._around.reader.within
+        try:
+            return await asyncio.to_thread(ask, lambda db: keeping.is_withdrawn(db, unit.recording))
+        except Problem:  # the records cannot be read now; it is tried again
+            return False
 
     async def _made(self, job: Job) -> Parcel | None:
         """The unit with its content, fixed from here on; None where nothing is left of it."""
@@ -261,8 +286,7 @@ class Worker:
     async def _erase(self, job: Job) -> None:
         """The head first: what it opened is closed to everybody from then on."""
         unit, _ = self._around.outbox.unit(job.number)
-        files = self._around.outbox.files_of(unit.recording)
-        keys = [f"{self.prefix}/{files[kind]}" for kind in (Kind.HEAD, Kind.BODY, Kind.SEAL) if kind in files]
+        keys = [f"{self.prefix}/{key}" for key in self._around.outbox.files_of(unit.recording)]
         left = await self._in_thread(lambda place: place.erase(keys))
         self._around.outbox.settled(self._id, job, self.plan.verified(job.number), job.size, " ".join(left))
 

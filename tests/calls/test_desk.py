@@ -58,7 +58,7 @@ class Box:
 
         run(self.it.loop, whole())
 
-    async def order(self, order: wire.Order) -> wire.Reply:
+    async def order(self, order: wire.OfficeOrder) -> wire.Reply:
         reply = await self.orders.carry_out(order, "owner")
         await self.it.records.flush()
         return reply

@@ -22,6 +22,7 @@ from appliance.media.settings import Media
 from appliance.notify.settings import Mail, Notify
 from appliance.provisioning.settings import Provisioning
 from appliance.recorder.settings import Recorder
+from appliance.retention.settings import Keep, Retention
 from appliance.signalling.settings import Phone, Signalling, Trunk
 from appliance.sync.settings import Target, Upstream
 from appliance.web.metrics import METRICS
@@ -53,6 +54,8 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[provisioning]", Provisioning),
     ("[[target]]", Target),
     ("[sync]", Upstream),
+    ("[retention]", Retention),
+    ("[[keep]]", Keep),
 )
 NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 FIELD = re.compile(r"    (\w+): .*?#\s*(.*)")

@@ -38,9 +38,13 @@ from appliance.records.events import (
     PhoneTurned,
     QueueJoined,
     RecordClosed,
+    RecordingDeleted,
+    RecordingExpired,
     RecordingGap,
+    RecordingHeld,
     RecordingOpened,
     RecordingRefused,
+    RecordingReleased,
     RecordingSealed,
     RecordingTaken,
     RecordingVerified,
@@ -135,7 +139,12 @@ def owned(happened: Happened) -> Happened:
     """With ids of legs and recordings that belong to one conversation only, as theirs do who are made by UUIDv7."""
     if isinstance(happened, LegOpened | LegAnswered | LegEnded):
         return replace(happened, leg=f"{happened.conversation}-{happened.leg}")
-    if isinstance(happened, RecordingOpened | RecordingRefused | RecordingGap | RecordingSealed):
+    if isinstance(happened, RecordingHeld | RecordingReleased):
+        return replace(happened, hold=f"{happened.conversation}-{happened.hold}")
+    if isinstance(
+        happened,
+        RecordingOpened | RecordingRefused | RecordingGap | RecordingSealed | RecordingExpired | RecordingDeleted,
+    ):
         return replace(
             happened, recording=f"{happened.conversation}-{happened.recording}" if happened.recording else ""
         )
@@ -147,6 +156,10 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(StateEntered, _ids, st.sampled_from(State), _offsets),
     st.builds(QueueJoined, _ids, _words, _offsets),
     st.builds(NodeEntered, _ids, _words, _words, _offsets),
+    st.builds(RecordingHeld, _legs, _ids | st.just(""), _words, _words, _words),
+    st.builds(RecordingReleased, _legs, _ids | st.just(""), _words, _words),
+    st.builds(RecordingExpired, _ids, _recordings, _small),
+    st.builds(RecordingDeleted, _ids, _recordings, st.sampled_from(["expired", "erased"])),
     st.builds(DigitTaken, _ids, _words, st.sampled_from("0123456789*#"), _offsets),
     st.builds(LanguageChosen, _ids, st.sampled_from(["fa", "en"]), _offsets),
     st.builds(LegOpened, _ids, _legs, st.sampled_from(["customer", "agent"]), _words, _words, _offsets),
@@ -199,4 +212,10 @@ any_event: st.SearchStrategy[Happened] = st.one_of(
     st.builds(BackupDrilled, _words, _small, _small, _small, _small),
     st.builds(BoxRestored, _small, _words, _small),
 ).map(owned)
-with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(ConversationErased, _ids, _words, _words)
+with_erasures: st.SearchStrategy[Happened] = any_event | st.builds(
+    lambda c, reason, actor, recordings: ConversationErased(c, reason, actor, tuple(f"{c}-{r}" for r in recordings)),
+    _ids,
+    _words,
+    _words,
+    st.sets(_recordings),
+)

@@ -18,9 +18,10 @@ from pathlib import Path
 import argon2
 
 from appliance.calls.access import Access
+from appliance.calls.archive import Archive, Space
 from appliance.calls.control import ControlServer
 from appliance.calls.upstream import Strain, Upstream
-from appliance.clock import SystemClock
+from appliance.clock import Clock, SystemClock
 from appliance.control import wire
 from appliance.records.events import (
     ConversationClosed,
@@ -34,11 +35,13 @@ from appliance.records.outgoing import Receipt
 from appliance.records.reader import Reader
 from appliance.records.store import Store
 from appliance.records.writer import DirectWriter, Report, Written
+from appliance.retention.plan import Rules, Trust
 from appliance.sync.units import Kind
 from tests.records.given import opened
 from tests.sync.given import content
 
 KEY = bytes(range(32))
+PASSWORD = "correct horse battery"
 QUICK = """[sync]
 batch_seconds = 0.2
 first_pause_seconds = 0.2
@@ -77,6 +80,8 @@ class Office:
         self.records = DirectWriter(self.store, self._reported)
         self._process: asyncio.subprocess.Process | None = None
         self.lives = 0
+        self.forgotten: list[str] = []  # what media was told to forget
+        self._archive: Archive | None = None
 
     def secret(self, name: str, text: str) -> None:
         file = self.folder / "secrets" / "upstream" / name
@@ -91,12 +96,21 @@ class Office:
             self.folder / "run" / "calls.sock",
             self._access,
             lambda: wire.Snapshot("office", "0", "fa", 0),
-            self._no_orders,
+            self._carry_out,
             self._clock,
             upstream=self._upstream,
         )
         self._control.start()
         return self
+
+    def archive(self, rules: Rules, clock: Clock | None = None) -> Archive:
+        """What calls has for orders about recordings; a clock of its own may be days ahead."""
+        trust = Trust(even_seconds=0)
+        self._archive = Archive(
+            rules, self.records, clock or self._clock, lambda: True, lambda: Space(10**12, 10**12, 0),
+            self.forgotten.extend, lambda _place, _problem: None, trust=trust,
+        )  # fmt: skip
+        return self._archive
 
     async def __aexit__(self, *_: object) -> None:
         await self.kill()
@@ -104,9 +118,15 @@ class Office:
         self._access.close()
         self.store.close()
 
-    @staticmethod
-    async def _no_orders(order: wire.Order, by: str) -> wire.Reply:
-        raise AssertionError(order, by)
+    async def owner(self, password: str = PASSWORD) -> None:
+        """The owner has set a password."""
+        await self._access.start()
+        code = await self._access.sign_in("owner", (self.folder / "code").read_text(), "")
+        await self._access.set_password(code.token, password)
+
+    async def _carry_out(self, order: wire.Order, by: str) -> wire.Reply:
+        assert self._archive is not None and isinstance(order, wire.ArchiveOrder), (order, by)
+        return await self._archive.carry_out(order, by)
 
     # The records ------------------------------------------------------------------------------------------------------
 
@@ -120,15 +140,21 @@ class Office:
         for kind, found in files.items():
             (self.folder / "data" / "kept" / f"{recording}.{kind}").write_bytes(found)
             self.sent[f"{recording}.{kind}"] = found
-        body, seal = (hashlib.sha256(files[kind]).hexdigest() for kind in (Kind.BODY, Kind.SEAL))
+        self.recorded(conversation, recording)
+        return recording
+
+    def recorded(self, conversation: str, recording: str, customer: str = "+989121234567") -> None:
+        """A conversation whose recording lies in kept/."""
+        files = (self.folder / "data" / "kept" / f"{recording}.{kind}" for kind in (Kind.BODY, Kind.SEAL))
+        contents = [file.read_bytes() for file in files]
+        body, seal = (hashlib.sha256(each).hexdigest() for each in contents)
         self.happened(
-            opened(conversation),
+            opened(conversation, customer),
             RecordingOpened(conversation, recording, 1, f"{conversation}-consent", 10),
-            RecordingSealed(conversation, recording, "sealed", size, body, seal, 1000, 0, 1, 1, 0, 0),
+            RecordingSealed(conversation, recording, "sealed", len(contents[0]), body, seal, 1000, 0, 1, 1, 0, 0),
             ConversationClosed(conversation, Outcome.SERVED, "", "sara", 2000),
             RecordClosed(conversation),
         )
-        return recording
 
     def happened(self, *events: Happened) -> None:
         for one in events:

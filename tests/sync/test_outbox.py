@@ -122,7 +122,7 @@ def test_an_erasure_makes_what_is_pending_void_and_goes_only_where_something_may
     outbox.add([erasure("r0", 9, 0), erasure("unknown", 9, 0)], {}, takers)
     assert outbox.standing(target).pending == 2  # r1's body, and the erasure of r0
     job = outbox.first(target, Kind.ERASE, ())
-    assert job is not None and outbox.files_of("r0") == {Kind.BODY: "k0"}
+    assert job is not None and outbox.files_of("r0") == ["k0"]
     assert outbox.standing(records).pending == 0
     assert outbox.recordings_of("c1") == ["r0", "r1"]
 

@@ -17,6 +17,7 @@ from appliance.keeper import SERVICES
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 COMMAND = "/opt/pasokh/bin/pasokh"
+KEPT = "/var/lib/pasokh/kept"
 UNITS = [f"pasokh-{service}.service" for service in SERVICES]
 
 
@@ -71,7 +72,15 @@ def test_a_service_writes_only_where_the_folders_are_its_own(name: str) -> None:
     known = folders()
     assert unit.last("ProtectSystem") == "strict" and unit.last("CapabilityBoundingSet") == ""
     for path in unit.paths("ReadWritePaths") - {"/run/pasokh"}:
-        assert known[path][1] == unit.last("User"), path
+        shared = path == KEPT and unit.last("User") == "pasokh-sync"
+        assert known[path][1] == unit.last("User") or shared, path
+
+
+def test_media_puts_closed_recordings_into_their_folder_sync_takes_them_out_and_nobody_else_writes_there() -> None:
+    assert folders()[KEPT] == ("2770", "pasokh-media")
+    writers = {name for name in UNITS if KEPT in _Unit(name).paths("ReadWritePaths")}
+    assert writers == {"pasokh-media.service", "pasokh-sync.service"}
+    assert KEPT in _Unit("pasokh-calls.service").paths("ReadOnlyPaths")
 
 
 def test_only_calls_can_read_the_secrets_and_the_page_gets_one_of_them() -> None:

@@ -71,9 +71,13 @@ from appliance.records.events.notices import (
 )
 from appliance.records.events.recordings import (
     ConsentGiven,
+    RecordingDeleted,
+    RecordingExpired,
     RecordingGap,
+    RecordingHeld,
     RecordingOpened,
     RecordingRefused,
+    RecordingReleased,
     RecordingSealed,
     RecordingTaken,
     RecordingVerified,
@@ -122,6 +126,10 @@ Happened = (
     | RecordingSealed
     | RecordingVerified
     | RecordingTaken
+    | RecordingHeld
+    | RecordingReleased
+    | RecordingExpired
+    | RecordingDeleted
     | ConversationClosed
     | RecordClosed
     | TrunkTurned

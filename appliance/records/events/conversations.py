@@ -221,12 +221,16 @@ class RecordClosed:
 
 @dataclass(frozen=True, slots=True)
 class ConversationErased:
-    """The bodies of everything before about this conversation are erased; their commitments and this stay."""
+    """The bodies of everything before about this conversation are erased; their commitments and this stay.
+
+    ``recordings`` are to be destroyed wherever they lie: on the box and at every target.
+    """
 
     kind: ClassVar[str] = "conversation.erased"
     conversation: str
     reason: str
     actor: str
+    recordings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,46 @@ class RecordingTaken:
     actor: str
     use: str
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingHeld:
+    """Nothing of one conversation, or of every one with ``number``, is deleted or erased until the hold is released."""
+
+    kind: ClassVar[str] = "recording.held"
+    hold: str  # an id of its own
+    conversation: str  # empty: the hold is on a number
+    number: str  # E.164; empty: the hold is on a conversation
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingReleased:
+    """The hold is over."""
+
+    kind: ClassVar[str] = "recording.released"
+    hold: str
+    conversation: str
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingExpired:
+    """Kept for ``days``, and upstream by now: the files on the box are to go. The record and the copies stay."""
+
+    kind: ClassVar[str] = "recording.expired"
+    conversation: str
+    recording: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDeleted:
+    """The files on the box are gone, the head overwritten first. ``cause``: expired, erased."""
+
+    kind: ClassVar[str] = "recording.deleted"
+    conversation: str
+    recording: str
+    cause: str

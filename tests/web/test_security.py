@@ -112,8 +112,8 @@ def test_a_form_belongs_to_its_session() -> None:
 
 def test_every_route_names_who_may_and_few_are_open_to_anybody() -> None:
     open_to_all = {path for (_, path), roles in ROLES.items() if not roles}
-    of_monitors = {"/health", "/metrics"}  # one word; and with a token of its own
-    assert open_to_all == {"/sign-in", "/language", "/static/{name}", *of_monitors}
+    of_machines = {"/health", "/metrics", "/provision/{token}/{name}"}  # one word; and with tokens of their own
+    assert open_to_all == {"/sign-in", "/language", "/static/{name}", *of_machines}
 
 
 def test_openssl_verifies_the_pages_certificate_for_the_boxs_names_only(tmp_path: Path) -> None:

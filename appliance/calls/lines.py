@@ -46,7 +46,7 @@ def checked_flows(
 
 def house_of(places: Places, signalling: Signalling, calls: Calls, elsewhere: Elsewhere) -> catalogue.House:
     """What flows may refer to on this box."""
-    area_code = signalling.trunks[0].area_code if signalling.trunks else ""
+    area_code = signalling.area_code
     inside = known(calls, {phone.name for phone in signalling.phones})
 
     def may_dial(number: str) -> bool:

@@ -181,7 +181,7 @@ class _Process:
             lambda: space_of(places.data, keeping.floor_bytes),
             lambda recordings: self._mouth.submit(media.Forget(recordings)),
             self._found_at,
-            area_code=settings.trunks[0].area_code if settings.trunks else "",
+            area_code=settings.area_code,
         )
         self._control = ControlServer(
             places.control_socket,

@@ -177,9 +177,8 @@ class Office:
         found = self.inside(number)
         if found is not None:
             return found.kind != "line"
-        area_code = self.sip.trunks[0].area_code if self.sip.trunks else ""
-        is_emergency = outbound.read(self.settings, number, area_code).kind == "emergency"
-        return not is_emergency and outbound.may_dial(self.settings, number, area_code)
+        is_emergency = outbound.read(self.settings, number, self.sip.area_code).kind == "emergency"
+        return not is_emergency and outbound.may_dial(self.settings, number, self.sip.area_code)
 
     def line_for(self, queue: str, agent: str) -> str:
         """The line that was named, else the first one that the agent serves, else the first."""

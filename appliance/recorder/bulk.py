@@ -28,6 +28,7 @@ from appliance.errors import Problem
 from appliance.recorder import export, reading
 from appliance.recorder.keys import Identity
 from appliance.recorder.reading import Opened
+from appliance.recorder.segments import is_id
 from appliance.records import cdr
 
 LIST, TABLE = "manifest.jsonl", "manifest.csv"
@@ -83,7 +84,7 @@ def find(folder: Path) -> list[Source]:
     """All recordings in a folder and the folders in it, oldest first; Problem where it cannot be read."""
     if not folder.is_dir():
         raise Problem("recorder.no_folder", folder=str(folder))
-    seals = {path.stem: path for path in sorted(folder.rglob("*.seal")) if reading.is_id(path.stem)}
+    seals = {path.stem: path for path in sorted(folder.rglob("*.seal")) if is_id(path.stem)}
     return [Source(name, path.with_suffix("")) for name, path in sorted(seals.items())]
 
 

@@ -20,7 +20,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.recorder import bulk_commands, export, reading, seal, viewer
 from appliance.recorder.reading import Verdict
-from appliance.recorder.segments import SUFFIXES
+from appliance.recorder.segments import SUFFIXES, is_id
 from appliance.records import sampling_commands
 from appliance.records.search_form import E164, only_digits
 
@@ -219,7 +219,7 @@ def _viewer(chosen: argparse.Namespace) -> int:
 
 
 def _base(chosen: argparse.Namespace, given: str) -> Path:
-    if reading.is_id(given) and not Path(given + ".seal").exists():
+    if is_id(given) and not Path(given + ".seal").exists():
         data = _data(chosen)
         for folder in (data / "kept", data / "live"):
             if any((folder / (given + suffix)).exists() for suffix in SUFFIXES):
@@ -234,7 +234,7 @@ def _base(chosen: argparse.Namespace, given: str) -> Path:
 def _bases(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         raise Problem("recorder.no_data_folder", folder=str(folder.parent))
-    names = {path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and reading.is_id(path.stem)}
+    names = {path.stem for path in folder.iterdir() if path.suffix in SUFFIXES and is_id(path.stem)}
     return [folder / name for name in sorted(names)]
 
 

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from pathlib import Path
 
 from appliance.recorder.disk import RealDisk
-from appliance.recorder.segments import HEAD, SUFFIXES
-
-ID = re.compile(r"[0-9a-f]{32}")
+from appliance.recorder.segments import HEAD, SUFFIXES, is_id
 
 
 def destroy(folder: Path, recording: str) -> bool:
     """Whether there was anything. OSError where a file cannot be taken away: then it is still there."""
-    if not ID.fullmatch(recording):
+    if not is_id(recording):
         return False
     found = False
     for suffix in SUFFIXES:

@@ -26,6 +26,7 @@ from appliance.recorder.segments import (
     RECORD_BYTES,
     SUFFIXES,
     highest_epoch,
+    is_id,
     record_head,
     segment_file,
 )
@@ -442,7 +443,7 @@ class Journal:
     def _destroy(self, names: tuple[str, ...]) -> None:
         for name in names:
             try:
-                if destroying.ID.fullmatch(name) and (bytes.fromhex(name), HEAD) not in self._files:
+                if is_id(name) and (bytes.fromhex(name), HEAD) not in self._files:
                     destroying.destroy(self._live, name)
             except OSError as error:
                 self._failed(error)

@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +29,6 @@ State = Literal["verified", "open", "damaged", "missing"]
 
 FRAME_BYTES = 320  # 20 ms of both directions
 READ_BYTES = 1 << 20
-_ID = re.compile(r"[0-9a-f]{32}")
 MOST_IDENTITY_BYTES = 64 << 10
 
 
@@ -134,11 +132,6 @@ class Opened:
 def base_of(path: Path) -> Path:
     """The base that one of the three files (or the base itself) belongs to."""
     return path.with_suffix("") if path.suffix in SUFFIXES else path
-
-
-def is_id(name: str) -> bool:
-    """Whether a file's name without its ending is the id of a recording."""
-    return _ID.fullmatch(name) is not None
 
 
 def started_utc_ms(recording: str) -> int:

@@ -7,6 +7,7 @@ length u32, data. A segment's records bear one epoch; a record of another epoch 
 from __future__ import annotations
 
 import os
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -17,8 +18,14 @@ SUFFIXES = (".head", ".body", ".seal")
 HEAD, BODY, SEAL = range(len(SUFFIXES))
 _HEAD = struct.Struct(">4sIQ16sB3xQI")
 _REST = struct.Struct(">Q16sB3xQI")  # what the CRC covers besides the data
+_ID = re.compile(r"[0-9a-f]{32}")
 RECORD_BYTES = _HEAD.size  # 48, before the data
 CHECK_AT, CHECK_BYTES = len(MAGIC), 4  # where a record's CRC stands
+
+
+def is_id(name: str) -> bool:
+    """Whether a file's name without its ending is the id of a recording."""
+    return _ID.fullmatch(name) is not None
 
 
 def record_head(epoch: int, recording: bytes, kind: int, offset: int, data: bytes) -> bytes:

@@ -69,6 +69,7 @@ log = logging.getLogger(__name__)
 DRAIN_SECONDS = 4.0
 SIGN_SECONDS = 1.0
 TRUNK_DOWN = frozenset({"refused", "unreachable"})
+ADVICE = frozenset({"recipients", "drill", "retention"})  # findings that wait until somebody looks at the page
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -321,9 +322,13 @@ class _Process:
         self._changed()
 
     def _faults(self) -> Mapping[str, Problem]:
-        """What the owner is told of when it lasts: trunks that are down, lost voices, and every finding."""
+        """What the owner is told of when it lasts: trunks that are down, lost voices, and findings that are no advice."""
         picture = self._switchboard.snapshot()
-        found = {place: Problem(finding.key, **finding.fields) for place, finding in self._switchboard.findings.items()}
+        found = {
+            place: Problem(finding.key, **finding.fields)
+            for place, finding in self._switchboard.findings.items()
+            if place not in ADVICE
+        }
         for trunk in picture.trunks:
             if trunk.state in TRUNK_DOWN:
                 found[f"trunk {trunk.name}"] = Problem("notify.trunk_down", trunk=trunk.name, code=trunk.code)

@@ -322,7 +322,7 @@ class _Process:
         self._changed()
 
     def _faults(self) -> Mapping[str, Problem]:
-        """What the owner is told of when it lasts: trunks that are down, lost voices, and findings that are no advice."""
+        """What the owner is told of when it lasts: trunks that are down, lost voices, findings that are no advice."""
         picture = self._switchboard.snapshot()
         found = {
             place: Problem(finding.key, **finding.fields)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from appliance.messages.numbers import digits
 from appliance.records.database import Connection
@@ -207,6 +207,12 @@ def until_written(box: Box, value: str, name: str = "note") -> None:
         time.sleep(0.05)
 
 
+def until_form(page: Page, number: str) -> None:
+    """Until the form of this caller is there, and not that of the call before."""
+    page.wait_for_selector(f"#task:has-text('{number}')")
+    page.wait_for_selector("#wrap-up")
+
+
 def until_shown(visit: Visit, note: str) -> None:
     ends = time.monotonic() + 20
     while visit.page.input_value("#wrap-up [name=note]") != note:
@@ -235,7 +241,7 @@ def test_from_answer_to_wrap_up_to_promise_takes_twelve_presses_of_the_keyboard_
         print(json.dumps({"screen pop ms": round(pop_ms)}))
         assert pop_ms < POP_MS * SLACK
         telephones.take()
-        page.wait_for_selector("#wrap-up")
+        until_form(page, shown)
         assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "fa" else "ltr")
         keyboard = Keyboard(visit, is_persian=language == "fa")
         keyboard.press("Digit2", "KeyY", "KeyC")
@@ -306,7 +312,7 @@ def test_two_browsers_of_one_agent_share_a_form_and_neither_loses_anything_unsee
         telephones.rung_at()
         telephones.take()
         first.page.wait_for_selector("#call .caller:has-text('۰۹۱۸۷۶۵۴۳۲۱')")
-        first.page.wait_for_selector("#wrap-up")
+        until_form(first.page, "۰۹۱۸۷۶۵۴۳۲۱")
         second.page.route("**/me/live*", lambda route: route.abort())  # it does not hear of the other
         second.page.goto(second.address + "/me")
         first.page.fill("#wrap-up [name=note]", "by the first")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+import traceback
 
 from _stack import CallState, Ear, VoIPPhone, follow, hang_up_quietly, say, start_without_registering
 
@@ -39,6 +40,8 @@ def main() -> int:
     code = 1
     try:
         code = ring(phone, chosen.number, chosen.voice, chosen.script)
+    except Exception:
+        traceback.print_exc()  # the process leaves without Python's own ending, which would have told it
     finally:
         time.sleep(0.3)  # pyVoIP answers the last BYE in a thread of its own
         os._exit(code)  # and leaves threads behind that never end

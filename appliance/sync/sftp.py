@@ -108,8 +108,13 @@ class Sftp:
             raise Fault(Why.GONE, f"{self.name}: {MARKER} is not there")
         if writes:
             name = self._path(f"{self._prefix}/.probe")
-            async with client.open(name, "wb") as file:
-                await file.write(b"\n")
+            try:
+                async with client.open(name, "wb") as file:
+                    await file.write(b"\n")
+            except asyncssh.Error:
+                with contextlib.suppress(asyncssh.Error):  # on a full disk a name is made, and nothing in it
+                    await client.remove(name)
+                raise
             await client.remove(name)
 
     async def _place(self, parcel: Parcel) -> None:

@@ -94,8 +94,13 @@ class Smb:
                 raise Fault(Why.GONE, f"{self.name}: {MARKER} is not there")
             if writes:
                 name = self._path(f"{self._prefix}/.probe")
-                with self._open(name, "wb") as file:
-                    file.write(b"\n")
+                try:
+                    with self._open(name, "wb") as file:
+                        file.write(b"\n")
+                except OSError:
+                    with contextlib.suppress(OSError):  # on a full disk a name is made, and nothing in it
+                        self._call("remove", name)
+                    raise
                 self._call("remove", name)
 
     def place(self, parcel: Parcel) -> None:

@@ -16,6 +16,8 @@ import socket
 import sys
 from pathlib import Path
 
+from appliance.durable import write_whole
+
 _PR_SET_DUMPABLE = 4  # prctl(2)
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -67,26 +69,6 @@ def harden() -> None:
     """No core dump and no tracing by other processes: voices and keys stay inside."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Writes beside, syncs, renames and syncs the folder: afterwards the file is whole, before it is as it was."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def made_once(path: Path, number_of_bytes: int = 32) -> bytes:

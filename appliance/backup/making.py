@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from appliance import __version__
+from appliance import __version__, durable
 from appliance.backup import contents, manifest
 from appliance.backup.contents import Source
 from appliance.backup.manifest import Entry, Manifest
@@ -226,8 +226,4 @@ def _place(sealed: Path, out: Path, sha256: str) -> None:
     if out.exists():
         raise Problem("backup.exists", file=str(out))
     sealed.rename(out)
-    folder = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable.sync(out.parent)

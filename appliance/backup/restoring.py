@@ -24,6 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance import durable
 from appliance.backup import manifest, reading
 from appliance.backup.reading import Checked, Progress
 from appliance.backup.relocated import relocated
@@ -98,14 +99,14 @@ def lay_out(
     except UnicodeDecodeError as error:
         raise Problem("backup.bad_settings", reason=str(error)[:120]) from error
     settings.rename(into / ORIGINAL)
-    _write(settings, relocated(text, _folders(into)).encode())
+    durable.write_whole(settings, relocated(text, _folders(into)).encode(), 0o640)
     check(settings)
     mark = {
         "made_utc_ms": checked.manifest.made_utc_ms,
         "version": checked.manifest.version,
         "head_n": checked.manifest.head_n,
     }
-    _write(into / "data" / MARK, json.dumps(mark).encode())
+    durable.write_whole(into / "data" / MARK, json.dumps(mark).encode(), 0o640)
     _owned(into)
     _sync_folders(into)
     return checked
@@ -152,7 +153,7 @@ def _put(scratch: Path, folder: Path, is_blank: bool) -> Path | None:
     """One step from the old to the new; where the old box is now."""
     if is_blank:
         scratch.rename(folder)  # onto an empty folder this is one step as well (rename(2))
-        _sync(folder.parent)
+        durable.sync(folder.parent)
         return None
     before = folder.with_name(f"{folder.name}.before-{scratch.name.rpartition('-')[2]}")
     libc = ctypes.CDLL(None, use_errno=True)
@@ -162,16 +163,8 @@ def _put(scratch: Path, folder: Path, is_blank: bool) -> Path | None:
         scratch.rename(folder)
     else:
         scratch.rename(before)
-    _sync(folder.parent)
+    durable.sync(folder.parent)
     return before
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _owned(into: Path) -> None:
@@ -196,12 +189,4 @@ def _owned(into: Path) -> None:
 
 def _sync_folders(into: Path) -> None:
     for folder in (*(path for path in into.rglob("*") if path.is_dir()), into):
-        _sync(folder)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        durable.sync(folder)

@@ -23,12 +23,12 @@ from appliance.calls import typed
 from appliance.calls.delays import Delays
 from appliance.clock import Clock
 from appliance.control.wire import Role
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.records import credentials, events
 from appliance.records.credentials import Credential, KeptSession
 from appliance.records.store import Store
 from appliance.records.writer import Records
-from appliance.service import write_whole
 
 OWNER = "owner"
 LEAST_PASSWORD = 10

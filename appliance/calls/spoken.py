@@ -11,8 +11,8 @@ import hashlib
 import json
 from pathlib import Path
 
+from appliance.durable import write_whole
 from appliance.prompts import recordings, voices
-from appliance.service import write_whole
 
 INDEX = "spoken.json"
 MOST_SECONDS = 120

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance import durable
 from appliance.errors import Problem
 from appliance.recorder import container, signed
 from appliance.recorder.container import DamagedError
@@ -108,10 +109,10 @@ def _write_beside(file: Path, identity: Identity, recipients: Sequence[Recipient
 def _put_in_place(folder: Path, names: Sequence[str]) -> None:
     """All are on the disk before the first gets its name; synced together, they share the file system's commits."""
     for name in names:
-        _sync(folder / (name + NEW))
+        durable.sync(folder / (name + NEW))
     for name in names:
         os.replace(folder / (name + NEW), folder / (name + HEAD))
-    _sync(folder)
+    durable.sync(folder)
 
 
 @contextlib.contextmanager
@@ -139,12 +140,4 @@ def _tidy(folder: Path, listed: Path) -> None:
     for left in folder.glob("*" + NEW):
         left.unlink()
     listed.unlink()
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync(folder)

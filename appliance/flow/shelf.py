@@ -7,12 +7,12 @@ and renamed, so that a plug that is pulled leaves the old or the new one, never 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.flow import catalogue
 from appliance.flow.catalogue import Flows, House
@@ -111,14 +111,4 @@ class Shelf:
     @staticmethod
     def _write(file: Path, content: bytes) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
-        beside = file.with_name(f".{file.name}.{os.getpid()}")
-        with beside.open("wb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        beside.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(file, content, 0o644)

@@ -20,9 +20,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from appliance.clock import Clock
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.lookup.settings import Identity
-from appliance.service import write_whole
 
 CODE_DIGITS = 6
 CODE_SECONDS = 300.0

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from appliance import messages
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.messages import text
 from appliance.messages.numbers import digits
 from appliance.places import shipped_flows
 from appliance.prompts import recordings, voices
 from appliance.prompts.level import RATE, measured
-from appliance.service import write_whole
 
 EXIT_FOUND = 2
 

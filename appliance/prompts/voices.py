@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from appliance import saying
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.prompts.level import active_level
 from appliance.prompts.recordings import PEAK, TARGET_DBM0
 from appliance.saying import texts
-from appliance.service import write_whole
 
 RATE = 8000
 QUIET = 200  # below it a sample counts as silence when the ends are trimmed

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.provisioning import files
 from appliance.provisioning.files import DeskFiles
-from appliance.service import made_once, write_whole
+from appliance.service import made_once
 from appliance.signalling.settings import Phone
 
 

@@ -23,7 +23,7 @@ from typing import Literal
 
 import msgspec
 
-from appliance import messages
+from appliance import durable, messages
 from appliance.errors import Problem
 from appliance.recorder import export, reading
 from appliance.recorder.keys import Identity
@@ -216,11 +216,7 @@ def _replace(file: Path, data: bytes, before_name: Callable[[], None] = lambda: 
         export.write_new(part, data)
         before_name()
         part.replace(file)
-        descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync(file.parent)
 
 
 @contextmanager

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.recorder import signed
 from appliance.recorder.keys import PINNED, Recipient, load_recipients, recipients_file
@@ -73,7 +73,7 @@ def install(data: Path, text: str) -> SignedSet | SignedDrill:
         held = drill_for(data, known)
         if held is not None and held.at > drill.at:
             raise Problem("ceremony.older_drill")
-        _replace(folder / DRILL, text)
+        _write(folder / DRILL, text)
         return drill
     new = signed.read_set(text)
     pinned = _pinned(folder)
@@ -82,9 +82,9 @@ def install(data: Path, text: str) -> SignedSet | SignedDrill:
     elif new.digest != pinned.digest:
         _refuse_unless_next(new, pinned)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    _replace(recipients_file(data), text)  # signed by whom the old pin knows: believed before the new one is there
+    _write(recipients_file(data), text)  # signed by whom the old pin knows: believed before the new one is there
     pin = {"version": new.version, "digest": new.digest, "signers": sorted(new.signers)}
-    _replace(folder / PINNED, json.dumps(pin) + "\n")
+    _write(folder / PINNED, json.dumps(pin) + "\n")
     return new
 
 
@@ -135,19 +135,9 @@ def _read(file: Path) -> str:
         raise Problem("recorder.not_the_owners") from error
 
 
-def _replace(file: Path, text: str) -> None:
-    """Written beside, synced, renamed (0644: public keys and signatures are no secrets)."""
-    beside = file.with_suffix(".new")
+def _write(file: Path, text: str) -> None:
+    """0644: public keys and signatures are no secrets."""
     try:
-        with beside.open("w", encoding="utf-8") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(beside, file)
-        descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        write_whole(file, text.encode(), 0o644)
     except OSError as error:
         raise Problem("recorder.unwritable", file=str(file), reason=error.strerror or "") from error

@@ -9,7 +9,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from appliance.recorder.disk import RealDisk
+from appliance import durable
 from appliance.recorder.segments import HEAD, SUFFIXES, is_id
 
 
@@ -23,11 +23,11 @@ def destroy(folder: Path, recording: str) -> bool:
         if suffix == SUFFIXES[HEAD] and not path.is_symlink():
             with contextlib.suppress(FileNotFoundError, PermissionError):  # to be unlinked all the same
                 _overwrite(path)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):  # gone already: an earlier run was cut off here
             path.unlink()
             found = True
     if found:
-        RealDisk().sync_folder(folder)
+        durable.sync(folder)
     return found
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from appliance import durable
 from appliance.recorder.segments import HEAD, SUFFIXES
 
 MANY_FILES = 100  # a box with few calls never touches other people's data
@@ -71,11 +72,7 @@ class RealDisk:
             os.close(within)
 
     def sync_folder(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync(path)
 
     def rename(self, source: Path, target: Path) -> None:
         os.rename(source, target)

@@ -8,7 +8,6 @@ forbids mixing). Parsing a recipient's text costs more than wrapping a key for i
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from appliance.durable import write_whole
 from appliance.errors import Problem
 from appliance.recorder import bech32
 
@@ -163,17 +163,7 @@ def install(file: Path, recipient: Recipient) -> None:
         return
     file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     text = "".join(each.text + "\n" for each in (*known, recipient))
-    beside = file.with_suffix(".new")
-    with beside.open("w", encoding="ascii") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-    os.replace(beside, file)
-    descriptor = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_whole(file, text.encode("ascii"), 0o644)
 
 
 def derive(secret: bytes | bytearray, salt: bytes | None, info: bytes) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from appliance import durable
 from appliance.recorder import seal, segments
 from appliance.recorder.journal import IN_USE
 from appliance.recorder.segments import SUFFIXES
@@ -157,11 +158,7 @@ def _move(recording: bytes, live: Path, kept: Path) -> None:
         if (live / name).exists():
             os.rename(live / name, kept / name)
     for folder in (kept, live):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        durable.sync(folder)
 
 
 def _discard(recording: bytes, live: Path) -> None:

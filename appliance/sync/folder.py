@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from appliance import durable
 from appliance.sync.content import read_back
 from appliance.sync.faults import Fault, Why, disk
 from appliance.sync.port import MARKER, Marker, Parcel, Remark, marker_from
@@ -127,9 +128,5 @@ class Folder:
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with contextlib.suppress(OSError):  # FAT through some drivers cannot
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with contextlib.suppress(OSError):  # FAT through some drivers cannot
+        durable.sync(folder)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from appliance.service import write_whole
+from appliance.durable import write_whole
 
 AUTHORITY_DAYS = 3650
 LEAF_DAYS = 397  # what browsers accept at most is 398

@@ -135,14 +135,14 @@ def test_a_crash_between_the_set_and_its_pin_leaves_a_box_that_records(
     made = a_set()
     custody.install(data, made.known.text)
     second = making.following(made.known, Wish(["Ali"]), owner_of(made), MADE)
-    replace = os.replace
+    rename = os.rename
 
     def cut(source: Path, target: Path) -> None:
         if Path(target).name == "pinned.json":
             raise KeyboardInterrupt
-        replace(source, target)
+        rename(source, target)
 
-    monkeypatch.setattr("os.replace", cut)
+    monkeypatch.setattr("os.rename", cut)
     with pytest.raises(KeyboardInterrupt):
         custody.install(data, second.known.text)
     monkeypatch.undo()

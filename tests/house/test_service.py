@@ -1,4 +1,4 @@
-"""Readiness is told, secrets are made once, files are whole."""
+"""Readiness is told, secrets are made once; files are whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import service
+from appliance import durable, service
 
 
 def test_readiness_reaches_whoever_listens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +60,12 @@ def test_a_secret_is_made_at_first_start_and_stays(tmp_path: Path) -> None:
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
-    service.write_whole(path, b"old")
+    durable.write_whole(path, b"old")
 
     def fails(_source: object, _target: object) -> None:
         raise OSError("no")
 
     monkeypatch.setattr(os, "rename", fails)
     with pytest.raises(OSError, match="no"):
-        service.write_whole(path, b"new")
+        durable.write_whole(path, b"new")
     assert path.read_bytes() == b"old" and [entry.name for entry in tmp_path.iterdir()] == ["file"]

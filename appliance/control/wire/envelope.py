@@ -7,47 +7,8 @@ from typing import TypeVar
 import msgspec
 
 from appliance.control.wire.answers import Reply
-from appliance.control.wire.orders import (
-    AskDesk,
-    AskPeople,
-    CallNow,
-    ChangeRequest,
-    CloseRequest,
-    EraseRecordings,
-    ExtendForm,
-    GiveForm,
-    GoAway,
-    HangUpCall,
-    HoldRecordings,
-    InvitePerson,
-    MakePromise,
-    MoveCaller,
-    ReleaseRecordings,
-    RemoveContacts,
-    RemovePerson,
-    SaveContacts,
-    SetPassword,
-    SignIn,
-    SignOut,
-    TakeRecording,
-    Turn,
-    Unwatch,
-    Watch,
-    WhoAmI,
-    WriteBrief,
-    WriteForm,
-)
-from appliance.control.wire.services import (
-    AskPhoneFile,
-    AskPulse,
-    AskUpstream,
-    Measure,
-    TellDestroyed,
-    TellReceipts,
-    TellUpstream,
-    TryUpstream,
-    Vitals,
-)
+from appliance.control.wire.orders import FromPeople
+from appliance.control.wire.services import FromService
 from appliance.control.wire.shown import Changes, Snapshot
 from appliance.control.wire.struct import Message, Struct
 from appliance.errors import Problem
@@ -58,45 +19,7 @@ ALIVE_SECONDS = 0.5
 SILENCE_SECONDS = 2.0  # DECISIONS 29: four heart beats missed
 T = TypeVar("T")
 
-Request = (
-    SignIn
-    | SignOut
-    | WhoAmI
-    | SetPassword
-    | Watch
-    | Unwatch
-    | HangUpCall
-    | Turn
-    | MakePromise
-    | ChangeRequest
-    | CallNow
-    | CloseRequest
-    | MoveCaller
-    | TakeRecording
-    | AskDesk
-    | GoAway
-    | WriteForm
-    | GiveForm
-    | ExtendForm
-    | WriteBrief
-    | AskPeople
-    | InvitePerson
-    | RemovePerson
-    | SaveContacts
-    | RemoveContacts
-    | HoldRecordings
-    | ReleaseRecordings
-    | EraseRecordings
-    | Measure
-    | AskPhoneFile
-    | Vitals
-    | TellReceipts
-    | TellDestroyed
-    | TellUpstream
-    | AskPulse
-    | AskUpstream
-    | TryUpstream
-)
+Request = FromPeople | FromService
 
 
 class Ask(Struct, frozen=True):

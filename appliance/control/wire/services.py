@@ -88,3 +88,9 @@ class TryUpstream(Message, frozen=True):
     """A person has put something right: sync shall try this target at once. Answered by Done."""
 
     target: str
+
+
+FromService = (
+    Measure | AskPhoneFile | Vitals | TellReceipts | TellDestroyed | TellUpstream | AskPulse | AskUpstream | TryUpstream
+)
+"""All that a service can say."""

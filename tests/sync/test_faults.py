@@ -38,6 +38,7 @@ from tests.sync.workshop import QUICK, Workshop
 ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 SIZES = (300_000, 40_000, 0)
 LASTS_SECONDS = 1.5
+BUDGET = 1000  # a busy machine tries more often than the budget of a day allows (test_plan.py)
 SLACK_SECONDS = 3.0  # of a machine that does something else as well
 
 
@@ -58,17 +59,21 @@ def bucket(seaweed: Seaweed, request: pytest.FixtureRequest) -> str:
 def s3(
     seaweed: Seaweed, port: int, bucket: str, seconds: float = QUICK.answer_seconds
 ) -> tuple[Target, Callable[[], Place]]:
-    target = Target(name="there", kind="s3", url=f"http://127.0.0.1:{port}", bucket=bucket)
+    target = Target(name="there", kind="s3", url=f"http://127.0.0.1:{port}", bucket=bucket, budget=BUDGET)
     return target, lambda: S3(target, "office", f"{seaweed.access} {seaweed.secret}", seconds)
 
 
 def sftp(ssh: Sshd, port: int, seconds: float = QUICK.answer_seconds) -> tuple[Target, Callable[[], Place]]:
-    target = Target(name="there", kind="sftp", host="127.0.0.1", port=port, user=ssh.user, host_key=ssh.host_key)
+    target = Target(
+        name="there", kind="sftp", host="127.0.0.1", port=port, user=ssh.user, host_key=ssh.host_key, budget=BUDGET
+    )
     return target, lambda: Sftp(target, "office", ssh.key, seconds)
 
 
 def smb(share: Samba, port: int, seconds: float = QUICK.answer_seconds) -> tuple[Target, Callable[[], Place]]:
-    target = Target(name="there", kind="smb", host="127.0.0.1", port=port, user=share.user, share="files")
+    target = Target(
+        name="there", kind="smb", host="127.0.0.1", port=port, user=share.user, share="files", budget=BUDGET
+    )
     return target, lambda: Smb(target, "office", share.password, seconds)
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """pyVoIP 1.6.8, mended where it stands in the way: no registration for callers, RFC 4733 digits, sound from a file.
 
+Its receiving loop gives the lock back before its socket blocks again: an INVITE in between would fail.
+
 pyVoIP's audio is 8-bit linear at 8 kHz; a digit it cannot send, so the packets are made here (RFC 4733, 2.5).
 """
 
@@ -14,6 +16,7 @@ import threading
 import time
 from threading import Timer
 
+from pyVoIP.SIP import SIPClient
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
 
 EVENTS = "0123456789*#"
@@ -37,6 +40,22 @@ def start_without_registering(phone: VoIPPhone) -> None:
     thread.daemon = True
     thread.start()
     phone.NSD = True
+
+
+def _receive(sip: SIPClient) -> None:
+    while sip.NSD:
+        try:
+            with sip.recvLock:
+                sip.s.setblocking(False)
+                try:
+                    sip.recv()
+                finally:
+                    sip.s.setblocking(True)
+        except BlockingIOError:
+            time.sleep(0.01)
+
+
+SIPClient.recv_loop = _receive
 
 
 def press(call: VoIPCall, digit: str, payload_type: int = 101) -> None:

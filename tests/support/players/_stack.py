@@ -16,8 +16,8 @@ import threading
 import time
 from threading import Timer
 
-from pyVoIP.SIP import SIPClient
 from pyVoIP.VoIP import CallState, VoIPCall, VoIPPhone
+from pyVoIP.VoIP.VoIP import SIP  # pyVoIP.SIP and pyVoIP.VoIP import each other: only this way round works
 
 EVENTS = "0123456789*#"
 DIGIT_PACKETS = 5  # 100 ms
@@ -42,7 +42,7 @@ def start_without_registering(phone: VoIPPhone) -> None:
     phone.NSD = True
 
 
-def _receive(sip: SIPClient) -> None:
+def _receive(sip: SIP.SIPClient) -> None:
     while sip.NSD:
         try:
             with sip.recvLock:
@@ -55,7 +55,7 @@ def _receive(sip: SIPClient) -> None:
             time.sleep(0.01)
 
 
-SIPClient.recv_loop = _receive
+SIP.SIPClient.recv_loop = _receive
 
 
 def press(call: VoIPCall, digit: str, payload_type: int = 101) -> None:

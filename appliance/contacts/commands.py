@@ -18,7 +18,7 @@ from appliance import messages
 from appliance.contacts import draft, plan, reading, to_csv
 from appliance.contacts.draft import LARGEST_BYTES
 from appliance.contacts.plan import Plan, Source
-from appliance.control import wire
+from appliance.control import client, wire
 from appliance.control.client import ControlClient
 from appliance.control.wire import Contact
 from appliance.errors import Problem
@@ -30,7 +30,6 @@ from appliance.records.database import key_from
 from appliance.records.reader import Reader
 from appliance.signalling.settings import Signalling
 
-WAIT_SECONDS = 3.0
 EXIT_SOME_WRONG = 1
 FOUND = 200
 
@@ -223,10 +222,5 @@ async def _save_all(calls: ControlClient, batches: Iterable[tuple[Contact, ...]]
 
 
 async def _with_calls(settings: Settings, work: Callable[[ControlClient], Awaitable[Any]]) -> Any:
-    async with ControlClient(settings.places.control_socket) as calls:
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await calls.until_alive()
-        except TimeoutError as error:
-            raise Problem("control.calls_is_stopped") from error
+    async with client.reached(settings.places.control_socket) as calls:
         return await work(calls)

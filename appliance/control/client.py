@@ -20,6 +20,8 @@ from appliance.errors import Problem
 
 ANSWER_SECONDS = 10.0  # two Argon2 hashes wait for two others on a slow box: about a second; then something is wrong
 RECONNECT_SECONDS = 0.2
+REACH_SECONDS = 3.0  # as long as a command waits to hear calls: it says twice a second that it is there
+STOPPED = "control.calls_is_stopped"
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ class ControlClient:
             async with asyncio.timeout(ANSWER_SECONDS):
                 reply = await answer
         except (TimeoutError, OSError) as error:
-            raise Problem("control.calls_is_stopped") from error
+            raise Problem(STOPPED) from error
         finally:
             self._asked.pop(number, None)
             if answer.done() and not answer.cancelled():
@@ -279,3 +281,15 @@ class ControlClient:
                 answer.set_exception(ConnectionResetError())
         for inbox in self._watches.values():
             inbox.put_nowait(None)
+
+
+@contextlib.asynccontextmanager
+async def reached(path: Path) -> AsyncGenerator[ControlClient, None]:
+    """A connection for one command; Problem ``control.calls_is_stopped`` where calls is not heard."""
+    async with ControlClient(path) as control:
+        try:
+            async with asyncio.timeout(REACH_SECONDS):
+                await control.until_alive()
+        except TimeoutError as error:
+            raise Problem(STOPPED) from error
+        yield control

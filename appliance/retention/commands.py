@@ -16,12 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from appliance import messages
-from appliance.control import wire
-from appliance.control.client import ControlClient
-from appliance.errors import Problem
+from appliance.control import client, wire
 from appliance.places import Places
 
-WAIT_SECONDS = 3.0
 OWNER = "owner"
 MOST_PASSWORD = 1000
 
@@ -68,12 +65,7 @@ def _run(chosen: argparse.Namespace, name: str, places: Places) -> int:
 
 
 async def _ordered(places: Places, chosen: argparse.Namespace, name: str, password: str) -> wire.Affected:
-    async with ControlClient(places.control_socket) as control:
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await control.until_alive()
-        except TimeoutError as error:
-            raise Problem("control.calls_is_stopped") from error
+    async with client.reached(places.control_socket) as control:
         session = await control.sign_in(chosen.owner, password)
         try:
             reply = await control.order(_ORDERS[name][0](session.token, chosen.about, chosen.why))

@@ -12,14 +12,11 @@ from typing import Any
 import msgspec
 
 from appliance import messages
-from appliance.control import wire
-from appliance.control.client import ControlClient
+from appliance.control import client, wire
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.places import Places
-
-WAIT_SECONDS = 3.0
 
 
 def register(subparsers: argparse._SubParsersAction[Any], run: Any, adopt: Any) -> None:
@@ -93,12 +90,7 @@ def _named(target: wire.Upstream) -> dict[str, Any]:
 
 
 async def _asked(places: Places, target: str) -> wire.UpstreamNow:
-    async with ControlClient(places.control_socket) as control:
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await control.until_alive()
-        except TimeoutError as error:
-            raise Problem("control.calls_is_stopped") from error
+    async with client.reached(places.control_socket) as control:
         if target:
             await control.try_upstream(target)
         return await control.upstream()

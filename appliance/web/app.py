@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from appliance.clock import Clock, SystemClock
 from appliance.contacts.draft import LARGEST_BYTES
-from appliance.control.client import ControlClient
+from appliance.control.client import STOPPED, ControlClient
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.messages import LANGUAGES, Language
@@ -217,7 +217,7 @@ class Page:
             if request.url.path.endswith("/live"):  # a stream does not follow to a page: it is told to go there
                 return Response(GONE, media_type="text/event-stream")
             return RedirectResponse("/sign-in", 303)
-        is_stopped = problem.key == "control.calls_is_stopped"
+        is_stopped = problem.key == STOPPED
         lines, again = self._site.lines(request, problem), {}
         if is_stopped and request.method == "POST":  # what was typed is not lost: the same can be sent again
             try:

@@ -26,7 +26,7 @@ from appliance.messages import Language
 from appliance.messages.numbers import digits
 from appliance.records.database import Connection
 from appliance.web import forms, upload
-from appliance.web.site import Site
+from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import national
 
 SHOWN = 100
@@ -116,8 +116,7 @@ class Contacts:
         self, request: Request, problem: Problem | None = None, typed: forms.Form | None = None, saved: int = 0
     ) -> Response:
         site, language = self._site, self._site.language_of(request)
-        if problem is not None and problem.key.startswith(("access.", "control.calls_is_stopped")):
-            raise problem
+        leave_to_guard(problem)
         query = request.query_params if request.method == "GET" else {}
         wanted, edited = query.get("q", "")[:100], query.get("edit", "")[:64]
         found, total, one = await asyncio.to_thread(self._read, wanted, edited)

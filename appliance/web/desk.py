@@ -22,13 +22,12 @@ from appliance.messages.numbers import digits
 from appliance.records import ledger
 from appliance.web import forms, office, owed
 from appliance.web.home import Home
-from appliance.web.site import Site
+from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import national
 
 DONE: Mapping[str, str] = {"changed": "web.done_changed", "called": "web.done_called", "closed": "web.done_closed"}
 PROMISE = ("number", "due", "about", "agent", "queue", "language")
 CHANGE = ("request", "number", "was_number", "due", "was_due")
-NOT_HERE = ("access.", "control.calls_is_stopped")  # problems that are not of what was ordered: the guard's
 OVER = ("desk.no_such_request", "desk.waits_no_more", "desk.moved_already", "control.no_such_call")
 
 
@@ -95,8 +94,7 @@ class Desk:
     ) -> Response:
         """The page, with what was typed where it was refused."""
         site, language = self._site, self._site.language_of(request)
-        if problem is not None and problem.key.startswith(NOT_HERE):
-            raise problem
+        leave_to_guard(problem)
         snapshot = await site.picture(request)
         kept = await asyncio.to_thread(self._read)
         query = request.query_params if request.method == "GET" else {}
@@ -181,8 +179,7 @@ class Desk:
         self, request: Request, problem: Problem | None = None, typed: forms.Form | None = None
     ) -> Response:
         site, language = self._site, self._site.language_of(request)
-        if problem is not None and problem.key.startswith(NOT_HERE):
-            raise problem
+        leave_to_guard(problem)
         snapshot = await site.picture(request)
         return site.render(
             request,
@@ -216,8 +213,7 @@ class Desk:
         try:
             await self._order(request, order_of)
         except Problem as problem:
-            if problem.key.startswith(NOT_HERE):
-                raise
+            leave_to_guard(problem)
             return await self._home.show(request, problem, _code(problem))
         return RedirectResponse("/", 303)
 

@@ -15,12 +15,11 @@ from appliance.control.wire import Switches
 from appliance.errors import Problem
 from appliance.messages import calendar
 from appliance.messages.numbers import latin
-from appliance.records.drafts import FIELDS
+from appliance.records.drafts import FIELDS, LONGEST_BRIEF, LONGEST_NOTE
 
 YEAR_MS = 365 * 86_400_000  # a switch names a day by month and day: which year is meant must be clear
 LONGEST_FIELD = 10_000
 LONGEST_NUMBER, LONGEST_MOMENT, LONGEST_ABOUT, LONGEST_NAME = 60, 40, 200, 64
-LONGEST_NOTE, LONGEST_BRIEF = 2000, 300
 ZWNJ = "\u200c"  # Persian words need it, and Unicode calls it a format character
 
 Form = Mapping[str, str]

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from appliance import messages
 from appliance.control import wire
+from appliance.control.client import STOPPED
 from appliance.control.wire import Snapshot
 from appliance.errors import Problem
 from appliance.messages import calendar
@@ -22,8 +23,7 @@ from appliance.messages.numbers import digits
 from appliance.records import dossier, ledger
 from appliance.records.dossier import Dossier
 from appliance.web import forms, owed, work
-from appliance.web.desk import NOT_HERE
-from appliance.web.site import Site
+from appliance.web.site import Site, leave_to_guard
 
 DONE = {"given": "web.done_given", "extended": "web.done_extended", "briefed": "web.done_briefed"}
 
@@ -47,7 +47,7 @@ class Me:
             try:
                 desk = await site.control.desk(token, agent) if snapshot is not None else None
             except Problem as problem:
-                if problem.key != "control.calls_is_stopped":  # it died since the picture: the next one says so
+                if problem.key != STOPPED:  # it died since the picture: the next one says so
                     raise
                 desk = None
             return desk is not None and work.caller(desk) != (work.caller(before) if before is not None else None)
@@ -77,7 +77,7 @@ class Me:
             form = await self._site.form(request)
             reply = await self._site.control.order(forms.write(form, self._site.token(request)))
         except Problem as problem:
-            code = 503 if problem.key == "control.calls_is_stopped" else 400
+            code = 503 if problem.key == STOPPED else 400
             return JSONResponse({"problem": " ".join(self._site.lines(request, problem))}, code)
         assert isinstance(reply, wire.Written)
         fields = {each.name: {"value": each.value, "version": each.version} for each in reply.fields}
@@ -136,8 +136,7 @@ class Me:
     ) -> Response:
         """The page; ``typed`` and ``promise`` are what was sent and refused, ``changed`` what others had written."""
         site, language = self._site, self._site.language_of(request)
-        if problem is not None and problem.key.startswith(NOT_HERE):
-            raise problem
+        leave_to_guard(problem)
         sent = request.query_params if request.method == "GET" else await site.fields(request)
         wanted = sent.get("agent" if request.method == "GET" else "desk", "")[: forms.LONGEST_NAME]
         desk = await site.control.desk(site.token(request), wanted)

@@ -9,10 +9,9 @@ from appliance.control import wire
 from appliance.control.wire import Role
 from appliance.errors import Problem
 from appliance.web import forms
-from appliance.web.site import Site
+from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import word
 
-GUARDS = ("access.signed_out", "access.must_set_password", "access.not_allowed", "control.calls_is_stopped")
 ROLES: tuple[Role, ...] = ("agent", "supervisor", "technician")
 
 
@@ -54,8 +53,7 @@ class People:
         role: Role = "agent",
     ) -> Response:
         site, language = self._site, self._site.language_of(request)
-        if problem is not None and problem.key in GUARDS:
-            raise problem
+        leave_to_guard(problem)
         people = await site.control.people(site.token(request))
         known = {person.name for person in people.persons}
         return site.render(

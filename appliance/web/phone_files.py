@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from appliance.clock import Clock
 from appliance.control import wire
-from appliance.control.client import ControlClient
+from appliance.control.client import STOPPED, ControlClient
 from appliance.errors import Problem
 from appliance.provisioning.settings import Provisioning
 
@@ -44,7 +44,7 @@ class PhoneFiles:
         try:
             reply = await self._control.ask(wire.AskPhoneFile(token, name, page))
         except Problem as problem:
-            is_stopped = problem.key == "control.calls_is_stopped"
+            is_stopped = problem.key == STOPPED
             return PlainTextResponse("503\n", 503) if is_stopped else PlainTextResponse("404\n", 404)
         assert isinstance(reply, wire.PhoneFile)
         kind = "application/xml" if name.lower().endswith(".xml") else "text/plain; charset=utf-8"

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from appliance import messages
 from appliance.clock import Clock
-from appliance.control.client import ControlClient
+from appliance.control.client import STOPPED, ControlClient
 from appliance.control.wire import Role, Snapshot, Who
 from appliance.errors import Problem
 from appliance.messages import Language
@@ -33,7 +33,15 @@ LEADS: frozenset[Role] = frozenset({"owner", "supervisor"})
 OWNS: frozenset[Role] = frozenset({"owner"})
 WORKS: frozenset[Role] = LEADS | {"agent"}
 
+_GUARDS = frozenset({"access.signed_out", "access.must_set_password", "access.not_allowed", STOPPED})
+
 T = TypeVar("T")
+
+
+def leave_to_guard(problem: Problem | None) -> None:
+    """Raises what a page of its own is shown for, whatever was sent: nobody is signed in, may not, calls is stopped."""
+    if problem is not None and problem.key in _GUARDS:
+        raise problem
 
 
 class Site:
@@ -135,7 +143,7 @@ class Site:
         """The fragment of what a person should act on: above all that calls is stopped."""
         words, language = self.words(request), self.language_of(request)
         if snapshot is None:
-            stopped = messages.problem_lines(Problem("control.calls_is_stopped"), language)
+            stopped = messages.problem_lines(Problem(STOPPED), language)
             return self.part("findings", words, rows=[views.FindingRow(*stopped)], is_stopped=True)
         return self.part("findings", words, rows=views.findings(snapshot.findings, language), is_stopped=False)
 

@@ -23,8 +23,12 @@ class Bar:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._is_shown and self._drawn:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self._clear()
+
+    def say(self, line: str) -> None:
+        """A line of its own on standard error; the bar goes on below it."""
+        self._clear()
+        print(line, file=sys.stderr)
 
     def show(self, done: int, total: int) -> None:
         now = time.monotonic()
@@ -35,3 +39,8 @@ class Bar:
         full = round(BAR_LETTERS * share)
         bar = "#" * full + "." * (BAR_LETTERS - full)
         print(f"\r{self._words} [{bar}] {share:4.0%} ", end="", file=sys.stderr, flush=True)
+
+    def _clear(self) -> None:
+        if self._is_shown and self._drawn:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            self._drawn = 0.0

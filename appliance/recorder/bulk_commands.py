@@ -5,22 +5,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from appliance import messages
+from appliance.progress import Bar
 from appliance.recorder import bulk, export, reading
-from appliance.recorder.bulk import Done, Source
+from appliance.recorder.bulk import Source
 from appliance.records import search
 from appliance.records.commands import DEFAULT_DATA, reader_at
 from appliance.records.search_commands import add_filters, has_filters, query_of
 from appliance.records.search_form import E164
 
 EXIT_BROKEN = 1
-BAR_MARKS = 30
 FORMS = tuple(ending.removeprefix(".") for ending in export.ENCODERS)
 
 
@@ -43,12 +42,6 @@ def register(subparsers: argparse._SubParsersAction[Any], e164: E164) -> None:
     command.set_defaults(run=lambda chosen: _export_all(chosen, e164))
 
 
-def bar(share: float) -> str:
-    """``share`` (0 to 1) as marks between brackets."""
-    marks = round(BAR_MARKS * min(1.0, max(0.0, share)))
-    return "[" + "#" * marks + "." * (BAR_MARKS - marks) + "]"
-
-
 def _export_all(chosen: argparse.Namespace, e164: E164) -> int:
     identity = reading.load_identity(chosen.key)
     folder = chosen.source or DEFAULT_DATA / "kept"
@@ -56,13 +49,16 @@ def _export_all(chosen: argparse.Namespace, e164: E164) -> int:
     if has_filters(chosen):
         sources = _searched(chosen, e164, folder, sources)
     counts: Counter[str] = Counter()
-    shown = _Progress(sources)
-    for done in bulk.export_all(sources, identity, chosen.out, "." + chosen.format):
-        counts["failed" if done.entry.state == "failed" else "new" if done.is_new else "there"] += 1
-        if chosen.json:
-            print(json.dumps({**dataclasses.asdict(done.entry), "is_new": done.is_new}, ensure_ascii=False))
-        shown.step(done, counts["failed"])
-    shown.end()
+    all_bytes, done_bytes = sum(source.body_bytes for source in sources), 0
+    with Bar("recorder.bar_exporting") as bar:
+        for done in bulk.export_all(sources, identity, chosen.out, "." + chosen.format):
+            counts["failed" if done.entry.state == "failed" else "new" if done.is_new else "there"] += 1
+            if chosen.json:
+                print(json.dumps({**dataclasses.asdict(done.entry), "is_new": done.is_new}, ensure_ascii=False))
+            if done.entry.state == "failed":
+                bar.say(done.entry.reason)
+            done_bytes += done.source.body_bytes
+            bar.show(done_bytes, all_bytes)
     if not chosen.json:
         print(_say("recorder.all_exported", folder=str(chosen.out), new=counts["new"], there=counts["there"]))
         if counts["failed"]:
@@ -80,32 +76,6 @@ def _searched(chosen: argparse.Namespace, e164: E164, folder: Path, there: Seque
             for part in conversation.recordings
             if part.state in ("sealed", "recovered")
         ]
-
-
-class _Progress:
-    """A bar on a terminal, and a line for each that failed; on the error output, beside what is asked for."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._bytes = sum(source.body_bytes for source in sources)
-        self._count = len(sources)
-        self._done_bytes = self._done = 0
-        self._is_terminal = sys.stderr.isatty()
-
-    def step(self, done: Done, failed: int) -> None:
-        self._done += 1
-        self._done_bytes += done.source.body_bytes
-        if done.entry.state == "failed":
-            self.end()
-            print(done.entry.reason, file=sys.stderr)
-        if self._is_terminal:
-            share = self._done_bytes / self._bytes if self._bytes else self._done / self._count
-            text = _say("recorder.all_progress", bar=bar(share), done=self._done, count=self._count, failed=failed)
-            print("\r" + text, end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Leaves the bar's line."""
-        if self._is_terminal and self._done:
-            print(file=sys.stderr)
 
 
 def _say(key: str, **fields: str | int) -> str:

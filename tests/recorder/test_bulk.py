@@ -244,11 +244,6 @@ def test_a_search_chooses_what_goes_out_and_names_what_is_missing(
     store.close()
 
 
-def test_the_bar_is_between_nothing_and_all() -> None:
-    assert [bulk_commands.bar(share).count("#") for share in (-1.0, 0.0, 0.5, 1.0, 2.0)] == [0, 0, 15, 30, 30]
-    assert {len(bulk_commands.bar(share / 100)) for share in range(101)} == {32}
-
-
 # Kills ----------------------------------------------------------------------------------------------------------------
 
 STOPPED_AT = """

@@ -1,13 +1,11 @@
-"""Takes a call that came in: agrees on a codec, answers, whoever made the offer (RFC 3264), and tells something."""
+"""Takes a call that came in: agrees on a codec and answers, whoever made the offer (RFC 3264)."""
 
 from __future__ import annotations
 
 from appliance.calls.conversation import Conversation, Trouble
-from appliance.media import port as media
 from appliance.signalling import port as signalling
 from appliance.signalling import sdp
 
-TOLD_SECONDS = 60.0  # longer than anything that is told
 CONFIRM_SECONDS = 33.0  # signalling ends a leg whose ACK never comes after 32 s
 
 
@@ -40,21 +38,6 @@ async def answer(conversation: Conversation, offered: signalling.Offered) -> boo
     conversation.law = customer.agreed.law
     conversation.answered(customer)
     return True
-
-
-async def tell(conversation: Conversation, prompts: tuple[str, ...]) -> None:
-    """Says something to the customer, whose leg is answered; returns when all of it was said."""
-    leg = conversation.customer.leg
-    play = conversation.say_to(conversation.customer, prompts, conversation.language)
-    until = conversation.office.clock.monotonic() + TOLD_SECONDS
-    while True:
-        match await conversation.next(until):
-            case media.PlayEnded(stream, number, _) if stream == leg and number == play:
-                return
-            case None:
-                return
-            case _:
-                continue
 
 
 async def _late_answer(conversation: Conversation) -> sdp.Description:

@@ -38,7 +38,7 @@ class BlockedCall(Conversation):
             await self.open(self.customer)
             await answering.answer(self, self._offered)
             self.enter(State.MENU)
-            await answering.tell(self, ("caller_blocked",))
+            await self.tell(self.customer, ("caller_blocked",))
         except (Left, Trouble):
             pass  # gone before it was said, or nothing could be said
         except Exception:

@@ -19,7 +19,6 @@ from appliance.signalling import port as signalling
 from appliance.signalling.port import Cause
 
 PRESS_MS = 100
-ASIDE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +122,7 @@ def press(conversation: Conversation, party: Party, digits: str) -> None:
 async def aside(conversation: Conversation, agent: Party, prompts: tuple[str, ...]) -> None:
     """Tells the agent something; the customer hears music meanwhile. Raises Left when the customer leaves."""
     _hold(conversation, agent, agent.leg)
-    play = conversation.say_to(agent, prompts, conversation.language)
-    until = conversation.office.clock.monotonic() + ASIDE_SECONDS
-    while not agent.has_ended:
-        match await conversation.next(until):
-            case media.PlayEnded(stream, number, _) if stream == agent.leg and number == play:
-                break
-            case None:
-                break
-            case _:
-                continue
+    await conversation.tell(agent, prompts)
     _resume(conversation, agent, agent.leg, holds=True)
 
 

@@ -30,6 +30,7 @@ from appliance.signalling.settings import Trunk
 
 MEDIA_SECONDS = 3.0  # how long media may take to open a port: longer than it takes to start again
 LAST_WORDS_SECONDS = 1.0  # how long a leg's last figures are waited for
+TOLD_SECONDS = 60.0  # longer than anything that is told
 VANISHED_SECONDS = 20  # silence after which a leg is asked whether it lives (DECISIONS 22)
 OWN_PLAYS = 1_000_000  # numbers of what the conversation plays itself; those below are the flow's
 RING_BACK = media.Piece("tone:ring-back")
@@ -113,6 +114,18 @@ class Conversation(ABC):
         """Of the customer in a waiting line, whatever the flow says."""
         is_vip = self.contact is not None and self.contact.is_vip
         return self.office.settings.vip_priority if is_vip else 0
+
+    @property
+    def shown_customer(self) -> str:
+        """The customer's number as a person reads it; empty: they withhold it."""
+        return "" if self.caller.is_withheld else self.shown_number
+
+    @property
+    def customer_name(self) -> str:
+        """As the office knows them, or as they name themselves where they are who called."""
+        if self.contact is not None:
+            return self.contact.name
+        return "" if self.caller.is_withheld or not self.is_incoming else self.caller.name
 
     def name_on(self, phone: str) -> str:
         """By which name the customer is shown on this telephone of the office; empty: by the number alone."""
@@ -433,6 +446,19 @@ class Conversation(ABC):
         self._plays += 1
         self.office.mouth.submit(media.Play(party.leg, self._plays, self._pieces(prompts, language)))
         return self._plays
+
+    async def tell(self, party: Party, prompts: tuple[str, ...]) -> None:
+        """Says something to a party; returns when all of it was said, or they have left. Left: the customer has."""
+        play = self.say_to(party, prompts, self.language)
+        until = self.office.clock.monotonic() + TOLD_SECONDS
+        while not party.has_ended:
+            match await self.next(until):
+                case media.PlayEnded(stream, number, _) if stream == party.leg and number == play:
+                    return
+                case None:
+                    return
+                case _:
+                    continue
 
     def _pieces(self, prompts: tuple[str, ...], language: str) -> tuple[media.Piece, ...]:
         return tuple(

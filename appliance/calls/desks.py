@@ -18,11 +18,8 @@ from appliance.control import wire
 from appliance.control.wire import Done, Reply
 from appliance.errors import Problem
 from appliance.records import events
-from appliance.records.drafts import FIELDS
+from appliance.records.drafts import FIELDS, LONGEST_BRIEF, LONGEST_NOTE
 from appliance.records.events import State
-
-LONGEST_NOTE = 2000
-LONGEST_BRIEF = 300
 
 
 class Desks:
@@ -96,13 +93,12 @@ class Desks:
         conversation = self._with(agent)
         if conversation is None:
             return None
-        is_known = not conversation.caller.is_withheld
         speaks = conversation.agent == agent and conversation.state in (State.TALKING, State.HOLD)
         return wire.DeskCall(
             conversation=conversation.id,
             customer=conversation.customer_number,
-            shown=conversation.shown_number if is_known else "",
-            name=conversation.caller.name if is_known else "",
+            shown=conversation.shown_customer,
+            name=conversation.customer_name,
             line=conversation.line_name,
             queue=self._office.floor.line_of(conversation.id) or self._office.floor.asks_wrap_up(agent)[0],
             language=conversation.language,

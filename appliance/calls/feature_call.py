@@ -22,7 +22,7 @@ class FeatureCall(ByPhone):
         self.detail = self.offered.called
         await answering.answer(self, self.offered)
         self.enter(State.MENU)
-        await answering.tell(self, await self._done(features.meant(self.offered.called)))
+        await self.tell(self.customer, await self._done(features.meant(self.offered.called)))
 
     async def _done(self, feature: features.Feature) -> tuple[str, ...]:
         """Does it; the prompts that tell what is so now."""

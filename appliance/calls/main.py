@@ -24,6 +24,7 @@ from appliance.calls.archive import Archive, space_of
 from appliance.calls.control import ControlServer
 from appliance.calls.custody import Watch
 from appliance.calls.desks import Desks
+from appliance.calls.faults import faults
 from appliance.calls.heads import Heads
 from appliance.calls.notices import Notices
 from appliance.calls.office import Office
@@ -68,8 +69,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 4.0
 SIGN_SECONDS = 1.0
-TRUNK_DOWN = frozenset({"refused", "unreachable"})
-ADVICE = frozenset({"recipients", "drill", "retention"})  # findings that wait until somebody looks at the page
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -322,19 +321,7 @@ class _Process:
         self._changed()
 
     def _faults(self) -> Mapping[str, Problem]:
-        """What the owner is told of when it lasts: trunks that are down, lost voices, findings that are no advice."""
-        picture = self._switchboard.snapshot()
-        found = {
-            place: Problem(finding.key, **finding.fields)
-            for place, finding in self._switchboard.findings.items()
-            if place not in ADVICE
-        }
-        for trunk in picture.trunks:
-            if trunk.state in TRUNK_DOWN:
-                found[f"trunk {trunk.name}"] = Problem("notify.trunk_down", trunk=trunk.name, code=trunk.code)
-        if picture.media == "lost":
-            found["media"] = Problem("notify.media_lost")
-        return found
+        return faults(self._switchboard.snapshot(), self._switchboard.findings)
 
     def _changed(self) -> None:
         self._control.changed()

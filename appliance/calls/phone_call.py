@@ -40,6 +40,10 @@ class PhoneCall(ByPhone):
             self.record_trunk = trunk.name if trunk is not None else ""
             self.know(office.contacts.of(self.called_number))
 
+    @property
+    def shown_customer(self) -> str:
+        return super().shown_customer if self._is_inside else self._number.national or self.dialled
+
     async def serve(self) -> None:
         """Rings the other side, and joins both."""
         self.outcome = Outcome.ABANDONED

@@ -9,6 +9,7 @@ from appliance.calls.features import PICK_UP
 from appliance.calls.settings import Calls
 from appliance.control import wire
 from appliance.errors import Problem
+from appliance.provisioning.desk import Person
 from appliance.provisioning.files import DeskFiles, DeskSettings
 from appliance.provisioning.settings import Provisioning
 from appliance.signalling.settings import Signalling
@@ -20,7 +21,11 @@ def desk_files(
     settings: Provisioning, signalling: Signalling, calls: Calls, secret: Callable[[str], str | None], key: bytes
 ) -> DeskFiles:
     """The files of this box's phones; ``secret`` reads its secrets, ``key`` is that of the tokens."""
-    made_of = DeskSettings(settings=settings, signalling=signalling, people=calls.people, pick_up=PICK_UP)
+    people = tuple(
+        Person(agent.phone, agent.display or agent.name, agent.name, agent.extension or agent.name)
+        for agent in calls.agents
+    )
+    made_of = DeskSettings(settings=settings, signalling=signalling, people=people, pick_up=PICK_UP)
     return DeskFiles(made_of, secret, key)
 
 

@@ -247,7 +247,7 @@ class Session(Conversation):
         """Whom nobody has spoken with, and who has left nothing, is owed a call; whom the box cut off, one at once."""
         if self.flow.is_internal or self.office.world is not None:
             return
-        customer = "" if self.offered.caller.is_withheld else self.number
+        customer = self.customer_number
         asked = asked_by(self.id, customer, self._walk.language, self.trunk.name, self._node, self.offset_ms())
         queue = self.office.line_for(self._queue, "")
         if self.is_stopping and self.customer.is_answered and customer:
@@ -297,7 +297,7 @@ class Session(Conversation):
         """A code that the agent has keyed in while talking; what to tell them."""
         match said:
             case PromiseAt(digits):
-                customer = "" if self.offered.caller.is_withheld else self.number
+                customer = self.customer_number
                 return promises.by_keys(self, digits, customer, self.trunk)
             case Reached() | RecordedVoice() | PassOn() | Transfer():
                 return ()  # who calls in is there; bridge.talk deals with the others
@@ -347,7 +347,7 @@ class Session(Conversation):
             self.inbox.put(steps.Answer(number, is_ok=False, reason="fault"))
 
     def _asked(self, question: steps.Question) -> Asked:
-        customer = "" if self.offered.caller.is_withheld else self.number
+        customer = self.customer_number
         now = self.office.clock.utc_ms()
         places = {line: now - round(1000 * (self._now - since)) for line, since in self._places.items()}
         return Asked(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from appliance.provisioning.desk import Person
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 from appliance.signalling.numbers import EMERGENCY, Plan
@@ -155,14 +154,6 @@ class Calls:
     tariffs: tuple[Tariff, ...] = field(default=())
     dial_hours: tuple[DialHours, ...] = field(default=())
     dispositions: tuple[Disposition, ...] = field(default=())
-
-    @property
-    def people(self) -> tuple[Person, ...]:
-        """Whom the keys of desk phones are for."""
-        return tuple(
-            Person(agent.phone, agent.display or agent.name, agent.name, agent.extension or agent.name)
-            for agent in self.agents
-        )
 
     @property
     def plan(self) -> Plan:

@@ -45,7 +45,7 @@ class SuperviseCall(ByPhone):
                 )
             )  # fmt: skip
             self.enter(State.MENU)
-            await answering.tell(self, (self.detail,))
+            await self.tell(self.customer, (self.detail,))
             return
         self.detail = "supervises"
         party = self.hand_over(self.customer, found.conversation.inbox)

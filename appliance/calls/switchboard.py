@@ -449,7 +449,7 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
     return wire.LiveCall(
         conversation=session.id,
         line=session.line_name,
-        customer="" if session.caller.is_withheld else session.shown_number,
+        customer=session.shown_customer,
         state=session.state.value,
         agent=session.agent if is_speaking and session.state in (State.TALKING, State.HOLD) else "",
         since_utc_ms=session.since_utc_ms,
@@ -458,5 +458,5 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
         queue=queue,
         place=place,
         direction=session.direction,
-        name=session.contact.name[:SHOWN_NAME] if session.contact is not None else "",
+        name=session.customer_name[:SHOWN_NAME],
     )

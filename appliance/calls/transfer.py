@@ -17,6 +17,7 @@ from appliance.calls import bridge, ringing
 from appliance.calls.agent_keys import ConsultKeys, PassOn, Said, Turn
 from appliance.calls.bridge import Wish
 from appliance.calls.conversation import RING_BACK, Conversation, Left
+from appliance.calls.inside import Inside
 from appliance.calls.office import Item, Surrender, Surrendered
 from appliance.calls.party import Party
 from appliance.calls.ringing import TAKEN_BACK
@@ -68,12 +69,11 @@ async def talk(
 
 def about(conversation: Conversation) -> About:
     """What a form of wrap_up.py must know of its call."""
-    is_known = not conversation.caller.is_withheld
     return About(
         conversation=conversation.id,
         customer=conversation.customer_number,
-        shown=conversation.shown_number if is_known else "",
-        name=conversation.caller.name if is_known else "",
+        shown=conversation.shown_customer,
+        name=conversation.customer_name,
         language=conversation.language,
         began=conversation.began,
     )
@@ -100,8 +100,7 @@ class _Transfer:
         self._line = line
         self._trunk = trunk
         self._other: Party | None = None
-        self._goes_to = self._office.followed(wish.to).number
-        self._to = self._office.inside(self._goes_to)
+        self._goes_to, self._to = self._aim(wish.to)
 
     async def run(self) -> Party | None:
         self._put("asked")
@@ -126,6 +125,11 @@ class _Transfer:
         except Left:
             await self._caller_left()
             raise
+
+    def _aim(self, to: str) -> tuple[str, Inside | None]:
+        """The number to which ``to`` is forwarded, and whose of the office it is."""
+        goes_to = self._office.followed(to).number
+        return goes_to, self._office.inside(goes_to)
 
     # Whether ----------------------------------------------------------------------------------------------------------
 
@@ -252,7 +256,7 @@ class _Transfer:
             match await self._c.next(until):
                 case Surrendered(None, dialled):  # it rings there still: we ring it ourselves
                     self._wish = Wish(dialled, referred=self._wish.referred)
-                    self._to = self._office.inside(dialled)
+                    self._goes_to, self._to = self._aim(dialled)
                     refusal = self._why_not()
                     self._c.ring_back()
                     return refusal or await self._ring()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from appliance.records.database import Connection
 
 FIELDS = ("disposition", "note", "resolved", "kind")
+LONGEST_NOTE = 2000  # letters
+LONGEST_BRIEF = 300  # letters for whoever gets the customer next
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,6 +408,31 @@ def test_attended_by_telephone_connects_the_customer_with_whom_it_has_called(
     assert all(leg.ended_ms is not None and leg.ended_ms >= leg.opened_ms for leg in record.legs)
 
 
+@pytest.mark.parametrize("dialled", ["09351112233", "202"])
+def test_whom_the_telephone_rings_still_is_rung_by_the_box_where_they_are(tmp_path: Path, dialled: str) -> None:
+    """Outside, or a colleague whose calls go outside; a telephone may write anything into its Refer-To."""
+    box = Box(tmp_path)
+    box.there("desk1", "desk2")
+    box.it.line.outside = Behaviour(answers_after=6.0)
+    box.it.office.desk.turn("forward_on", "second>09351112233", "test")
+
+    async def scene() -> None:
+        leg, agent = await box.talking()
+        box.it.line.hold(agent)
+        await asyncio.sleep(0.5)
+        own = box.it.line.call_from("desk1", dialled)
+        await asyncio.sleep(2.0)
+        assert len(box.rung["09351112233"]) == 1
+        box.it.line.refer(agent, "gone", own)
+        await asyncio.sleep(9.0)
+        assert box.joined[leg] == box.rung["09351112233"][-1]
+        assert not box.it.line.is_up(agent) and not box.it.line.is_up(own)
+        await asyncio.sleep(5.0)
+
+    records = box.run(scene)
+    assert steps(next(each for each in records if each.direction == "in")) == ["asked", "done"]
+
+
 def test_a_customer_whom_an_agent_has_called_can_be_passed_on_by_the_telephone(tmp_path: Path) -> None:
     box = Box(tmp_path)
     box.there("desk1", "desk2")

@@ -40,7 +40,7 @@ class ByPhone(Conversation):
         self.dialled = offered.called
         self.language = language
         self.shown_number = phone
-        self.agent = next((each.name for each in office.settings.agents if each.phone == phone), "")
+        self.agent = office.seats.first_at(phone)
 
     @abstractmethod
     async def serve(self) -> None:

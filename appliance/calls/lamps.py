@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from appliance.calls import features
+from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls
 from appliance.queue.callbacks import Book
 from appliance.signalling import port as signalling
@@ -34,6 +35,7 @@ class Around(Protocol):
     sip: Signalling
     book: Book
     agents: Mapping[str, Agent]
+    seats: Seats
 
     def why_away(self, name: str) -> str: ...
 
@@ -119,29 +121,28 @@ class Lamps:
         around = self._around
         waiting = around.book.messages()
         serves = {rules.name: rules.agents.keys() for rules in around.settings.rules}
-        people: dict[str, set[str]] = {phone.name: set() for phone in around.sip.phones}
         for queue in around.settings.queues:
             self._show_messages(_names(queue.name, queue.extension), waiting[queue.name])
         for agent in around.agents.values():
-            people.setdefault(agent.phone, set()).add(agent.name)
             mine = sum(waiting[line] for line, agents in serves.items() if agent.name in agents)
             self._show_messages(_names(agent.name, agent.extension), mine)
-        for phone, names in people.items():
-            if phone not in around.agents:
-                self._show_messages([phone], sum(waiting[line] for line, agents in serves.items() if names & agents))
+        for phone in around.sip.phones:
+            if phone.name not in around.agents:
+                sits = {*around.seats.at(phone.name)}
+                shown = sum(waiting[line] for line, agents in serves.items() if sits & agents)
+                self._show_messages([phone.name], shown)
 
     def _show_phone(self, phone: str) -> None:
         """The lamps of a telephone and of the people who sit there; a name of both is the person's."""
         leg, call = self._strongest(phone)
         if phone not in self._around.agents:
             self._show(self._lamp(phone, leg, call))
-        for agent in self._around.agents.values():
-            if agent.phone == phone:
-                is_away = self._around.settings.lamps_away and bool(self._around.why_away(agent.name))
-                for name in _names(agent.name, agent.extension):
-                    lamp = self._lamp(name, leg, call)
-                    is_free = lamp.state is LampState.DARK
-                    self._show(ShowLamp(name, LampState.BUSY) if is_away and is_free else lamp)
+        for name in self._around.seats.at(phone):
+            is_away = self._around.settings.lamps_away and bool(self._around.why_away(name))
+            for each in _names(name, self._around.agents[name].extension):
+                lamp = self._lamp(each, leg, call)
+                is_free = lamp.state is LampState.DARK
+                self._show(ShowLamp(each, LampState.BUSY) if is_away and is_free else lamp)
 
     def _strongest(self, phone: str) -> tuple[Leg, _Call | None]:
         mine = [(leg, call) for leg, call in self._calls.items() if call.phone == phone and call.state in STRONGEST]

@@ -19,6 +19,7 @@ from appliance.calls.inside import Inside, known, whom
 from appliance.calls.lamps import Lamps
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
+from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
 from appliance.calls.wrap_ups import WrapUps
@@ -128,6 +129,7 @@ class Office:
     floor: Floor = field(init=False)
     book: Book = field(init=False)
     agents: Mapping[str, Agent] = field(init=False)
+    seats: Seats = field(init=False)
     outside: Outside = field(init=False)
     lamps: Lamps = field(init=False)
     wrap_ups: WrapUps = field(init=False)
@@ -146,6 +148,7 @@ class Office:
         """These settings from now on, with nobody waiting yet."""
         self.settings = settings
         self.agents = {agent.name: agent for agent in settings.agents}
+        self.seats = Seats(settings.agents)
         self.outside.arrange()
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
         agents = tuple(agent.name for agent in settings.agents)
@@ -263,8 +266,7 @@ class Office:
 
     def why_away(self, name: str) -> str:
         """Why an agent is not there; empty where they are."""
-        agent = self.agents.get(name)
-        if agent is None or not self.registered.get(agent.phone):
+        if not self.registered.get(self.seats.phone_of(name)):
             return "not_registered"
         return "absent" if name in self.desk.switches.absent else ""
 

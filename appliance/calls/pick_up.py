@@ -41,8 +41,8 @@ def rings_at(office: Office, conversations: Iterable[Conversation], whom: str, b
         return None
     names = {
         name
-        for name, agent in office.agents.items()
-        if (agent.phone != by if inside is None else inside.name in (name, agent.phone))
+        for name in office.agents
+        if (office.seats.phone_of(name) != by if inside is None else inside.name in (name, office.seats.phone_of(name)))
     }
     found = [each for each in conversations if each.rung & names]
     return min(found, key=lambda each: each.since_utc_ms, default=None)

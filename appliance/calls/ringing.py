@@ -137,7 +137,7 @@ async def ring_offered(
                 continue
             ringing[party.leg] = party, _offer_to(conversation, party)
         for party, offer in ringing.values():
-            phone = office.agents[party.name].phone
+            phone = office.seats.phone_of(party.name)
             _dial(conversation, party, ToPhone(phone), phone, offer)
         reason = "no_answer"
         while ringing:
@@ -229,14 +229,14 @@ async def _ring_outside(
 async def ring_agent(conversation: Conversation, name: str, until: float, watch: Watch | None = None) -> Party | str:
     """The agent, or whoever picked up for them; or why nobody did."""
     office = conversation.office
-    agent = office.agents[name]
+    phone = office.seats.phone_of(name)
     party = Party(uuid7(office.clock.utc_ms()), "agent", name)
     if not office.floor.engage(name, conversation.id, party.leg):
         return "busy"
     is_kept = False
     conversation.rung = {name}
     try:
-        found = await _ring_one(conversation, party, ToPhone(agent.phone), agent.phone, until, watch)
+        found = await _ring_one(conversation, party, ToPhone(phone), phone, until, watch)
         is_kept = found is party
         if isinstance(found, Party) and not is_kept and found.name in office.agents:
             office.floor.engage(found.name, conversation.id, found.leg)

@@ -136,14 +136,14 @@ class _Transfer:
     def _why_not(self) -> str:
         """Why nothing is begun: whoever it is cannot be rung, or nobody has such a number."""
         to, office = self._to, self._office
-        own = office.agents[self._agent.name].phone if self._agent.name in office.agents else self._agent.name
+        own = office.seats.phone_of(self._agent.name) or self._agent.name
         if not self._wish.to.strip():
             return "no_number"
         if to is None:
             return office.outside.why_not(self._goes_to, self._trunk) if self._trunk else "no_trunk"
         if to.kind == "line":
             return "" if to.name in office.queues else "no_queue"
-        if to.name in (self._agent.name, own) or (to.kind == "agent" and office.agents[to.name].phone == own):
+        if to.name in (self._agent.name, own) or (to.kind == "agent" and office.seats.phone_of(to.name) == own):
             return "oneself"
         if to.kind == "agent":
             return office.floor.why_not(to.name)

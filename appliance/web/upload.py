@@ -1,4 +1,7 @@
-"""A file out of a form (multipart/form-data, RFC 7578), as browsers send it: a few parts, each with its name."""
+"""A file out of a form (multipart/form-data, RFC 7578), as browsers send it: a few parts, each with its name.
+
+The page's library lays a large file down on the disk while it reads it; a customer list is never to lie there in plain.
+"""
 
 from __future__ import annotations
 

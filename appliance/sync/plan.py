@@ -113,6 +113,7 @@ class _Rest:
 
     until: float
     tries: int
+    is_spent: bool = False  # its bytes of the day are
 
 
 @dataclass(slots=True)
@@ -149,6 +150,11 @@ class Plan:
         if self.parked is not None:
             return min(self._retry_at, self._probe_at)
         return min((rest.until for rest in self._resting.values() if rest.until > now), default=None)
+
+    @property
+    def spent(self) -> int:
+        """How many units wait for tomorrow, because they have cost their budget of bytes today."""
+        return sum(rest.is_spent for rest in self._resting.values())
 
     # What happened ----------------------------------------------------------------------------------------------------
 
@@ -225,10 +231,16 @@ class Plan:
             while (job := book.first(kind, held)) is not None:
                 spent = job.sent_today if job.day == day else 0
                 if not spent or spent + job.size <= self.rules.budget * job.size + SPARE_BYTES:
+                    self._goes(job.number)
                     return Send(job)
-                self._resting[job.number] = _Rest(now + BUDGET_SECONDS, 0)
+                self._resting[job.number] = _Rest(now + BUDGET_SECONDS, 0, is_spent=True)
                 held.add(job.number)
         return None
+
+    def _goes(self, number: int) -> None:
+        """Another day: it has bytes again."""
+        if number in self._resting and self._resting[number].is_spent:
+            del self._resting[number]
 
     def _unit_failed(self, number: int, why: Why, now: float) -> State | None:
         tries = (self._resting[number].tries if number in self._resting else 0) + 1

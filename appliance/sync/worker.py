@@ -138,6 +138,8 @@ class Worker:
             remarks.append(wire.Finding("sync.slow", {"target": self.target.name}))
         if standing.refused:
             remarks.append(wire.Finding("sync.refused", {"target": self.target.name, "count": standing.refused}))
+        if self.plan.spent:
+            remarks.append(wire.Finding("sync.spent", {"target": self.target.name, "count": self.plan.spent}))
         return wire.Upstream(
             name=self.target.name,
             kind=self.target.kind,

@@ -235,6 +235,9 @@ def test_a_full_server_costs_an_object_its_budget_a_day_and_no_more() -> None:
                 now = max(now + 0.001, plan.deadline(now) or now + 60)
     assert sent <= 2 * (RULES.budget * size + (1 << 20))
     assert sent >= 2 * size
+    assert plan.spent == 1
+    plan.try_now()
+    assert plan.spent == 0
 
 
 # A simulated upstream -------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bench import cadence, rewrap, search, speech, supervision, upstream, wait
+from bench import cadence, rewrap, sealing, search, speech, supervision, upstream, wait
 
 RESULTS = Path(__file__).parent / "results"
 TESTS = {
@@ -104,6 +104,7 @@ MEASURED: dict[str, Callable[[], Mapping[str, object]]] = {
     "upstream": upstream.measure,
     "search": search.measure,
     "rewrap": rewrap.measure,
+    "sealing": sealing.measure,
     "supervision-cpu": supervision.measure,
 }
 

@@ -18,7 +18,7 @@ from tests.recorder import writing_process
 from tests.recorder.given import CLASSIC, HYBRID, named, patience
 from tests.support import traces
 
-KILLS = 60 if os.environ.get("PASOKH_LONG") else 4
+KILLS = 200 if os.environ.get("PASOKH_LONG") else 4
 PROMISE_SECONDS = 0.85
 COMMIT_SECONDS = 0.15  # of the promise; a slower disk is told as a finding, and counted here as what it is
 ROOT = Path(__file__).parent.parent.parent

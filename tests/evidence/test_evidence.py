@@ -34,6 +34,8 @@ from tests.recorder.given import Box as Recorder
 from tests.records.given import KEY, a_call, opened, sealed
 
 MUTATIONS = 1000 if os.environ.get("PASOKH_LONG") else 300
+INTACT = 1000 if os.environ.get("PASOKH_LONG") else 10
+EXPORTS_OF_A_BOX = 10
 SEED = bytes(range(7, 39))
 AT = 1_790_000_000_000
 
@@ -41,33 +43,33 @@ AT = 1_790_000_000_000
 class Box:
     """A data folder: three conversations in the records, the second with a recording of its own that is sealed."""
 
-    def __init__(self, folder: Path, seed: bytes = SEED) -> None:
+    def __init__(self, folder: Path, seed: bytes = SEED, seconds: int = 3) -> None:
         self.folder = folder
         self.file = folder / "calls.db"
         self.signer = Signer(seed)
         self.clock = VirtualClock(AT)
         recorder = Recorder(folder)
         recorder.start(2)
-        recorder.run(3)
+        recorder.run(seconds)
         base = recorder.sealed(2)
         recorder.close()
         body, seal = base.with_suffix(".body").read_bytes(), base.with_suffix(".seal").read_bytes()
         self.store = Store(self.file, KEY, self.clock)
         for number in (1, 2, 3):
-            for moment in self._call(number, body, seal):
+            for moment in self._call(number, body, seal, 1000 * seconds):
                 self.store.apply(moment)
                 self.clock.advance_to(self.clock.monotonic() + 1.0)
         self.sign()
         self.store.apply([opened("c4")])
 
     @staticmethod
-    def _call(number: int, body: bytes, seal: bytes) -> list[list[Happened]]:
+    def _call(number: int, body: bytes, seal: bytes, milliseconds: int) -> list[list[Happened]]:
         moments: list[list[Happened]] = [list(moment) for moment in a_call(f"c{number}")]
         if number != 2:
             return [*moments[:-1], [each for each in moments[-1] if each.kind == "record.closed"]]
         said = sealed("c2", named(2))
         digests = hashlib.sha256(body).hexdigest(), hashlib.sha256(seal).hexdigest()
-        real = type(said)("c2", named(2), "sealed", len(body), *digests, 3_000, 0, 1_000, 1_000, 0, 0)
+        real = type(said)("c2", named(2), "sealed", len(body), *digests, milliseconds, 0, 1_000, 1_000, 0, 0)
         return [*moments[:-1], [real, *(each for each in moments[-1] if each.kind == "record.closed")]]
 
     def sign(self) -> None:
@@ -244,7 +246,26 @@ def test_no_mutation_of_a_folder_is_missed_and_nothing_whole_is_accused(folder: 
             missed.append((number, name, what))
         (copy / name).write_bytes(files[name])
     assert not missed, missed
+    print(f"mutations: {MUTATIONS}, missed by either checker: 0")
     assert _is_true_for(check, copy) and _is_true_for_us(copy)
+
+
+def test_no_export_that_is_whole_is_accused(tmp_path: Path) -> None:
+    """Of boxes with other keys, sounds of other lengths, and chains that went on and were signed at other moments."""
+    chance = random.Random(26)
+    for number in range(INTACT // EXPORTS_OF_A_BOX):
+        box = Box(tmp_path / f"box-{number}", chance.randbytes(32), chance.randrange(1, 5))
+        for export in range(EXPORTS_OF_A_BOX):
+            for other in range(chance.randrange(6)):
+                box.clock.advance_to(box.clock.monotonic() + chance.uniform(0, 100))
+                box.store.apply([opened(f"d{export}-{other}")])
+            box.sign()
+            out = tmp_path / f"out-{number}-{export}"
+            box.export(out, chance.choice(("c1", "c2", "c3")))
+            assert _is_true_for(checker(out), out) and _is_true_for_us(out), out.name
+            shutil.rmtree(out)
+        box.store.close()
+    print(f"intact exports: {INTACT}, accused by either checker: 0")
 
 
 def _is_true_for(check: ModuleType, folder: Path) -> bool:

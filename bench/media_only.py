@@ -35,7 +35,9 @@ class Parts:
         self.poll = self.hear = self.slot = self.record = 0.0
 
 
-def opened(folder: Path, streams: int, records: bool, parts: Parts) -> tuple[Engine, Box, select.epoll, list[int]]:
+def opened(
+    folder: Path, streams: int, records: bool, parts: Parts, far: socket.socket
+) -> tuple[Engine, Box, select.epoll, list[int]]:
     """An engine with so many streams that play a prompt for ever, and their ports."""
     box = Box(folder, segment_bytes=8 << 20)
     poll = select.epoll()
@@ -48,7 +50,7 @@ def opened(folder: Path, streams: int, records: bool, parts: Parts) -> tuple[Eng
         name = f"{number:032x}"
         engine.carry_out(port.Open(name, "127.0.0.1"), box.now)
         engine.carry_out(
-            port.SetRemote(name, "127.0.0.1", _FAR.getsockname()[1], "PCMA", 8, 8, 101, 101, sends=True, receives=True),
+            port.SetRemote(name, "127.0.0.1", far.getsockname()[1], "PCMA", 8, 8, 101, 101, sends=True, receives=True),
             box.now,
         )
         engine.carry_out(port.Play(name, 1, (port.Piece(str(folder / "prompt")),), loops=True), box.now)
@@ -65,13 +67,13 @@ def opened(folder: Path, streams: int, records: bool, parts: Parts) -> tuple[Eng
     return engine, box, poll, [event.port for event in told if isinstance(event, port.Opened)]
 
 
-def run(streams: int, seconds: int, records: bool) -> dict[str, float]:
+def run(streams: int, seconds: int, records: bool, far: socket.socket) -> dict[str, float]:
     """Milliseconds for each call-second, by part."""
     parts = Parts()
     chance = random.Random(2)
     voice = [chance.randbytes(160) for _ in range(64)]
     with tempfile.TemporaryDirectory() as folder:
-        engine, box, poll, ports = opened(Path(folder), streams, records, parts)
+        engine, box, poll, ports = opened(Path(folder), streams, records, parts, far)
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -79,7 +81,7 @@ def run(streams: int, seconds: int, records: bool) -> dict[str, float]:
             for slot in range(SLOTS):
                 for number in range(slot, streams, SLOTS):
                     head = rtp.HEADER.pack(0x80, 8, frame & 0xFFFF, 160 * frame, number + 1)
-                    _FAR.sendto(head + voice[(frame * 7 + number) & 63], ("127.0.0.1", ports[number]))
+                    far.sendto(head + voice[(frame * 7 + number) & 63], ("127.0.0.1", ports[number]))
                 box.clock.advance_to(box.now + SLOT_SECONDS)
                 marks = [time.perf_counter()]
                 ready = poll.poll(0, 4096)
@@ -110,15 +112,13 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=5)
     chosen = parser.parse_args()
-    for records in (False, True):
-        parts = run(chosen.streams, chosen.seconds, records)
-        print(json.dumps({"streams": chosen.streams, "records": records, "ms_per_call_second": parts}), flush=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+        far.bind(("127.0.0.1", 0))
+        for records in (False, True):
+            parts = run(chosen.streams, chosen.seconds, records, far)
+            print(json.dumps({"streams": chosen.streams, "records": records, "ms_per_call_second": parts}), flush=True)
     return 0
 
 
-_FAR = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-
 if __name__ == "__main__":
-    with _FAR:
-        _FAR.bind(("127.0.0.1", 0))
-        sys.exit(main())
+    sys.exit(main())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from appliance.backup.settings import Backup
+from appliance.calls import screen_pop
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_DISPOSITIONS,
@@ -351,6 +352,8 @@ def _check(config: Config) -> None:
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
+    if config.calls.screen_pop:
+        _check_screen_pop(file, config)
     _check_dispositions(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
@@ -390,6 +393,16 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_screen_pop(file: str, config: Config) -> None:
+    """A look-up by POST, which is sent nothing but what is known when it rings."""
+    name = config.calls.screen_pop
+    _refers(
+        file, "calls", "screen_pop", name, {each.name for each in config.elsewhere.lookups if each.method == "POST"}
+    )
+    for sent in next(each.sends for each in config.elsewhere.lookups if each.name == name):
+        _refers(file, f"lookup {name}", "sends", sent, screen_pop.FIELDS)
 
 
 def _check_dispositions(file: str, calls: Calls) -> None:

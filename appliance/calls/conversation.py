@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 
 from appliance.calls.floor import AgentsOffered
@@ -87,7 +88,7 @@ class Conversation(ABC):
         self.is_stopping = False
         self.takes_referral = ""  # the leg whose telephone may pass the customer on now
         self.contact: Contact | None = None  # who the customer is, where the office knows them
-        self.rung: set[str] = set()  # agents whose telephones ring for the customer, and may be picked up
+        self._ringing: frozenset[str] = frozenset()
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.music_name = MUSIC
@@ -126,6 +127,16 @@ class Conversation(ABC):
         if self.contact is not None:
             return self.contact.name
         return "" if self.caller.is_withheld or not self.is_incoming else self.caller.name
+
+    @property
+    def rung(self) -> frozenset[str]:
+        """Agents whose telephones ring for the customer, and may be picked up."""
+        return self._ringing
+
+    @rung.setter
+    def rung(self, agents: Collection[str]) -> None:
+        new, self._ringing = frozenset(agents) - self._ringing, frozenset(agents)
+        self.office.screen_pops.rung(self, sorted(new))
 
     def name_on(self, phone: str) -> str:
         """By which name the customer is shown on this telephone of the office; empty: by the number alone."""

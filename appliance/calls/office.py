@@ -19,6 +19,7 @@ from appliance.calls.inside import Inside, known, whom
 from appliance.calls.lamps import Lamps
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
+from appliance.calls.screen_pop import ScreenPops
 from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
@@ -133,10 +134,12 @@ class Office:
     outside: Outside = field(init=False)
     lamps: Lamps = field(init=False)
     wrap_ups: WrapUps = field(init=False)
+    screen_pops: ScreenPops = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
         self.outside = Outside(self)
+        self.screen_pops = ScreenPops(self)
         self.lamps = Lamps(self, self.line)
         self.line = GuardedLine(self.lamps, self.outside)
         self.contacts = Directory(self.records, self.clock, self.sip.area_code)

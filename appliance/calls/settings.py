@@ -146,6 +146,7 @@ class Calls:
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
     supervision_tone: Literal["none", "agent", "all"] = "agent"  # who hears a beep when a supervisor listens or joins
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them
+    screen_pop: str = ""  # the look-up (by POST) that tells the owner's customer program who rings at whom; empty: none
     lamps_show_numbers: bool = False  # whether busy lamps tell colleagues with which number somebody speaks
     lamps_away: bool = False  # who is away, or whose telephone is not there, is shown as busy
     lines: tuple[CalledLine, ...] = field(default=())

@@ -416,7 +416,7 @@ class Switchboard:
             phones=phones,
             calls=tuple(calls),
             counters=counters,
-            findings=(*self.findings.values(), *self.office.outside.findings()),
+            findings=(*self.findings.values(), *self.office.outside.findings(), *self.office.screen_pops.findings()),
             last_event=self.last_event,
             media=self._media,
             lines=tuple(self.office.floor.lines()),

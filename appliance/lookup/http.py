@@ -108,7 +108,7 @@ class Lookups:
             return Failed("redirect")
         if status // 100 != 2:
             return Failed("status")
-        answer = taken(body, server.ways)
+        answer = taken(body, server.ways) if server.ways else {}  # of whom nothing is asked, any answer will do
         if answer is None:
             return Failed("garbage")
         return Found(answer) if len(answer) == len(server.ways) else Failed("missing")

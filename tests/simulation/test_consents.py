@@ -69,9 +69,8 @@ class Case:
 
     def __str__(self) -> str:
         flags = [name for name in ("is_unrecorded", "leaves") if getattr(self, name)]
-        return "-".join(
-            [self.direction, self.policy, self.said, *flags, *([self.number] if self.number != NUMBER else [])]
-        )
+        number = [self.number] if self.number != NUMBER else []
+        return "-".join([self.direction, self.policy, self.said, *flags, *number])
 
 
 Rule = tuple[str, Callable[[Case], bool], str]
@@ -202,8 +201,10 @@ def test_a_call_of_ours_is_recorded_as_the_rules_say(tmp_path: Path, case: Case)
         lambda one: isinstance(one, media.Play) and one.stream == leg and "recording_notice" in one.pieces[0].path,
     )
     started = [
-        (at, one) for at, one in scene.told if isinstance(one, media.StartRecording) and one.conversation == record.conversation
-    ]  # fmt: skip
+        (at, one)
+        for at, one in scene.told
+        if isinstance(one, media.StartRecording) and one.conversation == record.conversation
+    ]
     joined = moments(scene, lambda one: isinstance(one, media.Bridge) and leg in (one.left, one.right))
     then = ruled(case)
     assert (len(started), len(notices)) == {

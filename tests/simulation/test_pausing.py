@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from appliance.calls.desks import Desks
 from appliance.calls.settings import Calls
 from appliance.control import wire
 from appliance.errors import Problem
 from appliance.media import port as media
 from appliance.records import cdr
 from appliance.records.reader import Conversation
-from tests.calls.test_desks import FIRST, Desks
+from tests.calls.test_desks import FIRST
 from tests.simulation.test_supervision import Office, incoming
 
 PAUSE_SECONDS = 60.0

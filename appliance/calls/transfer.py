@@ -121,14 +121,14 @@ class _Transfer:
                 return await self._failed(found)
             self._other = found
             if self._asks_first and not self._agent.has_ended:
-                return await self._ask(found)
+                try:
+                    return await self._ask(found)
+                finally:
+                    self._c.recording.leave(found.leg)
             return self._given(found)
         except Left:
             await self._caller_left()
             raise
-        finally:
-            if self._other is not None:
-                self._c.recording.leave(self._other.leg)
 
     def _aim(self, to: str) -> tuple[str, Inside | None]:
         """The number to which ``to`` is forwarded, and whose of the office it is."""

@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from appliance.calls.access import Session
+from appliance.calls.desks import Desks
 from appliance.calls.settings import Queue
+from appliance.control import wire
 from appliance.control.wire import Contact
 from appliance.media import port as media
 from appliance.records import consents, events
@@ -279,3 +282,26 @@ def test_a_word_that_was_erased_counts_no_more(tmp_path: Path) -> None:
     scene.it.records.put(events.ConversationErased(record.conversation, "asked", "owner"))
     scene.it.records.flush_now()
     assert scene.it.store.within(lambda db: consents.word_of(db, request)) == consents.NOTHING_SAID
+
+
+def test_the_page_pauses_what_a_telephone_of_ours_has_called(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, Case("outward", "none_needed"))
+    desks = Desks(scene.it.office, scene.it.switchboard.sessions, None)  # type: ignore[arg-type]  # nobody signs in
+    agent = Session("first", "agent", False)
+
+    async def pauses() -> None:
+        scene.it.line.outside = Behaviour(answers_after=2.0, talks_seconds=40.0)
+        scene.it.line.register("desk1", Behaviour())
+        await asyncio.sleep(0.2)
+        scene.it.line.call_from("desk1", NUMBER)
+        await asyncio.sleep(10.0)
+        shown = await desks.answer(wire.AskDesk(""), agent)
+        assert isinstance(shown, wire.DeskNow) and shown.call is not None and shown.call.recording == "live"
+        await desks.answer(wire.PauseRecording("", "", shown.call.conversation, is_on=True), agent)
+        await asyncio.sleep(5.0)
+
+    (record,) = scene.play(pauses)
+    (leg,) = (dial.leg for dial in scene.dialled)
+    turned = [one for _, one in scene.told if isinstance(one, media.Pause)]
+    assert turned == [media.Pause(leg, True), media.Pause(leg, False)]
+    assert [(step.by, step.how) for step in record.pauses] == [("first", "page"), ("", "ended")]

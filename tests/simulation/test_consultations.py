@@ -21,11 +21,10 @@ OUTSIDE = "09351112233"
 
 
 class Box(Pausing):
-    """``began`` and ``ended`` are the legs whose recording media was told to begin and to end, and when."""
+    """``began`` are the legs that are recorded, ``notices`` those that were told so, and since when."""
 
     def __init__(self, folder: Path, outward: str = "off", *, records: bool = True, consultations: bool = True) -> None:
         self.began: dict[str, float] = {}
-        self.ended: dict[str, float] = {}
         self.notices: dict[str, float] = {}
         super().__init__(folder)
         office = self.it.office
@@ -39,9 +38,6 @@ class Box(Pausing):
         match command:
             case media.StartRecording(stream):
                 self.began[stream] = self.now
-            case media.StopRecording(recording):
-                (leg,) = (leg for leg, each in self.recorded.items() if each.recording == recording)
-                self.ended[leg] = self.now
             case media.Play(stream, _, pieces) if pieces[0].path.endswith("recording_notice"):
                 self.notices[stream] = self.now
             case _:

@@ -110,7 +110,7 @@ class ConversationRecording:
 
     def begin_beside(self, party: Party, right: str = "customer and agent") -> str:
         """A part of another leg, where this conversation is recorded; its id, else empty."""
-        if not self._consent or self.state in ("refused", "stopped"):
+        if not self._consent or self.is_forbidden or self.state in ("refused", "stopped"):
             return ""
         recording = self._start(party, right)
         self._beside.add(recording)

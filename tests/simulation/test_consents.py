@@ -305,3 +305,24 @@ def test_the_page_pauses_what_a_telephone_of_ours_has_called(tmp_path: Path) -> 
     turned = [one for _, one in scene.told if isinstance(one, media.Pause)]
     assert turned == [media.Pause(leg, True), media.Pause(leg, False)]
     assert [(step.by, step.how) for step in record.pauses] == [("first", "page"), ("", "ended")]
+
+
+def test_who_is_never_recorded_is_not_heard_in_a_supervisors_part_either(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, Case("agent_first", "none_needed", is_unrecorded=True))
+
+    async def listened_to() -> None:
+        office = scene.it.office
+        first, second = office.settings.agents
+        agents = (dataclasses.replace(first, extension="201"), dataclasses.replace(second, supervises=("reception",)))
+        office.arrange(dataclasses.replace(office.settings, agents=agents))
+        scene.it.line.outside = Behaviour(answers_after=2.0, talks_seconds=40.0)
+        await scene.asks()
+        scene.it.line.register("desk1", Behaviour(answers_after=1.0))
+        scene.it.line.register("desk2", Behaviour())
+        await asyncio.sleep(15.0)
+        scene.it.line.call_from("desk2", "*51201")
+        await asyncio.sleep(5.0)
+
+    record = next(each for each in scene.play(listened_to) if each.direction == "out")
+    assert [step.state for step in record.supervision] == ["started", "ended"]
+    assert not any(isinstance(one, media.StartRecording) for _, one in scene.told)

@@ -194,7 +194,8 @@ class Conversation(ABC):
             case SupervisorCame():
                 self.supervision.begin(item)
             case PauseAsked(agent, is_on):
-                self.pausing.turn(agent, "page", is_on)
+                if self.state in (State.TALKING, State.HOLD):  # they may have passed the customer on meanwhile
+                    self.pausing.turn(agent, "page", is_on)
             case Surrender(to):
                 to.put(Surrendered(self._given(to), self.dialled))
                 if self.dialled:

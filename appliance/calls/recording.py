@@ -121,6 +121,8 @@ class ConversationRecording:
         recording = self._legs.pop(leg, "")
         if recording:
             self._conversation.office.mouth.submit(media.StopRecording(recording))
+            if self._is_paused:
+                self._conversation.office.mouth.submit(media.Pause(leg, False))
 
     def pause(self, is_on: bool) -> None:
         """Silence stands in every part from now on, also in those that begin meanwhile; or no more."""

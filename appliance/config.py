@@ -150,6 +150,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "first_port": (1024, 65_534),
     "last_port": (1025, 65_535),
     "commit_seconds": (0.1, 5),
+    "recording_pause_seconds": (10, 1800),
     "hold_seconds": (0.02, 0.3),
     "segment_bytes": (64 << 10, 1 << 30),
     "register_seconds": (60, 86_400),

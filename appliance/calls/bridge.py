@@ -87,6 +87,7 @@ async def talk(
             conversation.hang_up(agent, Cause.ENDED_HERE)
         raise
     finally:
+        conversation.pausing.end("ended" if wish is None else "transfer")
         conversation.digits.clear()  # they went to the agent
         conversation.takes_referral = ""
         if wish is None and (not is_kept or agent.has_ended) and agent.leg in conversation.parties:

@@ -5,7 +5,8 @@ which number, and presses 1; then the customer is dialled. Customer-first: when 
 and hears who calls, twice; 1 is a person, anything else is not. Before an INVITE leaves for a customer the attempt is
 on the disk (DECISIONS 9). "Reached" comes from a key alone: the agent's ``*1`` while they speak or 1 when asked
 afterwards, or the customer's 1; 2 is nobody, 3 a recorded voice. What the line plays instead of an answer (busy tone
-behind a 200) is no answer. Callbacks are not recorded: no notice was given.
+behind a 200) is no answer. Whether it is recorded says what the customer has said when they asked for it, else the
+trunk (consents.py).
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import promises, ringing, runtime, transfer
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls import consents, promises, ringing, runtime, transfer
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
@@ -28,6 +29,7 @@ from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.queue.callbacks import Outcome, Wanted, outcome_of
 from appliance.records import events
+from appliance.records.consents import REFUSED, word_of
 from appliance.records.events import State
 from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
@@ -92,6 +94,7 @@ class Callback(Conversation):
         self._is_on_record = False
         self._is_reached = False
         self._had_early_sound = False
+        self._word = REFUSED  # what the customer has said of being recorded; until it is known
         self._outcome = Outcome.NO_AGENT
         self._speaks = self.customer  # the other side of the talk, once there is one
 
@@ -196,6 +199,7 @@ class Callback(Conversation):
     async def _talk(self, agent: Party) -> None:
         """Both speak; afterwards the agent says whom they reached, if they have not said it yet."""
         try:
+            await self._record(agent)
             agent = await self._until_over(agent, self._said)
         except Left:
             if self._outcome is Outcome.NOT_GIVEN:
@@ -208,6 +212,24 @@ class Callback(Conversation):
             self._outcome = SAID.get(key, self._outcome)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
+
+    async def _record(self, agent: Party | None) -> None:
+        """Where callbacks are recorded: the customer is told first, unless they have said something already."""
+        on = consents.basis(self._trunk.records_outward, self._word)
+        if on == "notice" and agent is not None:
+            self._loop_to(agent)
+        await consents.record(self, self.customer, on, "callback", self._word)
+
+    async def _find_word(self) -> None:
+        if self._trunk.records_outward == "off":
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                self._word = await self.office.records.call(
+                    lambda store: store.within(lambda db: word_of(db, self._wanted.request))
+                )
+        except TimeoutError:
+            log.warning("callback %s is not recorded: the records do not answer", self._wanted.request)
 
     async def _until_over(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
         return await transfer.talk(
@@ -238,6 +260,8 @@ class Callback(Conversation):
                 return ()
             case PromiseAt(digits):
                 return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
+            case TurnPause():
+                return self.pausing.turn(self.agent, "keys")
             case PassOn() | Transfer():
                 return ()  # bridge.talk has dealt with it
 
@@ -259,6 +283,7 @@ class Callback(Conversation):
             self._is_reached = True
             self._outcome = Outcome.NO_AGENT  # a person is there; it is kept until they have spoken with one of us
             self.enter(State.WAITING)
+            await self._record(None)
         self.music(self.customer)
         found = await self._ring(agents)
         if not isinstance(found, Party):
@@ -299,6 +324,7 @@ class Callback(Conversation):
         key = await self._prepared()
         if key is None:
             return False
+        await self._find_word()
         self._is_dialled = True
         self.office.book.rings(self._wanted.customer, self.id)  # nothing that they ask meanwhile is dialled beside it
         self.put(

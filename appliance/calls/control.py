@@ -55,7 +55,16 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
 }
 MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
     **dict.fromkeys(
-        (wire.AskDesk, wire.GoAway, wire.WriteForm, wire.GiveForm, wire.ExtendForm, wire.WriteBrief), WORKS
+        (
+            wire.AskDesk,
+            wire.GoAway,
+            wire.WriteForm,
+            wire.GiveForm,
+            wire.ExtendForm,
+            wire.WriteBrief,
+            wire.PauseRecording,
+        ),
+        WORKS,
     ),
     **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), OWNS),
 }
@@ -280,6 +289,7 @@ class ControlServer:
                 | wire.GiveForm(token)
                 | wire.ExtendForm(token)
                 | wire.WriteBrief(token)
+                | wire.PauseRecording(token)
                 | wire.AskPeople(token)
                 | wire.InvitePerson(token)
                 | wire.RemovePerson(token)

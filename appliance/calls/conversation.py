@@ -13,8 +13,9 @@ from pathlib import Path
 
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
-from appliance.calls.office import EndCall, Item, Office, PickedUp, SupervisorCame, Surrender, Surrendered
+from appliance.calls.office import EndCall, Item, Office, PauseAsked, PickedUp, SupervisorCame, Surrender, Surrendered
 from appliance.calls.party import Party
+from appliance.calls.pausing import Pausing
 from appliance.calls.recording import ConversationRecording
 from appliance.calls.supervision import Supervision
 from appliance.contacts import names
@@ -83,6 +84,7 @@ class Conversation(ABC):
         self.language = "fa"  # in which the box speaks to its parties
         self.shown_number = caller.number  # how an agent's phone shows the customer
         self.recording = ConversationRecording(self)
+        self.pausing = Pausing(self)
         self.supervision = Supervision(self)
         self.digits: list[str] = []
         self.is_stopping = False
@@ -173,8 +175,10 @@ class Conversation(ABC):
     async def next(self, deadline: float | None) -> Item | None:
         """What happens next, or None at ``deadline``. Raises Left when the customer has gone."""
         while True:
-            item = await self.inbox.next(deadline)
+            item = await self.inbox.next(self.pausing.sooner(deadline))
             if item is None:
+                if self.pausing.due():
+                    continue
                 return None
             self._absorb(item)
             if not self.supervision.takes(item):
@@ -200,6 +204,9 @@ class Conversation(ABC):
                 self.hang_up(taker, Cause.ANSWERED_ELSEWHERE)
             case SupervisorCame():
                 self.supervision.begin(item)
+            case PauseAsked(agent, is_on):
+                if self.state in (State.TALKING, State.HOLD):  # they may have passed the customer on meanwhile
+                    self.pausing.turn(agent, "page", is_on)
             case Surrender(to):
                 to.put(Surrendered(self._given(to), self.dialled))
                 if self.dialled:
@@ -330,6 +337,7 @@ class Conversation(ABC):
 
     def hand_over(self, party: Party, to: Inbox[Item]) -> Party:
         """The party goes on elsewhere: nothing of it is ours any more, and what happens to it is told there."""
+        self.recording.leave(party.leg)
         del self.parties[party.leg]
         self.office.legs[party.leg] = to
         given = dataclasses.replace(party)

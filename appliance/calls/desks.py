@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from appliance.calls.access import LONGEST_NAME, OWNER, Access, Session
 from appliance.calls.conversation import Conversation
-from appliance.calls.office import Office
+from appliance.calls.office import Office, PauseAsked
 from appliance.calls.switches import AWAY
 from appliance.calls.wrap_up import Change, Form
 from appliance.control import wire
@@ -48,6 +48,8 @@ class Desks:
                 self._office.wrap_ups.extend(self._agent(who, agent), conversation)
             case wire.WriteBrief(_, agent, conversation, text):
                 await self._brief(self._agent(who, agent), conversation, text)
+            case wire.PauseRecording(_, agent, conversation, is_on):
+                self._pause(self._agent(who, agent), conversation, is_on)
             case wire.AskPeople():
                 return self._people()
             case wire.InvitePerson(_, name, role):
@@ -93,7 +95,9 @@ class Desks:
         conversation = self._with(agent)
         if conversation is None:
             return None
-        speaks = conversation.agent == agent and conversation.state in (State.TALKING, State.HOLD)
+        speaks = self._speaks(agent, conversation)
+        pausing, clock = conversation.pausing, self._office.clock
+        may_pause = speaks and conversation.recording.is_live
         return wire.DeskCall(
             conversation=conversation.id,
             customer=conversation.customer_number,
@@ -108,7 +112,13 @@ class Desks:
             opened_utc_ms=conversation.opened_utc_ms,
             since_utc_ms=conversation.since_utc_ms,
             briefs=tuple(wire.Brief(by, text) for by, text in conversation.briefs.items() if by != agent),
+            recording=("paused" if pausing.is_on else "live") if may_pause else "",
+            pause_until_utc_ms=clock.utc_ms() + round(pausing.rest_seconds * 1000) if pausing.is_on else 0,
         )
+
+    @staticmethod
+    def _speaks(agent: str, conversation: Conversation) -> bool:
+        return conversation.agent == agent and conversation.state in (State.TALKING, State.HOLD)
 
     def _with(self, agent: str) -> Conversation | None:
         """The conversation for which the agent is rung, or in which they speak."""
@@ -158,6 +168,14 @@ class Desks:
             if engaged == conversation:
                 self._office.wrap_ups.touched(each)
         await self._office.records.flush()
+
+    def _pause(self, agent: str, conversation: str, is_on: bool) -> None:
+        found = self._with(agent)
+        if found is None or found.id != conversation or not self._speaks(agent, found):
+            raise Problem("control.no_such_call")
+        if is_on and not found.recording.is_live:
+            raise Problem("desk.not_recorded")
+        found.inbox.put(PauseAsked(agent, is_on))
 
     # People -----------------------------------------------------------------------------------------------------------
 

@@ -79,6 +79,14 @@ class SupervisorCame:
     agent: str
 
 
+@dataclass(frozen=True, slots=True)
+class PauseAsked:
+    """The agent wants the recording of their call to pause, or to go on, by their page."""
+
+    agent: str
+    is_on: bool
+
+
 Item = (
     signalling.Event
     | media.ClientEvent
@@ -89,6 +97,7 @@ Item = (
     | Surrendered
     | PickedUp
     | SupervisorCame
+    | PauseAsked
 )
 """What arrives in a conversation's inbox."""
 

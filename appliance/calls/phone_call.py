@@ -3,18 +3,20 @@
 The phone hears ringing until the other side answers; then both legs are joined. Emergency numbers always go out. A
 refusal is the SIP answer that a phone shows, and its reason stands in the record. The phone's agent counts as busy
 meanwhile. Who was spoken with for ``SPOKE_SECONDS`` need not be called back any more: it was a person of the office who
-called, and an announcement does not hold them so long. Such calls are not recorded: nobody was told.
+called, and an announcement does not hold them so long. Where such calls are recorded (consents.py) the other side is
+told before anybody speaks; the phone hears ringing meanwhile.
 """
 
 from __future__ import annotations
 
-from appliance.calls import answering, bridge, outbound, ringing, transfer
+from appliance.calls import answering, bridge, consents, outbound, ringing, transfer
 from appliance.calls.by_phone import ByPhone
-from appliance.calls.conversation import Left, Trouble
+from appliance.calls.conversation import RING_BACK, Left, Trouble
 from appliance.calls.office import Office
 from appliance.calls.party import Party
 from appliance.flow.steps import TransferTo
 from appliance.messages import Language
+from appliance.records.consents import NOTHING_SAID
 from appliance.records.events import Outcome
 from appliance.signalling import port as signalling
 from appliance.signalling.port import Cause
@@ -75,6 +77,7 @@ class PhoneCall(ByPhone):
         began = self.office.clock.monotonic()
         try:
             await answering.answer(self, self.offered)
+            await self._record(found)
             began = self.office.clock.monotonic()
             await self._until_over(found)
         except (Left, Trouble):
@@ -85,6 +88,13 @@ class PhoneCall(ByPhone):
             if self._number.e164 is not None and not self._is_inside and spoke >= SPOKE_SECONDS:
                 self.office.desk.spoke_with(self._number.e164)
 
+    async def _record(self, found: Party) -> None:
+        on = consents.basis_towards(self.office, found)
+        if on == "notice":
+            self.loop(self.customer, RING_BACK)
+        colleagues = (self.customer,) if found.role != "outside" else ()
+        await consents.record(self, found, on, "outward" if not colleagues else "inside", NOTHING_SAID, *colleagues)
+
     async def _until_over(self, found: Party) -> None:
         """Both speak, and whoever the other side is passed on to by the telephone (REFER)."""
         self.gives = found
@@ -92,6 +102,8 @@ class PhoneCall(ByPhone):
         self.gives = None
         if wish is None:
             return
+        if found.role != "outside":
+            self.recording.leave(found.leg)  # who comes now was told nothing
         phone, self.customer = self.customer, found  # whom it was about stays, the telephone may go
         phone.name = self.agent or self.phone
         try:

@@ -2,12 +2,13 @@
 
 A conversation has one recording of the customer's stream: what came from the customer left, what was sent to them
 right. When the media process dies under it, the rest is a further part with an id of its own. Who listens to it has a
-part too, of their own leg: their voice left, what they heard right.
+part too, of their own leg: their voice left, what they heard right; so has whom an agent asks while the customer waits.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from appliance.calls.party import Party
@@ -30,6 +31,21 @@ Event = (
 NO_CONSENT = "-"  # in its place where none is asked for any more
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Why something may be recorded: ``how`` consent was given, and where (``node``), in which flow.
+
+    ``consent`` is its id where it was given before, in the conversation ``given_in``.
+    """
+
+    how: str
+    node: str
+    flow: str = ""
+    flow_hash: str = ""
+    consent: str = ""
+    given_in: str = ""
+
+
 class ConversationRecording:
     """``state`` is what the page shows: none, live, refused or stopped."""
 
@@ -37,6 +53,8 @@ class ConversationRecording:
         self._conversation = conversation
         self._consent = ""
         self._terms: dict[str, dict[str, str]] = {}  # what every part's manifest says of the consent
+        self._legs: dict[str, str] = {}  # recordings by the leg that they hear
+        self._is_paused = False
         self._live = ""
         self._parts: dict[str, int] = {}
         self._beside: set[str] = set()  # parts of other legs than the customer's
@@ -50,32 +68,68 @@ class ConversationRecording:
         """Whether every part is sealed, refused or given up."""
         return not self._unsealed
 
-    def begin(self, how: str, node: str, flow: str, flow_hash: str) -> None:
-        """Consent was given; recording starts with the next sound. A second consent changes nothing."""
+    @property
+    def is_live(self) -> bool:
+        """Whether the customer is being recorded, or will be with the next sound."""
+        is_over = self.state in ("refused", "stopped") or self.is_forbidden
+        return not is_over and not self._unsealed.isdisjoint(self._legs.values())
+
+    @property
+    def is_forbidden(self) -> bool:
+        return bool(self._forbidden)
+
+    def begin(self, terms: Terms, party: Party | None = None) -> None:
+        """Consent was given; recording starts with the next sound. A second consent changes nothing.
+
+        ``party`` is whom the office has called; None: the customer.
+        """
         if self._consent:
             return
-        conversation = self._conversation
         if self._forbidden:
-            self._consent = NO_CONSENT
-            conversation.put(events.RecordingRefused(conversation.id, "", self._forbidden, conversation.offset_ms()))
+            self.refuse(self._forbidden)
             return
-        office = conversation.office
-        now = office.clock.utc_ms()
-        self._consent = uuid7(now)
-        conversation.put(events.ConsentGiven(conversation.id, self._consent, how, node, conversation.offset_ms()))
-        self._terms = {
-            "consent": {"id": self._consent, "how": how, "node": node},
-            "flow": {"name": flow, "sha256": flow_hash},
-        }
-        self._start(conversation.customer, "box and agent")
+        conversation = self._conversation
+        offset_ms = conversation.offset_ms()
+        self._consent = terms.consent or uuid7(conversation.office.clock.utc_ms())
+        said = {"id": self._consent, "how": terms.how, "node": terms.node}
+        if terms.given_in:
+            said["conversation"] = terms.given_in
+            conversation.put(events.ConsentKept(conversation.id, self._consent, terms.how, terms.given_in, offset_ms))
+        else:
+            conversation.put(events.ConsentGiven(conversation.id, self._consent, terms.how, terms.node, offset_ms))
+        self._terms = {"consent": said, "flow": {"name": terms.flow, "sha256": terms.flow_hash}}
+        self._start(party or conversation.customer, "box and agent")
 
-    def begin_beside(self, party: Party) -> str:
+    def refuse(self, reason: str) -> None:
+        """Nothing of this conversation is recorded, and the record says why (a key of messages)."""
+        if not self._consent:
+            self._consent = NO_CONSENT
+            self.state = "refused"
+            conversation = self._conversation
+            conversation.put(events.RecordingRefused(conversation.id, "", reason, conversation.offset_ms()))
+
+    def begin_beside(self, party: Party, right: str = "customer and agent") -> str:
         """A part of another leg, where this conversation is recorded; its id, else empty."""
-        if not self._consent or self.state in ("refused", "stopped"):
+        if not self._consent or self.is_forbidden or self.state in ("refused", "stopped"):
             return ""
-        recording = self._start(party, "customer and agent")
+        recording = self._start(party, right)
         self._beside.add(recording)
         return recording
+
+    def leave(self, leg: str) -> None:
+        """What is recorded of this leg ends, whoever it speaks with from now on; nothing where nothing is."""
+        recording = self._legs.pop(leg, "")
+        if recording:
+            self._conversation.office.mouth.submit(media.StopRecording(recording))
+            if self._is_paused:
+                self._conversation.office.mouth.submit(media.Pause(leg, False))
+
+    def pause(self, is_on: bool) -> None:
+        """Silence stands in every part from now on, also in those that begin meanwhile; or no more."""
+        self._is_paused = is_on
+        self.mark("paused" if is_on else "unpaused")
+        for leg in self._legs:
+            self._conversation.office.mouth.submit(media.Pause(leg, is_on))
 
     def _start(self, party: Party, right: str) -> str:
         """Records this leg; ``right`` names who is heard there."""
@@ -95,6 +149,9 @@ class ConversationRecording:
             "offset_ms": conversation.offset_ms(),
         }
         self._await(recording, part)
+        self._legs[party.leg] = recording
+        if self._is_paused:
+            office.mouth.submit(media.Pause(party.leg, True))
         office.mouth.submit(
             media.StartRecording(
                 stream=party.leg,
@@ -140,6 +197,7 @@ class ConversationRecording:
                 if follows in self._unsealed:
                     self._opened(follows)  # nobody has said that it began; what is left of it is known later
                 self._await(recording, part)
+                self._legs = {leg: recording if each == follows else each for leg, each in self._legs.items()}
                 if follows in self._beside:
                     self._beside.add(recording)
                 self._opened(recording)

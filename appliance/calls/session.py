@@ -12,12 +12,13 @@ import logging
 from collections import deque
 
 from appliance.calls import answering, promises, ringing, transfer
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
 from appliance.calls.outside import Purpose
 from appliance.calls.party import Party
+from appliance.calls.recording import Terms
 from appliance.calls.settings import CalledLine
 from appliance.calls.spoken import ENDS_WITH, MOST_SECONDS, Spoken
 from appliance.calls.switches import OUTAGE_PROMPT
@@ -299,6 +300,8 @@ class Session(Conversation):
             case PromiseAt(digits):
                 customer = self.customer_number
                 return promises.by_keys(self, digits, customer, self.trunk)
+            case TurnPause():
+                return self.pausing.turn(self.agent, "keys")
             case Reached() | RecordedVoice() | PassOn() | Transfer():
                 return ()  # who calls in is there; bridge.talk deals with the others
 
@@ -429,7 +432,7 @@ class Session(Conversation):
     def _record(self) -> None:
         """Recording begins when there is consent and a voice, on lines that are recorded."""
         if self._consent is not None and self.customer.is_answered and self.line.records:
-            self.recording.begin(self._consent.consent, self._consent.node, self.flow.name, self.flow.sha256)
+            self.recording.begin(Terms(self._consent.consent, self._consent.node, self.flow.name, self.flow.sha256))
 
     # The end ----------------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Literal
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 from appliance.signalling.numbers import EMERGENCY, Plan
+from appliance.signalling.settings import RecordsOutward
 
 MOST_LEVELS = 9
 
@@ -132,6 +133,9 @@ MOST_DISPOSITIONS = 9  # one key each
 class Calls:
     max_calls: int = 100  # conversations at once; beyond: 503 with Retry-After
     retry_after_seconds: int = 20
+    recording_pause_seconds: float = 120.0  # after them a recording that an agent has paused goes on by itself
+    records_inside: RecordsOutward = "off"  # calls among telephones of the office; both hear the notice
+    records_consultations: bool = False  # whom an agent asks while the customer waits, in recorded conversations
     seal_wait_seconds: float = 5.0  # how long a record waits for its recordings before they count as lost
     may_dial: tuple[str, ...] = ("mobile", "landline", "short")  # kinds of numbers; emergency numbers always
     allow: tuple[str, ...] = ()  # prefixes that are let out whatever their kind: +49, 0900, of short numbers 15

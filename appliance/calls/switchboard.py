@@ -453,7 +453,7 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
         state=session.state.value,
         agent=session.agent if is_speaking and session.state in (State.TALKING, State.HOLD) else "",
         since_utc_ms=session.since_utc_ms,
-        recording=session.recording.state,
+        recording="paused" if session.pausing.is_on else session.recording.state,
         opened_utc_ms=session.opened_utc_ms,
         queue=queue,
         place=place,

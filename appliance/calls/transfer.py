@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from appliance.calls import bridge, ringing
+from appliance.calls import bridge, consents, ringing
 from appliance.calls.agent_keys import ConsultKeys, PassOn, Said, Turn
 from appliance.calls.bridge import Wish
 from appliance.calls.conversation import RING_BACK, Conversation, Left
@@ -23,6 +23,7 @@ from appliance.calls.party import Party
 from appliance.calls.ringing import TAKEN_BACK
 from appliance.calls.wrap_up import About
 from appliance.flow.steps import Enqueue, TransferTo
+from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
 from appliance.records.events import State
@@ -120,7 +121,10 @@ class _Transfer:
                 return await self._failed(found)
             self._other = found
             if self._asks_first and not self._agent.has_ended:
-                return await self._ask(found)
+                try:
+                    return await self._ask(found)
+                finally:
+                    self._c.recording.leave(found.leg)
             return self._given(found)
         except Left:
             await self._caller_left()
@@ -205,14 +209,14 @@ class _Transfer:
     async def _ask(self, other: Party) -> Party:
         """Agent and other side speak, the customer hears music; who the customer speaks with next."""
         c, keys, is_with_other = self._c, ConsultKeys(), True
-        self._put("asking")
+        self._put("asking", await self._record(other))
         self._join_agent_and(other)
         while True:
-            item = await c.next(keys.deadline)
             if self._agent.has_ended:
                 return self._given(other)
             if other.has_ended:
                 return self._back("other_left")
+            item = await c.next(keys.deadline)
             for said in bridge.heard_of(keys, self._agent, item, self._office.clock.monotonic()):
                 match said:
                     case PassOn(digits):
@@ -224,6 +228,22 @@ class _Transfer:
                     case Turn():
                         is_with_other = not is_with_other
                         self._swap(other, is_with_other)
+
+    async def _record(self, other: Party) -> str:
+        """What the two say is a part of its own, where the settings want that; its id, else empty.
+
+        Somebody outside is told first, as where we call them otherwise.
+        """
+        if not self._office.settings.records_consultations:
+            return ""
+        if other.role == "outside":
+            on = consents.basis_towards(self._office, other)
+            if on == "notice" and await consents.told(self._c, (other,)):
+                consent = uuid7(self._office.clock.utc_ms())
+                self._c.put(events.ConsentGiven(self._c.id, consent, "notice", "consultation", self._c.offset_ms()))
+            elif on != "none_needed":
+                return ""
+        return self._c.recording.begin_beside(other, "agent")
 
     def _join_agent_and(self, other: Party) -> None:
         self._office.mouth.submit(media.Bridge(other.leg, self._agent.leg, self._agent.leg))

@@ -80,7 +80,7 @@ def _facts(conversation: str, events: Events, language: Language) -> tuple[tuple
     begun = next((body for _, _, kind, body in events if kind == "conversation.opened"), {})
     closed = next((body for _, _, kind, body in events if kind == "conversation.closed"), {})
     consents = [
-        _word(f"evidence.consent_{body['how']}", language) for _, _, kind, body in events if kind == "consent.given"
+        _word(f"evidence.consent_{body['how']}", language) for _, _, kind, body in events if kind.startswith("consent.")
     ]
     talks = [str(body["party"]) for _, _, kind, body in events if kind == "leg.opened" and body["role"] != "customer"]
     customer = (

@@ -48,6 +48,7 @@ class _Wanted:
     recording: port.StartRecording | None = None
     is_asked: bool = False  # a media process was told to record
     mask: port.Mask | None = None
+    pause: port.Pause | None = None
     attend: port.Attend | None = None
 
 
@@ -89,6 +90,7 @@ class MediaState:
                 | port.Stop(name)
                 | port.StartRecording(name)
                 | port.Mask(name)
+                | port.Pause(name)
                 | port.Attend(name)
             ):
                 wanted = self.streams.get(name)
@@ -102,7 +104,7 @@ class MediaState:
     def _change(
         self,
         wanted: _Wanted,
-        command: port.SetRemote | port.Play | port.Stop | port.StartRecording | port.Mask | port.Attend,
+        command: port.SetRemote | port.Play | port.Stop | port.StartRecording | port.Mask | port.Pause | port.Attend,
         now: float,
     ) -> None:
         match command:
@@ -120,6 +122,8 @@ class MediaState:
                 wanted.recording, wanted.is_asked = command, self.birth != ""
             case port.Mask(is_on=is_on):
                 wanted.mask = command if is_on else None
+            case port.Pause(is_on=is_on):
+                wanted.pause = command if is_on else None
             case port.Attend(_, tones):
                 wanted.attend = command if tones else None
 
@@ -174,6 +178,8 @@ class MediaState:
                 commands.append(msgspec.structs.replace(wanted.remote, learned=wanted.learned))
             if wanted.mask is not None:
                 commands.append(wanted.mask)  # before anything is recorded
+            if wanted.pause is not None:
+                commands.append(wanted.pause)
             if wanted.attend is not None:
                 commands.append(wanted.attend)
             if wanted.play is not None:

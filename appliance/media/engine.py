@@ -101,6 +101,7 @@ class Engine:
                 | port.SendDigits(stream)
                 | port.Unbridge(stream)
                 | port.Mask(stream)
+                | port.Pause(stream)
                 | port.Listen(stream)
                 | port.Attend(stream)
             ):
@@ -117,6 +118,7 @@ class Engine:
         | port.SendDigits
         | port.Unbridge
         | port.Mask
+        | port.Pause
         | port.Listen
         | port.Attend,
         now: float,
@@ -136,6 +138,8 @@ class Engine:
                 self._separate(stream, now)
             case port.Mask(_, is_on):
                 stream.mask(is_on)
+            case port.Pause(_, is_on):
+                stream.pause(is_on)
             case port.Listen(_, is_on, most_seconds):
                 stream.listen(most_seconds if is_on else 0)
             case port.Attend(_, tones):

@@ -118,6 +118,7 @@ class LoopbackMedia:
                 | port.Unbridge()
                 | port.MarkRecording()
                 | port.Mask()
+                | port.Pause()
                 | port.Forget()
             ):
                 pass

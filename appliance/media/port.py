@@ -165,6 +165,16 @@ class Mask(_Message, frozen=True):
     is_on: bool
 
 
+class Pause(_Message, frozen=True):
+    """Nothing of this stream is recorded: silence stands both ways, from the next packet on until it is no more.
+
+    What is heard, relayed and told is the same as without it; a Mask holds beside it.
+    """
+
+    stream: Stream
+    is_on: bool
+
+
 class Listen(_Message, frozen=True):
     """What comes from this stream is handed to calls as ``Heard``, about a second at a time: a prompt is spoken.
 
@@ -217,6 +227,7 @@ Command = (
     | StopRecording
     | MarkRecording
     | Mask
+    | Pause
     | Listen
     | Attend
     | Forget

@@ -66,6 +66,7 @@ class Stream:
         "_heard_at",
         "_heard_table",
         "_interval",
+        "_is_paused",
         "_is_relayed",
         "_law",
         "_listened",
@@ -173,6 +174,7 @@ class Stream:
         self._listened: bytearray | None = None  # what calls will be handed of what comes
         self._listens = 0  # frames until listening ends by itself
         self._mask_checks = 0  # 0: not masked; 1 or 2: seconds until it ends; 3: until told
+        self._is_paused = False  # nothing of this leg is recorded now
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -295,6 +297,11 @@ class Stream:
     def mask(self, is_on: bool) -> None:
         """What is heard is recorded as silence; it ends a second or two late, behind the last key's own sound."""
         self._mask_checks = 3 if is_on else min(self._mask_checks, 2)
+        self._set_record_table()
+
+    def pause(self, is_on: bool) -> None:
+        """What is heard and what is sent is recorded as silence, to the packet."""
+        self._is_paused = is_on
         self._set_record_table()
 
     def listen(self, most_seconds: int) -> None:
@@ -635,8 +642,8 @@ class Stream:
 
     def _set_record_table(self) -> None:
         is_other = self.recording is not None and self.recording_law and self.recording_law != self._law
-        self._record_table = CONVERT[self.recording_law] if is_other else None
         masked = MASK[self.recording_law or self._law]
+        self._record_table = masked if self._is_paused else CONVERT[self.recording_law] if is_other else None
         self._heard_table = masked if self._mask_checks else self._record_table
 
 

@@ -67,6 +67,7 @@ def as_json(record: Conversation) -> dict[str, Any]:
         "recordings": [_recording(recording) for recording in record.recordings],
         "transfers": [asdict(transfer) for transfer in record.transfers],
         "supervision": [asdict(step) for step in record.supervision],
+        "pauses": [asdict(step) for step in record.pauses],
         "wrap_ups": [asdict(wrap_up) for wrap_up in record.wrap_ups],
         "briefs": [asdict(brief) for brief in record.briefs],
     }

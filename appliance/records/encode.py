@@ -91,6 +91,8 @@ def subject(happened: Happened) -> str:
             | events.Supervised()
             | events.MediaInterrupted()
             | events.ConsentGiven()
+            | events.ConsentKept()
+            | events.RecordingPaused()
             | events.RecordingOpened()
             | events.RecordingRefused()
             | events.RecordingGap()

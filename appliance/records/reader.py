@@ -102,6 +102,16 @@ class Supervised:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """The recording was paused, or resumed, as ``events.RecordingPaused``."""
+
+    at_ms: int
+    by: str
+    state: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class WrapUp:
     """What an agent has said about the call: ``state`` given, missed, or late (given after it was missed)."""
 
@@ -166,6 +176,7 @@ class Conversation:
     supervision: tuple[Supervised, ...] = ()
     wrap_ups: tuple[WrapUp, ...] = ()
     briefs: tuple[Brief, ...] = ()
+    pauses: tuple[Paused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +423,7 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         (identifier,),
     )
     briefs = db.execute("SELECT agent, text, at_ms FROM brief WHERE conversation = ? ORDER BY n", (identifier,))
+    pauses = db.execute("SELECT at_ms, by, state, how FROM paused WHERE conversation = ? ORDER BY n", (identifier,))
     values = [
         *row[:-1],
         tuple(Leg(*leg) for leg in legs),
@@ -421,6 +433,7 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         tuple(Supervised(*step) for step in supervision),
         tuple(WrapUp(*wrap_up) for wrap_up in wrap_ups),
         tuple(Brief(*brief) for brief in briefs),
+        tuple(Paused(*step) for step in pauses),
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

@@ -39,7 +39,8 @@ _LANGUAGE = "UPDATE conversation SET language = ? WHERE id = ?"
 _INTERRUPTED = (
     "UPDATE conversation SET interruptions = interruptions + 1, interrupted_ms = interrupted_ms + ? WHERE id = ?"
 )
-_CONSENT = "UPDATE conversation SET consent = ?, consent_how = ? WHERE id = ?"
+_CONSENT = "UPDATE conversation SET consent = ?, consent_how = ? WHERE id = ? AND consent = ''"  # the customer's own
+_PAUSED = "INSERT INTO paused (n, conversation, by, state, how, at_ms) VALUES (?, ?, ?, ?, ?, ?)"
 _LEG = """INSERT INTO leg (id, conversation, role, party, via, opened_ms) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING"""
 _LEG_ANSWERED = "UPDATE leg SET answered_ms = ?, codec = ? WHERE id = ? AND answered_ms IS NULL"
@@ -78,6 +79,7 @@ ON CONFLICT (service) DO UPDATE SET losses = losses + 1, lost = ?2, lost_detail 
 _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
     "passed_on", "supervised", "wrap_up", "brief", "draft", "hold", "going",
+    "paused",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -187,8 +189,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return (_BRIEF, (conversation, agent, text, n, offset_ms)), (_REVISED, (n, conversation))
         case events.MediaInterrupted():
             return ((_INTERRUPTED, (happened.gap_ms, happened.conversation)),)
-        case events.ConsentGiven():
+        case events.ConsentGiven() | events.ConsentKept():
             return ((_CONSENT, (happened.consent, happened.how, happened.conversation)),)
+        case events.RecordingPaused(conversation, by, state, how, offset_ms):
+            return ((_PAUSED, (n, conversation, by, state, how, offset_ms)),)
         case events.ConversationClosed():
             return ((_CLOSE, _closed(happened, at)),)
         case events.RecordClosed():

@@ -20,7 +20,7 @@ DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
     "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
-    "hold", "going",
+    "hold", "going", "paused",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -329,6 +329,15 @@ CREATE TABLE going (              -- recordings whose files on the box are to go
 CREATE INDEX going_still ON going (at) WHERE gone IS NULL;
 """
 
+_PAUSED = """
+CREATE TABLE paused (
+    n INTEGER PRIMARY KEY, conversation TEXT NOT NULL, by TEXT NOT NULL,
+    state TEXT NOT NULL,          -- paused, resumed
+    how TEXT NOT NULL, at_ms INTEGER NOT NULL  -- since the conversation opened
+) STRICT;
+CREATE INDEX paused_by_conversation ON paused (conversation);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -440,6 +449,11 @@ def contacts(database: Database) -> None:
 @migrations()
 def keeping(database: Database) -> None:
     _run(database, _KEEPING)
+
+
+@migrations()
+def paused(database: Database) -> None:
+    _run(database, _PAUSED)
 
 
 def _run(database: Database, script: str) -> None:

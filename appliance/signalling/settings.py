@@ -7,6 +7,7 @@ from typing import Literal
 
 Transport = Literal["udp", "tcp"]
 Names = Literal["persian", "latin", "number"]
+RecordsOutward = Literal["off", "notice", "none_needed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Trunk:
     show_as: str = ""  # the number shown to whom we call; the line's own where empty
     show_form: Literal["as_written", "national", "e164", "plus", "local"] = "as_written"  # of whatever number is shown
     show_caller: bool = True  # who is passed on to the outside is shown with their own number; false: with ours
+    records_outward: RecordsOutward = "off"  # whom we call on it: after they have heard the notice, or none is needed
     area_code: str = "21"  # what a bare local number belongs to
     register_seconds: int = 600
     max_calls: int = 0  # 0: as many as the box takes

@@ -85,6 +85,10 @@ def brief(form: Form, token: str) -> wire.WriteBrief:
     return wire.WriteBrief(token, *_of_call(form), _text(form.get("text", ""))[:LONGEST_BRIEF])
 
 
+def pause(form: Form, token: str) -> wire.PauseRecording:
+    return wire.PauseRecording(token, *_of_call(form), is_on=form.get("is_on") == "1")
+
+
 def _of_call(form: Form) -> tuple[str, str]:
     return _typed(form, "agent", LONGEST_NAME), _typed(form, "conversation", LONGEST_NAME)
 

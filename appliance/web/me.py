@@ -71,6 +71,9 @@ class Me:
     async def brief(self, request: Request) -> Response:
         return await self._ordered(request, forms.brief, "briefed")
 
+    async def pause(self, request: Request) -> Response:
+        return await self._ordered(request, forms.pause, "")
+
     async def draft(self, request: Request) -> Response:
         """What was typed so far; the script is told the fields as they stand, by 409 where others had changed some."""
         try:
@@ -192,7 +195,7 @@ class Me:
                 "presence", words, desk=desk, state=work.state(desk, language), reasons=work.reasons(language)
             ),
             "call": site.part(
-                "call", words, call=work.call(desk, known, now, language), is_known=known.about is not None
+                "call", words, desk=desk, call=work.call(desk, known, now, language), is_known=known.about is not None
             ),
             "task": site.part("task", words, desk=desk, task=work.task(desk, now, language)),
             "wrap": site.part(

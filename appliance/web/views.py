@@ -133,7 +133,7 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
         state=State(word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),
         recording=State(
             word(f"web.recording_now_{call.recording}", language),
-            {"live": GOOD, "refused": BAD}.get(call.recording, IDLE),
+            {"live": GOOD, "paused": BUSY, "refused": BAD}.get(call.recording, IDLE),
         ),
         since_ms=call.since_utc_ms,
         length=calendar.length(max(0, now - call.since_utc_ms), language),

@@ -69,6 +69,10 @@ class CallRow:
     briefs: tuple[tuple[str, str], ...]
     contacts: tuple[ContactRow, ...]
     promises: tuple[owed.RequestRow, ...]
+    recording: State | None  # None: the agent has nothing to pause
+    is_paused: bool
+    resumes_ms: int
+    resumes_in: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,16 @@ def call(desk: DeskNow, known: Known, now: int, language: Language) -> CallRow |
         briefs=tuple((each.agent, each.text) for each in call.briefs),
         contacts=tuple(_contact(each, now, language) for each in about.contacts),
         promises=tuple(owed.request_row(each, now, language) for each in about.requests),
+        recording=_recording(call.recording, language),
+        is_paused=call.recording == "paused",
+        resumes_ms=call.pause_until_utc_ms,
+        resumes_in=calendar.length(max(0, call.pause_until_utc_ms - now), language),
     )
+
+
+def _recording(recording: str, language: Language) -> State | None:
+    tone = BUSY if recording == "paused" else GOOD
+    return State(word(f"web.recording_now_{recording}", language), tone) if recording else None
 
 
 def _path(presses: Sequence[tuple[str, str, str]], language: Language) -> str:

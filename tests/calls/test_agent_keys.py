@@ -22,6 +22,7 @@ from appliance.calls.agent_keys import (
     Said,
     Transfer,
     Turn,
+    TurnPause,
 )
 from appliance.calls.features import PickUp, Presence, PromiseCall, TellSwitches, TurnSwitches, Unknown, is_code, meant
 
@@ -43,7 +44,8 @@ def pressed(keys: str) -> list[Said]:
         ("*41630#", [PromiseAt("1630")]),
         ("*409151630#", [PromiseAt("09151630")]),
         ("**", [PassOn("*")]),
-        ("*5", [PassOn("*5")]),
+        ("*0", [PassOn("*0")]),
+        ("*5", [TurnPause()]),
         ("*7201#", [Transfer("201", asks_first=False)]),
         ("*809121234567#", [Transfer("09121234567", asks_first=True)]),
         ("*7#", [Transfer("", asks_first=False)]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 
+import pytest
+
 from appliance.media import port
 from appliance.media.client import MediaState
 
@@ -114,14 +116,17 @@ def test_what_is_closed_or_stopped_stays_so() -> None:
     assert events == []
 
 
-def test_a_secret_stays_one_when_media_comes_back_before_anything_is_recorded() -> None:
+@pytest.mark.parametrize("silences", [port.Mask, port.Pause])
+def test_a_secret_stays_one_when_media_comes_back_before_anything_is_recorded(
+    silences: type[port.Mask | port.Pause],
+) -> None:
     made = state()
-    made.commanded(port.Mask(CUSTOMER, True), 1.0)
+    made.commanded(silences(CUSTOMER, True), 1.0)
     commands, _ = made.replay(2.0)
     kinds = [type(command) for command in commands]
-    assert kinds.index(port.Mask) < kinds.index(port.StartRecording)
-    made.commanded(port.Mask(CUSTOMER, False), 3.0)
-    assert not any(isinstance(command, port.Mask) for command in made.replay(4.0)[0])
+    assert kinds.index(silences) < kinds.index(port.StartRecording)
+    made.commanded(silences(CUSTOMER, False), 3.0)
+    assert not any(isinstance(command, silences) for command in made.replay(4.0)[0])
 
 
 def test_a_leg_that_is_attended_is_so_again_unless_its_tone_was_heard_or_it_was_told_to_end() -> None:

@@ -143,6 +143,20 @@ class Softphone:
             time.monotonic(),
         )  # fmt: skip
 
+    def inform(self, talk: Talk, digit: str) -> None:
+        """Presses a key by SIP INFO instead of RFC 4733."""
+        heart = self._agent.heart
+        dialog = heart._legs[talk.leg].dialog
+        assert dialog is not None
+        request = dialog.request("INFO")
+        request.headers.add("content-type", "application/dtmf-relay")
+        request.body = f"Signal={digit}\r\nDuration=160\r\n".encode()
+        account = heart.accounts["box"]
+        heart.ask(
+            request, heart.trunk_side(account), account.peers[0], lambda _client, _response, _now: None,
+            lambda _client, _now: None, time.monotonic(),
+        )  # fmt: skip
+
     def _referred(self, _client: object, response: Response, _now: float) -> None:
         self.told.append(response.code)
 

@@ -192,6 +192,24 @@ def keys(digits: str, dbm0: float, milliseconds: int) -> Samples:
     return np.concatenate(parts)
 
 
+def heard_keys(samples: Samples) -> str:
+    """The keys whose tones are in the sound: one row and one column that hold nearly all of its energy (Goertzel)."""
+    rows, window = ("123", "456", "789", "*0#"), 240
+    frequencies = np.array((*_LOW, *_HIGH[:3]))
+    turns = np.exp(-2j * np.pi * np.outer(np.arange(window), frequencies) / RATE)
+    found, last = "", ""
+    for begins in range(0, len(samples) - window, window // 2):
+        part = samples[begins : begins + window]
+        energy = float(part @ part)
+        powers = np.abs(part @ turns) ** 2 * 2 / window
+        low, high = int(np.argmax(powers[:4])), int(np.argmax(powers[4:]))
+        is_key = energy > window * 100.0**2 and min(powers[low], powers[4 + high]) > 0.2 * energy
+        key = rows[low][high] if is_key and powers[low] + powers[4 + high] > 0.7 * energy else ""
+        found += key if key != last else ""
+        last = key
+    return found
+
+
 def _noisy(chance: random.Random) -> Samples:
     """A poor line: talk under hum and hiss."""
     talk = _talk(chance)[: SCENE_SECONDS * RATE]

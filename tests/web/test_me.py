@@ -30,6 +30,7 @@ ORDERS: dict[str, tuple[dict[str, str], wire.DeskOrder | wire.MakePromise]] = {
     "/me/draft": ({**OF_CALL, **FIELDS}, wire.WriteForm("good", "sara", "c9", SENT)),
     "/me/extend": (OF_CALL, wire.ExtendForm("good", "sara", "c9")),
     "/me/brief": ({**OF_CALL, "text": "call \x00 him"}, wire.WriteBrief("good", "sara", "c9", "call  him")),
+    "/me/pause": ({**OF_CALL, "is_on": "1"}, wire.PauseRecording("good", "sara", "c9", is_on=True)),
     "/me/promise": (
         {"agent": "sara", "number": NUMBER, "due": "1630", "about": "price", "queue": "reception"},
         wire.MakePromise("good", NUMBER, "1630", "price", "reception", "sara"),
@@ -99,6 +100,21 @@ def test_a_withheld_number_is_told_so_and_nothing_is_looked_for(records: Records
     calls.desk_now = msgspec.structs.replace(DESK, call=hidden, form=None)
     text = texts(Browser(calls, records.reader).get("/me")[2])
     assert "withheld" in text and "None before this call." in text and 'id="wrap-up"' not in text
+
+
+@pytest.mark.parametrize(("recording", "button"), [("live", "Pause the recording"), ("paused", "Resume the recording")])
+def test_who_speaks_may_pause_what_is_recorded_and_sees_when_it_goes_on(recording: str, button: str) -> None:
+    calls = MadeUpCalls("agent")
+    html = Browser(calls).get("/me")[2]
+    assert 'id="pause"' not in html, "nothing is recorded"
+    until = NOW + 42_000 if recording == "paused" else 0
+    call = msgspec.structs.replace(CALL, is_speaking=True, recording=recording, pause_until_utc_ms=until)
+    calls.desk_now = msgspec.structs.replace(DESK, call=call)
+    html = Browser(calls).get("/me")[2]
+    assert button in texts(html) and f'name="is_on" value="{int(recording == "live")}"' in html
+    assert (f'data-until="{until}">0:42' in html) is (recording == "paused")
+    keys = [key for pressed in re.findall(r'data-press="([^"]+)"', html) for key in pressed.split()]
+    assert len(set(keys)) == len(keys) and "KeyZ" in keys
 
 
 @pytest.mark.parametrize("language", ["fa", "en"])

@@ -60,6 +60,7 @@ from appliance.control.wire.orders import (
     MoveCaller,
     OfficeOrder,
     Order,
+    PauseRecording,
     PeopleOrder,
     ReleaseRecordings,
     RemoveContacts,

@@ -169,6 +169,14 @@ class WriteBrief(FromPerson, frozen=True):
     text: str
 
 
+class PauseRecording(FromPerson, frozen=True):
+    """The recording of the agent's call pauses, or goes on (``is_on`` False)."""
+
+    agent: str
+    conversation: str
+    is_on: bool
+
+
 class AskPeople(FromPerson, frozen=True):
     """Who may sign in; the owner alone. Answered by People."""
 
@@ -241,7 +249,7 @@ ArchiveOrder = HoldRecordings | ReleaseRecordings | EraseRecordings
 Order = OfficeOrder | ArchiveOrder
 """What a person of the office orders; all else only asks."""
 
-DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief
+DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief | PauseRecording
 """What an agent's own page asks and orders: of oneself, or by those who lead of anybody."""
 
 PeopleOrder = AskPeople | InvitePerson | RemovePerson

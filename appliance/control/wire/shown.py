@@ -162,6 +162,7 @@ class DeskCall(Struct, frozen=True):
     """The call for which an agent's telephone rings, or in which they speak.
 
     ``customer`` is E.164, or as it came; empty: withheld, or a colleague. ``shown`` is what the telephone shows.
+    ``recording`` is live or paused (until ``pause_until_utc_ms``) where the agent may turn that; else empty.
     """
 
     conversation: str
@@ -177,6 +178,8 @@ class DeskCall(Struct, frozen=True):
     opened_utc_ms: int
     since_utc_ms: int
     briefs: tuple[Brief, ...] = ()
+    recording: str = ""
+    pause_until_utc_ms: int = 0
 
 
 class FormField(Struct, frozen=True):

@@ -71,11 +71,13 @@ from appliance.records.events.notices import (
 )
 from appliance.records.events.recordings import (
     ConsentGiven,
+    ConsentKept,
     RecordingDeleted,
     RecordingExpired,
     RecordingGap,
     RecordingHeld,
     RecordingOpened,
+    RecordingPaused,
     RecordingRefused,
     RecordingReleased,
     RecordingSealed,
@@ -120,6 +122,8 @@ Happened = (
     | Supervised
     | MediaInterrupted
     | ConsentGiven
+    | ConsentKept
+    | RecordingPaused
     | RecordingOpened
     | RecordingRefused
     | RecordingGap

@@ -19,6 +19,34 @@ class ConsentGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsentKept:
+    """A consent of another conversation holds in this one: the customer is called back who has given it there."""
+
+    kind: ClassVar[str] = "consent.kept"
+    conversation: str
+    consent: str
+    how: str  # as it was given
+    given_in: str  # that conversation
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPaused:
+    """Silence stands in every part of the conversation from ``paused`` to ``resumed`` (``state``).
+
+    ``how``: keys, page; of a resumed one also time, transfer (the agent passes the customer on), ended (the talk is
+    over). ``by`` is the agent who has paused or resumed; empty: the box has resumed by itself.
+    """
+
+    kind: ClassVar[str] = "recording.paused"
+    conversation: str
+    by: str
+    state: str
+    how: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingOpened:
     kind: ClassVar[str] = "recording.opened"
     conversation: str

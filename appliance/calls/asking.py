@@ -8,7 +8,9 @@ meanwhile that the line lives. Keys from before the question are none.
 
 from __future__ import annotations
 
-from appliance.calls.conversation import TOLD_SECONDS, Conversation, key_of
+import math
+
+from appliance.calls.conversation import TOLD_SECONDS, Conversation, Left, key_of
 from appliance.calls.office import Item
 from appliance.calls.party import Party
 from appliance.flow.run import TICK_SECONDS
@@ -25,6 +27,33 @@ YES = "1"
 def tries_on(trunk: Trunk) -> int:
     """How often whoever answers on this trunk is asked."""
     return ANALOG_TRIES if trunk.kind == "analog" else TRIES
+
+
+async def ask(
+    conversation: Conversation,
+    party: Party,
+    prompts: tuple[str, ...],
+    tries: int,
+    keys: str,
+    language: str,
+    until: float = math.inf,
+) -> str:
+    """The key that ``party`` pressed of ``keys`` before ``until``; empty where none was, or they went.
+
+    Who is asked is asked to the end, though the customer leaves meanwhile. Raises Left where nobody is left to ask.
+    """
+    asking = Asking(conversation, party, prompts, tries, keys, language)
+    while not party.has_ended and conversation.office.clock.monotonic() < until:
+        try:
+            item = await conversation.next(min(asking.deadline, until))
+        except Left:
+            if party is conversation.customer or conversation.is_stopping or party.has_ended:
+                raise
+            continue
+        key = asking.take(item)
+        if key is not None:
+            return key
+    return ""
 
 
 class Asking:

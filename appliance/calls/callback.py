@@ -15,9 +15,9 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import promises, ringing, runtime, transfer
+from appliance.calls import promises, ringing, runtime, transfer, wrap_up_keys
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
-from appliance.calls.asking import YES, Asking, tries_on
+from appliance.calls.asking import YES, ask, tries_on
 from appliance.calls.conversation import Conversation, Left, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
@@ -206,6 +206,8 @@ class Callback(Conversation):
             self._outcome = SAID.get(key, self._outcome)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
+        if not agent.has_ended:
+            await wrap_up_keys.ask_outcome(self, agent)
 
     async def _until_over(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
         return await transfer.talk(
@@ -359,18 +361,7 @@ class Callback(Conversation):
 
     async def _asked(self, party: Party, prompts: tuple[str, ...], tries: int, keys: str) -> str:
         """The key that ``party`` pressed of ``keys``; empty where none was, or they went."""
-        asking = Asking(self, party, prompts, tries, keys, self._wanted.language)
-        while not party.has_ended:
-            try:
-                item = await self.next(asking.deadline)
-            except Left:
-                if party is self.customer or self.is_stopping or party.has_ended:
-                    raise
-                continue  # the customer has gone; the agent is asked all the same
-            key = asking.take(item)
-            if key is not None:
-                return key
-        return ""
+        return await ask(self, party, prompts, tries, keys, self._wanted.language)
 
     def _is_held(self) -> bool:
         """Whether the customer is on the telephone already, or need not be called any more."""

@@ -16,6 +16,7 @@ from appliance.calls import money, outbound
 from appliance.calls.settings import Agent, CalledLine, Queue, Tariff
 from appliance.flow.load import load
 from appliance.media import port as media
+from appliance.records import events, ledger
 from appliance.records.reader import Conversation
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour
@@ -337,6 +338,63 @@ def test_a_caller_who_is_passed_on_to_an_agent_outside_has_them_when_they_press_
             box.it.mouth.press(desk, key)
 
     assert box.one(100.0, passes_on) == served
+
+
+@pytest.mark.parametrize(
+    ("keys", "outcome"),
+    [(((4.0, "4"),), "follow_up"), (((4.0, "9"), (6.0, "*"), (8.0, "1")), "settled"), ((), "")],
+)
+def test_an_agent_outside_gives_the_outcome_by_a_key_after_the_caller_has_gone(
+    tmp_path: Path, keys: tuple[tuple[float, str], ...], outcome: str
+) -> None:
+    box = Outside(tmp_path, ("far",), wrap_up_seconds=30.0)
+    box.does = lambda _number, _trunk: Answer(keys=((5.0, "1"),))
+    doing = []
+
+    def far() -> str:
+        return next(each.doing for each in box.it.office.agents_now() if each.name == "far")
+
+    async def scene() -> None:
+        leg = box.rings()
+        await asyncio.sleep(30.0)
+        box.it.line.hang_up(leg)
+        for at, key in keys:
+            asyncio.get_running_loop().call_later(at, box.it.mouth.press, box.legs[0], key)
+        for seconds in (1.0, 14.0, 50.0):
+            await asyncio.sleep(seconds)
+            doing.append(far())
+
+    (conversation,) = box.run(scene)
+    assert conversation.talking_ms < 30_000 and not box.it.line.is_up(box.legs[0])
+    given = happened(box.it, "wrap_up.given")
+    assert [f'"disposition":"{outcome}"' in each for each in given] == ([True] if outcome else [])
+    assert doing == ["talking", "free" if outcome else "talking", "free"]
+
+
+def test_a_line_without_wrap_up_asks_nothing(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",))
+    box.does = lambda _number, _trunk: Answer(keys=((5.0, "1"),))
+    assert box.one(30.0) == "far"
+    assert not any("agent_wraps_up" in said for _, said in box.said)
+
+
+def test_a_callback_s_agent_outside_hears_what_it_is_about_once_and_the_customer_is_dialled(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",), settings={"most_callbacks": 1})
+    box.does = lambda number, _trunk: PERSON if number == FAR else Answer(leaves=10.0)
+
+    async def scene() -> None:
+        opened = events.RequestOpened("", "r1", 1, "", "callback", "+989121234567", "fa", "reception", 0, "", 0)
+        box.it.records.put(opened)
+        await box.it.records.flush()
+        box.it.switchboard.callbacks.restore(box.it.store.within(ledger.open_callbacks))
+        box.it.switchboard.callbacks.look()
+        await asyncio.sleep(120.0)
+        box.it.switchboard.callbacks.stop()
+
+    box.run(scene)
+    assert [number for number, _ in box.dialled][:2] == [FAR, "09121234567"]
+    briefs = [said for leg, said in box.said if leg == box.legs[0] and "callback_press" in said]
+    assert len(briefs) == 1 and not any("agent_press" in said for _, said in box.said)
 
 
 def test_of_two_hundred_answers_that_are_no_person_none_is_an_agent_s_and_every_caller_is_served(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from appliance.backup.settings import Backup
-from appliance.calls import outbound
+from appliance.calls import agent_numbers
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_DISPOSITIONS,
@@ -353,7 +353,7 @@ def _check(config: Config) -> None:
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
-    _check_numbers(file, config)
+    agent_numbers.check(config.calls, config.signalling.trunks, file)
     _check_dispositions(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
@@ -406,43 +406,6 @@ def _check_dispositions(file: str, calls: Calls) -> None:
         if not 1 <= found <= MOST_DISPOSITIONS:
             where = f"queue {queue}" if queue else "disposition"
             raise Problem("config.dispositions", file=file, where=where, found=found, most=MOST_DISPOSITIONS)
-
-
-def _check_numbers(file: str, config: Config) -> None:
-    """Each agent is reached at one place; a number outside may be dialled and never leads back here."""
-    trunks, lines = config.signalling.trunks, config.calls.lines
-    taken: dict[tuple[str, str], str] = {}
-    own = {
-        _dialled_by(config.calls, written, trunk)[1]
-        for trunk in trunks
-        for written in (trunk.user, trunk.show_as, *(line.number for line in lines if line.trunk == trunk.name))
-        if written
-    }
-    for agent in config.calls.agents:
-        where = f"agent {agent.name}"
-        if bool(agent.phone) == bool(agent.number) or (agent.phone and agent.trunk):
-            raise Problem("config.agent_where", file=file, where=where)
-        if not agent.number:
-            continue
-        if agent.trunk or not trunks:
-            _refers(file, where, "trunk", agent.trunk, (trunk.name for trunk in trunks))
-        trunk = next(each for each in trunks if agent.trunk in ("", each.name))
-        number, meant = _dialled_by(config.calls, agent.number, trunk)
-        if number.kind == "emergency":
-            raise Problem("config.agent_emergency", file=file, where=where, found=agent.number)
-        if refusal := outbound.why_never(config.calls, number):
-            raise Problem("config.agent_forbidden", file=file, where=where, found=agent.number, reason=refusal)
-        if meant in own:
-            raise Problem("config.agent_own_number", file=file, where=where, found=agent.number)
-        if meant in taken:
-            raise Problem("config.agent_number_taken", file=file, where=where, found=agent.number, other=taken[meant])
-        taken[meant] = agent.name
-
-
-def _dialled_by(calls: Calls, written: str, trunk: Trunk) -> tuple[numbers.Number, tuple[str, str]]:
-    """What a number means on a trunk, and what tells it from others: one without E.164 is another on each trunk."""
-    number = outbound.read(calls, written, trunk.area_code)
-    return number, (number.e164, "") if number.e164 else (number.national, trunk.name)
 
 
 def _check_phones(file: str, config: Config) -> None:

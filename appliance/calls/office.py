@@ -282,6 +282,10 @@ class Office:
         """The trunk by which an agent outside is rung where it is up."""
         return self.agents[agent].trunk or self.sip.trunks[0].name
 
+    def is_engaged(self, agent: str) -> bool:
+        """Whether an agent is rung or in a call."""
+        return agent in self.floor.engaged()
+
     def waiting(self, line: str) -> int:
         """How many wait in a line."""
         return self.floor.waiting(line)

@@ -18,9 +18,10 @@ from appliance.flow.load import load
 from appliance.media import port as media
 from appliance.records import events, ledger
 from appliance.records.reader import Conversation
+from appliance.signalling import lamps
 from appliance.signalling import port as signalling
 from appliance.signalling.loopback import Behaviour
-from appliance.signalling.port import ToTrunk, TrunkChanged, TrunkState
+from appliance.signalling.port import LampState, ShowLamp, ToTrunk, TrunkChanged, TrunkState
 from appliance.signalling.settings import Trunk
 from tests.simulation.test_menus import happened, office
 from tests.simulation.test_outside import WAIT
@@ -303,6 +304,26 @@ def test_at_the_cap_of_the_day_nobody_is_dialled_and_the_caller_waits(tmp_path: 
         "x", outbound.read(box.settings, FAR, ""), box.it.clock.utc_ms(), box.it.clock.monotonic()
     )
     assert box.one(60.0) == "" and box.dialled == [] and happened(box.it, "dial.refused") == []
+
+
+def test_colleagues_see_by_a_lamp_whether_an_agent_outside_is_in_a_call(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",))
+    seen: list[list[lamps.Shown]] = []
+
+    async def scene() -> None:
+        box.it.office.lamps.look()
+        seen.append(box.it.line.watch("dialog", "far") or [])
+        leg = box.rings()
+        for _ in range(3):
+            await asyncio.sleep(15.0)
+            box.it.office.lamps.look()
+        box.it.line.hang_up(leg)
+        await asyncio.sleep(15.0)
+        box.it.office.lamps.look()
+
+    box.run(scene)
+    states = [each.state for each in seen[0] if isinstance(each, ShowLamp)]
+    assert states == [LampState.DARK, LampState.BUSY, LampState.DARK]
 
 
 # What they do ---------------------------------------------------------------------------------------------------------

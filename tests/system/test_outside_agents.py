@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from appliance.calls.switchboard import NOT_UP
+from appliance.records.database import Connection
 from appliance.records.reader import Conversation
 from appliance.signalling import port
 from tests.simulation.test_outside import WAIT
@@ -149,10 +151,11 @@ class Scene:
                 provider.hang_up(talk)
             await until(lambda: talk.ended is not None, CASE_SECONDS)  # noqa: B023 - awaited here
             case.heard = frozenset(talk.frames)
-            for each in provider.talks.values():
-                if each.ended is not None:
-                    each.frames.clear()
-                    each.sent.clear()
+            callers = {each.talk.leg for each in self.cases if each.talk is not None}  # each lane looks at its own
+            for other in provider.talks.values():
+                if other is talk or (other.ended is not None and other.leg not in callers):
+                    other.frames.clear()
+                    other.sent.clear()
 
     def served_by(self, case: Case, conversation: Conversation | None) -> str:
         if conversation is None or conversation.outcome != "served":
@@ -202,3 +205,50 @@ def test_nothing_but_a_person_who_presses_1_has_the_call_and_no_caller_is_lost(t
     print(f"seconds: {time.monotonic() - began:.0f}, at once: {len(scene.lanes)}")
     assert not wrong, "\n".join(wrong)
     assert not leaked and not deaf
+
+
+def is_down(box: Box, trunk: str) -> bool:
+    """Whether the box knows that this trunk does not carry calls."""
+
+    def query(db: Connection) -> bool:
+        rows = db.execute(
+            "SELECT b.body FROM event AS e JOIN event_body AS b USING (n) WHERE e.kind = 'trunk.changed' ORDER BY n"
+        ).fetchall()
+        mine = [bytes(row[0]).decode() for row in rows if f'"{trunk}"' in bytes(row[0]).decode()]
+        return bool(mine) and any(f'"{state}"' in mine[-1] for state in NOT_UP)
+
+    with box.reader() as reader:
+        return reader.within(query)
+
+
+@pytest.mark.timeout(180)
+def test_with_a_trunk_over_the_internet_down_the_agent_is_reached_by_the_other_and_takes_the_call() -> None:
+    trunk, dead = free_ports(2, "127.0.0.2")
+    extra = (
+        f'[[trunk]]\nname = "internet"\nproxy = "127.0.0.2:{dead}"\nuser = "100"\n'
+        '[[agent]]\nname = "far"\nnumber = "09350000000"\ntrunk = "internet"\n'
+        '[[queue]]\nname = "reception"\nagents = ["far"]\n'
+    )
+    box = Box(f"127.0.0.2:{trunk}", flow=WAIT.replace('name = "wait"', 'name = "welcome"'), extra=extra)
+    (box.folder / "secrets" / "trunk-internet").write_text("of-nobody")
+    rung: list[str] = []
+
+    def takes(offered: port.Offered) -> Script:
+        rung.append(offered.called)
+        return Script(sound=near_sound(), keys=((1.0, "1"),), hangs_up=5.0)
+
+    async def scene() -> None:
+        provider = Customers(("127.0.0.1", box.sip), ("127.0.0.2", trunk), takes)
+        await provider.start()
+        try:
+            await until(lambda: is_down(box, "internet"), 60)
+            talk = provider.call("02188123456", "09121234567")
+            await until(lambda: talk.ended is not None, 60)
+        finally:
+            await provider.stop()
+
+    with running(box):
+        asyncio.run(scene())
+        (conversation,) = box.conversations(1)
+        assert "Traceback" not in box.log
+    assert (conversation.outcome, conversation.agent) == ("served", "far") and rung == ["09350000000"]

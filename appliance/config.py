@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from appliance.backup.settings import Backup
-from appliance.calls import screen_pop
+from appliance.calls import agent_numbers, screen_pop
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_DISPOSITIONS,
@@ -340,7 +340,8 @@ def _check(config: Config) -> None:
     for line in config.calls.lines:
         _refers(file, f"line {line.name}", "trunk", line.trunk, trunks)
     for agent in config.calls.agents:
-        _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
+        if agent.phone:
+            _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
         for written in agent.skills:
             skill = skill_of(written)
             if skill is None:
@@ -355,6 +356,7 @@ def _check(config: Config) -> None:
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     if config.calls.screen_pop:
         _check_screen_pop(file, config)
+    agent_numbers.check(config.calls, config.signalling.trunks, file)
     _check_dispositions(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)

@@ -45,6 +45,7 @@ TESTS = {
     "supervision": "tests/simulation/test_supervision.py",
     "evidence": "tests/evidence/test_evidence.py",
     "answers": "tests/system/test_answers.py",
+    "outside-agents": "tests/system/test_outside_agents.py",
     "contacts": "tests/contacts/test_large_list.py",
     "notices": "tests/system/test_notices.py",
     "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",

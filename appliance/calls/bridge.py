@@ -55,6 +55,7 @@ async def talk(
     conversation.enter(State.TALKING)
     keys = AgentKeys() if said is not None else None
     wish: Wish | None = None
+    stays = False
     conversation.takes_referral = passes_on
     _join(conversation, agent, holds=keys is not None)
     if agent.is_held:
@@ -83,14 +84,15 @@ async def talk(
                 case _:
                     continue
     except Left:
-        if not is_kept:
+        stays = is_kept
+        if not stays:
             conversation.hang_up(agent, Cause.ENDED_HERE)
         raise
     finally:
         conversation.pausing.end("ended" if wish is None else "transfer")
         conversation.digits.clear()  # they went to the agent
         conversation.takes_referral = ""
-        if wish is None and (not is_kept or agent.has_ended) and agent.leg in conversation.parties:
+        if wish is None and (not stays or agent.has_ended) and agent.leg in conversation.parties:
             conversation.office.floor.ended(agent.name, agent.leg)
     return wish
 

@@ -16,15 +16,14 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from appliance import saying
-from appliance.calls import consents, promises, ringing, runtime, transfer
+from appliance.calls import consents, promises, ringing, runtime, transfer, wrap_up_keys
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
-from appliance.calls.conversation import Conversation, Left, Trouble, key_of
+from appliance.calls.asking import YES, ask, tries_on
+from appliance.calls.conversation import Conversation, Left, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
 from appliance.calls.outside import Permit
 from appliance.calls.party import Party
-from appliance.flow.run import TICK_SECONDS
-from appliance.flow.steps import LISTENING
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.queue.callbacks import Outcome, Wanted, outcome_of
@@ -38,8 +37,7 @@ from appliance.signalling.settings import Trunk
 
 log = logging.getLogger(__name__)
 
-BRIEF_TRIES, ASKED_TRIES, CUSTOMER_TRIES = 2, 2, 2
-ANALOG_TRIES = 4  # an analog gateway answers at once, while it still rings
+BRIEF_TRIES, ASKED_TRIES = 2, 2
 PROMISED_SECONDS = 300.0  # how long the agent who made a promise is waited for; then anybody keeps it
 WAITED_LEAST_SECONDS = 60  # a shorter wait is not told to the agent
 MOST_MINUTES = 48 * 60
@@ -49,12 +47,10 @@ BRIEFS = {
     "missed": "missed_brief",
     "message": "message_brief",
 }
-KEY_SECONDS = 6.0  # after each prompt; a soft sound tells meanwhile that the line lives
 LOOK_SECONDS = 2.0  # how often an attempt that stands in its line looks whether it is still wanted
 LINE_SECONDS = 300.0  # how long an attempt waits for an agent before the book is asked again
 RING_SECONDS = 45.0  # how long the customer's telephone rings
 COMMIT_SECONDS = 3.0  # how long the disk may take; then nobody is dialled
-YES = "1"
 SAID = {YES: Outcome.REACHED, "2": Outcome.NOT_REACHED, "3": Outcome.ANNOUNCEMENT}  # what the agent's key says
 TONES = {"busy": Outcome.BUSY, "congestion": Outcome.NETWORK, "ringing": Outcome.NO_ANSWER}  # behind what is no answer
 
@@ -166,15 +162,17 @@ class Callback(Conversation):
                     return
 
     async def _ring(self, agents: tuple[str, ...]) -> Party | str:
-        seconds = self.office.queues[self._wanted.queue].ring_seconds
-        return await ringing.ring_offered(self, agents, self.office.clock.monotonic() + seconds, "")
+        until = self.office.clock.monotonic() + self.office.queues[self._wanted.queue].ring_seconds
+        return await ringing.ring_offered(self, agents, until, "", self._brief if self._is_agent_first else None)
 
     # Agent first ------------------------------------------------------------------------------------------------------
 
     async def _agent_first(self, agent: Party) -> None:
         self.agent = agent.name
-        key = await self._asked(agent, self._brief(), BRIEF_TRIES, YES)
-        if key != YES or self._is_held():
+        is_said = bool(agent.trunk)  # who is rung outside has been asked
+        if not is_said:
+            is_said = await self._asked(agent, self._brief(self._wanted.language), BRIEF_TRIES, YES) == YES
+        if not is_said or self._is_held():
             self.hang_up(agent, Cause.NO_ANSWER)
             return
         if not await self._dial():
@@ -185,15 +183,15 @@ class Callback(Conversation):
             self._outcome = Outcome.NOT_GIVEN
             await self._talk(agent)
 
-    def _brief(self) -> tuple[str, ...]:
+    def _brief(self, language: str) -> tuple[str, ...]:
         """What the agent hears before the customer is dialled: why, which number, how long they have waited."""
         wanted = self._wanted
-        number = saying.say(wanted.language, "phone", self._number.national).pieces
+        number = saying.say(language, "phone", self._number.national).pieces
         seconds = (self.office.clock.utc_ms() - wanted.opened) // 1000
         waited: tuple[str, ...] = ()
         if wanted.what != "promise" and seconds >= WAITED_LEAST_SECONDS:
             minutes = min(seconds // 60, MOST_MINUTES)
-            waited = ("callback_waited", *saying.say(wanted.language, "duration", minutes * 60).pieces)
+            waited = ("callback_waited", *saying.say(language, "duration", minutes * 60).pieces)
         return (BRIEFS[wanted.what], *number, *waited, "callback_press")
 
     async def _talk(self, agent: Party) -> None:
@@ -212,6 +210,8 @@ class Callback(Conversation):
             self._outcome = SAID.get(key, self._outcome)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
+        if not agent.has_ended:
+            await wrap_up_keys.ask_outcome(self, agent)
 
     async def _record(self, agent: Party | None) -> None:
         """Where callbacks are recorded: the customer is told first, unless they have said something already."""
@@ -276,8 +276,7 @@ class Callback(Conversation):
             if not self.customer.is_answered:
                 return False
             self._outcome = Outcome.NOT_REACHED
-            tries = ANALOG_TRIES if self._trunk.kind == "analog" else CUSTOMER_TRIES
-            if await self._asked(self.customer, ("callback_hello",), tries, YES) != YES:
+            if await self._asked(self.customer, ("callback_hello",), tries_on(self._trunk), YES) != YES:
                 self._outcome = self._unsaid(self._outcome)
                 return False
             self._is_reached = True
@@ -388,30 +387,7 @@ class Callback(Conversation):
 
     async def _asked(self, party: Party, prompts: tuple[str, ...], tries: int, keys: str) -> str:
         """The key that ``party`` pressed of ``keys``; empty where none was, or they went."""
-        for _ in range(tries):
-            play = self.say_to(party, prompts, self._wanted.language)
-            ends: float | None = None
-            deadline: float | None = None
-            while not party.has_ended:
-                try:
-                    item = await self.next(deadline)
-                except Left:
-                    if party is self.customer or self.is_stopping or party.has_ended:
-                        raise
-                    continue  # the customer has gone; the agent is asked all the same
-                now = self.office.clock.monotonic()
-                if item is None:
-                    if ends is None or now >= ends:
-                        break
-                    self.say_to(party, (LISTENING,), self._wanted.language)
-                    deadline = min(ends, now + TICK_SECONDS)
-                key = key_of(party, item)
-                if key and key in keys:
-                    self.digits.clear()
-                    return key
-                if isinstance(item, media.PlayEnded) and item.stream == party.leg and item.play == play:
-                    ends, deadline = now + KEY_SECONDS, now + TICK_SECONDS
-        return ""
+        return await ask(self, party, prompts, tries, keys, self._wanted.language)
 
     def _is_held(self) -> bool:
         """Whether the customer is on the telephone already, or need not be called any more."""

@@ -39,6 +39,8 @@ class Around(Protocol):
 
     def why_away(self, name: str) -> str: ...
 
+    def is_engaged(self, agent: str) -> bool: ...
+
     def waiting(self, line: str) -> int: ...
 
 
@@ -114,7 +116,18 @@ class Lamps:
             state = LampState.BUSY if around.waiting(queue.name) else LampState.DARK
             for name in _names(queue.name, queue.extension):
                 self._show(ShowLamp(name, state))
+        self._look_outside()
         self._look_at_messages()
+
+    def _look_outside(self) -> None:
+        """Agents at numbers outside, who have no telephone here: rung or in a call, or not."""
+        around = self._around
+        for agent in around.agents.values():
+            if around.seats.number_of(agent.name):
+                is_away = around.settings.lamps_away and bool(around.why_away(agent.name))
+                is_busy = is_away or around.is_engaged(agent.name)
+                for name in _names(agent.name, agent.extension):
+                    self._show(ShowLamp(name, LampState.BUSY if is_busy else LampState.DARK))
 
     def _look_at_messages(self) -> None:
         """Those of a line, of the lines that an agent serves, and at a telephone those of whoever sits there."""

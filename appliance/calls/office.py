@@ -233,7 +233,7 @@ class Office:
         )
         self.outside.restore(
             money.Answered(
-                outbound.read(self.settings, leg.number, area_codes[leg.trunk]),
+                outbound.read(self.settings, self.seats.number_of(leg.number) or leg.number, area_codes[leg.trunk]),
                 leg.at_ms,
                 max(leg.milliseconds, lived_until_ms - leg.at_ms) if leg.is_cut_off else leg.milliseconds,
             )
@@ -278,9 +278,25 @@ class Office:
 
     def why_away(self, name: str) -> str:
         """Why an agent is not there; empty where they are."""
-        if not self.registered.get(self.seats.phone_of(name)):
+        if self.seats.number_of(name):
+            if not self.ways_to(name):
+                return "no_trunk"
+        elif not self.registered.get(self.seats.phone_of(name)):
             return "not_registered"
         return "absent" if name in self.desk.switches.absent else ""
+
+    def ways_to(self, agent: str) -> list[str]:
+        """The trunks by which this agent can be rung now, in order; one empty name: at a telephone of ours."""
+        number = self.seats.number_of(agent)
+        return self.outside.open_ways(number, self.first_way(agent)) if number else [""]
+
+    def first_way(self, agent: str) -> str:
+        """The trunk by which an agent outside is rung where it is up."""
+        return self.agents[agent].trunk or self.sip.trunks[0].name
+
+    def is_engaged(self, agent: str) -> bool:
+        """Whether an agent is rung or in a call."""
+        return agent in self.floor.engaged()
 
     def waiting(self, line: str) -> int:
         """How many wait in a line."""

@@ -24,7 +24,7 @@ from appliance.signalling.numbers import Number
 from appliance.signalling.port import Cause, Identity, ToTrunk
 from appliance.signalling.settings import Signalling, Trunk
 
-Purpose = Literal["callback", "transfer", "divert", "phone", "request"]
+Purpose = Literal["callback", "transfer", "divert", "phone", "request", "agent"]
 
 
 class NotPermitted(Exception):  # noqa: N818 - a fault of the code: somebody dials a trunk without asking
@@ -135,6 +135,12 @@ class Outside:
         trunks = self._around.sip.trunks
         up = [each.name for each in trunks if self.is_up(each.name)]
         return capacity.ways(trunks, trunk, up, self._calls())
+
+    def open_ways(self, text: str, trunk: str) -> list[str]:
+        """The trunks that are up by which a number can be dialled: ``trunk`` first; without E.164 no other has it."""
+        number = outbound.read(self._around.settings, text, self._trunk(trunk).area_code)
+        others = [each.name for each in self._around.sip.trunks if each.name != trunk and number.e164]
+        return [each for each in (trunk, *others) if self.is_up(each)]
 
     def _why_not(self, number: Number, trunk: str, leg: str) -> outbound.Refusal:
         around = self._around

@@ -10,11 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from appliance.calls import outbound, outside_agent
+from appliance.calls.asking import Asking
 from appliance.calls.conversation import Conversation, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inside import Inside
 from appliance.calls.office import Item, PickedUp
 from appliance.calls.outside import Permit, Purpose
+from appliance.calls.outside_agent import Question
 from appliance.calls.party import Party
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
@@ -29,7 +32,9 @@ LEFT_LINE = "left_line"
 RINGING = "ringing"
 TAKEN_BACK = "taken_back"
 ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where the flow has another way
-NO_OTHER_WAY = frozenset({"busy", "declined", "no_answer", TAKEN_BACK})  # no other trunk would change it
+NOT_TAKEN = frozenset({"declined", "no_answer"})  # by a person, and no fault of a telephone
+NO_OTHER_WAY = NOT_TAKEN | {"busy", TAKEN_BACK}  # no other trunk would change it
+NO_OTHER_WAY_TO_AGENT = NO_OTHER_WAY | {"not_registered"}  # 480: their telephone is off
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 FORBIDDEN = 403
 SIP_CODES = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}
@@ -120,58 +125,79 @@ async def wait_in_line(
 
 
 async def ring_offered(
-    conversation: Conversation, agents: tuple[str, ...], until: float, leave_key: str
+    conversation: Conversation,
+    agents: tuple[str, ...],
+    until: float,
+    leave_key: str,
+    question: Question | None = None,
 ) -> Party | str:
-    """Rings all of these at once; the first who answers has the call, the others hear that it was answered."""
+    """Rings all of these at once; the first who answers has the call, the others hear that it was answered.
+
+    Who is rung outside has answered when they have said so, asked by ``question`` where it is given.
+    """
     office = conversation.office
-    ringing: dict[str, tuple[Party, sdp.Description]] = {}
+    ways = {name: office.ways_to(name) for name in agents}
+    ringing: dict[str, Ring] = {}
     kept: Party | None = None
     try:
         for name in agents:
-            party = Party(uuid7(office.clock.utc_ms()), "agent", name)
-            try:
-                await conversation.open(party)
-            except Trouble:
-                conversation.hang_up(party, Cause.NO_ANSWER)
+            ring = await _opened(conversation, name, ways[name], until, question)
+            if ring is None:
                 office.floor.missed(conversation.id, name, is_fault=True)
-                continue
-            ringing[party.leg] = party, _offer_to(conversation, party)
-        for party, offer in ringing.values():
-            phone = office.seats.phone_of(party.name)
-            _dial(conversation, party, ToPhone(phone), phone, offer)
+            else:
+                ringing[name] = ring
+        for ring in ringing.values():
+            ring.dial()
         reason = "no_answer"
         while ringing:
-            conversation.rung = {party.name for party, _ in ringing.values()}
-            item = await conversation.next(until)
+            conversation.rung = {*ringing}
+            item = await conversation.next(min(ring.deadline for ring in ringing.values()))
             if isinstance(item, PickedUp):
                 conversation.adopt(item.party)
                 kept = item.party
                 office.floor.picked_up(conversation.id, kept.name, kept.leg)
                 return kept
-            leg = getattr(item, "leg", "")
-            if leg in ringing:
-                party, offer = ringing[leg]
-                reason = _state_of(conversation, party, offer, item, is_alone=len(agents) == 1)
-                if not reason:
-                    kept = party
-                    office.floor.answered(conversation.id, party.name, party.leg)
-                    return party
-                if reason != RINGING:
-                    del ringing[leg]
-                    conversation.hang_up(party, Cause.NO_ANSWER)
-                    office.floor.missed(conversation.id, party.name, is_fault=reason != "declined")
-            elif item is None:
-                for party, _ in ringing.values():
-                    office.floor.missed(conversation.id, party.name, is_fault=False)
-                return "no_answer"
-            elif leave_key and leave_key in conversation.digits:
+            for name, ring in tuple(ringing.items()):
+                state = ring.take(item, is_alone=len(agents) == 1)
+                if not state:
+                    kept = ring.party
+                    office.floor.answered(conversation.id, name, kept.leg)
+                    return kept
+                if state != RINGING:
+                    reason = state
+                    del ringing[name]
+                    conversation.hang_up(ring.party, Cause.NO_ANSWER)
+                    is_final = reason in NO_OTHER_WAY_TO_AGENT or bool(ringing)  # others ring: no port is waited for
+                    again = None if is_final else await _opened(conversation, name, ways[name], until, question)
+                    if again is None:
+                        office.floor.missed(conversation.id, name, is_fault=reason not in NOT_TAKEN)
+                    else:
+                        ringing[name] = again
+                        again.dial()
+            if leave_key and leave_key in conversation.digits:
                 return LEFT_LINE
         return reason
     finally:
         conversation.rung = set()
-        for party, _ in ringing.values():
-            if party is not kept:
-                conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE if kept else Cause.NO_ANSWER)
+        for ring in ringing.values():
+            if ring.party is not kept:
+                conversation.hang_up(ring.party, Cause.ANSWERED_ELSEWHERE if kept else Cause.NO_ANSWER)
+
+
+async def _opened(
+    conversation: Conversation, name: str, ways: list[str], until: float, question: Question | None
+) -> Ring | None:
+    """Ready to ring the agent by the first of ``ways`` that can; what was tried of them is taken off."""
+    while ways:
+        ring = _ring_of(conversation, name, ways.pop(0), until, question)
+        if isinstance(ring, Ring):
+            try:
+                await ring.open()
+            except Trouble:
+                conversation.hang_up(ring.party, Cause.NO_ANSWER)
+            else:
+                return ring
+    return None
 
 
 async def reach(
@@ -195,7 +221,7 @@ async def reach(
             if refusal := office.why_silent(name):
                 return refusal
             party = Party(uuid7(office.clock.utc_ms()), "agent", name)
-            return await _ring_one(conversation, party, ToPhone(name), name, until, watch)
+            return await _ring_one(conversation, Ring(conversation, party, ToPhone(name), name, until), watch)
         case Inside():
             return "no_line_by_telephone"
         case None:
@@ -220,7 +246,7 @@ async def _ring_outside(
     party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
     conversation.forbid_recording(office.contacts.of(party.name))
     try:
-        return await _ring_one(conversation, party, permit, trunk, until, watch)
+        return await _ring_one(conversation, Ring(conversation, party, permit, trunk, until), watch)
     finally:
         if party.leg not in conversation.parties:
             office.outside.ended(party.leg)
@@ -228,15 +254,30 @@ async def _ring_outside(
 
 async def ring_agent(conversation: Conversation, name: str, until: float, watch: Watch | None = None) -> Party | str:
     """The agent, or whoever picked up for them; or why nobody did."""
+    reason = "no_trunk"
+    for way in conversation.office.ways_to(name):
+        found = await _ring_agent_by(conversation, name, way, until, watch)
+        if isinstance(found, Party) or found in NO_OTHER_WAY_TO_AGENT:
+            return found
+        reason = found
+    return reason
+
+
+async def _ring_agent_by(
+    conversation: Conversation, name: str, way: str, until: float, watch: Watch | None
+) -> Party | str:
     office = conversation.office
-    phone = office.seats.phone_of(name)
-    party = Party(uuid7(office.clock.utc_ms()), "agent", name)
+    ring = _ring_of(conversation, name, way, until)
+    if not isinstance(ring, Ring):
+        return ring
+    party = ring.party
     if not office.floor.engage(name, conversation.id, party.leg):
+        office.outside.ended(party.leg)
         return "busy"
     is_kept = False
     conversation.rung = {name}
     try:
-        found = await _ring_one(conversation, party, ToPhone(phone), phone, until, watch)
+        found = await _ring_one(conversation, ring, watch)
         is_kept = found is party
         if isinstance(found, Party) and not is_kept and found.name in office.agents:
             office.floor.engage(found.name, conversation.id, found.leg)
@@ -247,25 +288,22 @@ async def ring_agent(conversation: Conversation, name: str, until: float, watch:
             office.floor.ended(name, party.leg)
 
 
-async def _ring_one(
-    conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, until: float, watch: Watch | None
-) -> Party | str:
+async def _ring_one(conversation: Conversation, ring: Ring, watch: Watch | None) -> Party | str:
+    party = ring.party
     is_kept = False
     try:
-        await conversation.open(party)
-        offer = _offer_to(conversation, party)
-        _dial(conversation, party, to, via, offer)
+        await ring.open()
+        ring.dial()
         reason = RINGING
         while reason == RINGING:
-            item = await conversation.next(until)
+            item = await conversation.next(ring.deadline)
             if watch is not None and watch(item):
                 return TAKEN_BACK
             if isinstance(item, PickedUp) and conversation.rung:
                 conversation.adopt(item.party)
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE)
                 return item.party
-            is_alone = watch is None
-            reason = "no_answer" if item is None else _state_of(conversation, party, offer, item, is_alone=is_alone)
+            reason = ring.take(item, is_alone=watch is None)
         is_kept = not reason
         return reason or party
     except Trouble as trouble:
@@ -273,6 +311,72 @@ async def _ring_one(
     finally:
         if not is_kept:
             conversation.hang_up(party, Cause.NO_ANSWER)
+
+
+def _ring_of(
+    conversation: Conversation, name: str, way: str, until: float, question: Question | None = None
+) -> Ring | outbound.Refusal:
+    """Of an agent by a trunk, whose line is taken then; or, where ``way`` is empty, at the telephone where they sit."""
+    office = conversation.office
+    party = Party(uuid7(office.clock.utc_ms()), "agent", name, way)
+    if not way:
+        phone = office.seats.phone_of(name)
+        return Ring(conversation, party, ToPhone(phone), phone, until)
+    permit = outside_agent.permit(conversation, party)
+    if not isinstance(permit, Permit):
+        return permit
+    return Ring(conversation, party, permit, way, until, lambda: outside_agent.asked(conversation, party, question))
+
+
+class Ring:
+    """One leg that rings somebody ``until`` (monotonic). With ``asks`` an answer is none before a person said so.
+
+    ``take`` is told whatever happens, and None when ``deadline`` has passed.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        party: Party,
+        to: ToPhone | Permit,
+        via: str,
+        until: float,
+        asks: Callable[[], Asking] | None = None,
+    ) -> None:
+        self.party = party
+        self._conversation = conversation
+        self._to = to
+        self._via = via
+        self._until = until
+        self._asks = asks
+        self._asking: Asking | None = None
+
+    async def open(self) -> None:
+        """A port for its voice. Trouble where there is none."""
+        await self._conversation.open(self.party)
+        self._offer = _offer_to(self._conversation, self.party)
+
+    def dial(self) -> None:
+        _dial(self._conversation, self.party, self._to, self._via, self._offer)
+
+    @property
+    def deadline(self) -> float:
+        return self._until if self._asking is None else self._asking.deadline
+
+    def take(self, item: Item | None, *, is_alone: bool) -> str:
+        """What has come of it: ``ringing``, empty when somebody has answered, else why not."""
+        if self._asking is not None:
+            key = self._asking.take(item)
+            return RINGING if key is None else "" if key else "no_answer"
+        if item is None and self._conversation.office.clock.monotonic() >= self._until:
+            return "no_answer"
+        is_heard = is_alone and self._asks is None
+        state = _state_of(self._conversation, self.party, self._offer, item, is_alone=is_heard)
+        if state or self._asks is None:
+            return state
+        self._conversation.attend(self.party)  # a tone behind the answer is nobody
+        self._asking = self._asks()
+        return RINGING
 
 
 def _offer_to(conversation: Conversation, party: Party) -> sdp.Description:

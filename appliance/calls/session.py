@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 
-from appliance.calls import answering, promises, ringing, transfer
+from appliance.calls import answering, promises, ringing, transfer, wrap_up_keys
 from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
@@ -85,6 +85,7 @@ class Session(Conversation):
         self._places: dict[str, float] = {}  # line: since when they wait in it, monotonic seconds
         self._queue = ""  # in which they waited last
         self._is_lost = False  # was passed on, and nobody has them
+        self._speaks: Party | None = None  # with the customer now
         self._has_asked = False  # for a callback, or left a message: nothing more is owed
 
     async def run(self) -> None:
@@ -281,17 +282,24 @@ class Session(Conversation):
             raise
         self.outcome = Outcome.SERVED
         self._got_through()
-        last = await transfer.talk(
-            self,
-            found,
-            self._said,
-            lambda party: self.office.line_for(self._queue, party.name),
-            self.trunk.name,
-            self._now_with,
-        )
+        try:
+            last = await transfer.talk(
+                self,
+                found,
+                self._said,
+                lambda party: self.office.line_for(self._queue, party.name),
+                self.trunk.name,
+                self._now_with,
+                is_kept=True,
+            )
+        except Left:
+            if self._speaks is not None:
+                await wrap_up_keys.let_go(self, self._speaks)
+            raise
         return last.name
 
     def _now_with(self, to: Party | None) -> None:
+        self._speaks = to
         self._is_lost = to is None  # should they leave before anybody has them again
 
     async def _said(self, said: Said) -> tuple[str, ...]:

@@ -27,8 +27,13 @@ class CalledLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
+    """Reached at one of our telephones or at a number outside: ``phone`` or ``number``, one of the two."""
+
     name: str
-    phone: str
+    phone: str = ""
+    number: str = ""  # outside, or an extension behind a trunk; whoever answers there presses 1 to take a call
+    trunk: str = ""  # by which the number is dialled first; an extension by this one only. Empty: the first trunk
+    language: Literal["fa", "en"] = "fa"  # in which an agent at a number is asked
     display: str = ""
     extension: str = ""  # what the office dials for this agent, beside the name: 2 to 6 digits
     skills: tuple[str, ...] = ()  # "sales:1", "support:3": lines that the agent serves too, and at which level

@@ -57,6 +57,10 @@ PLAYED_BY_THE_BOX = frozenset(
         "callback_press",
         "callback_hello",
         "callback_ask_reached",
+        "agent_call",
+        "agent_call_from",
+        "agent_press",
+        "agent_wraps_up",
         "caller_blocked",
     }
 )

@@ -11,8 +11,6 @@ import collections
 import os
 import random
 import secrets
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,16 +21,16 @@ from appliance.records import events
 from appliance.records.database import Connection
 from appliance.records.store import Store
 from appliance.signalling import port
-from tests.support.box import Box, free_ports, rtp_range, running
+from tests.support.box import Box, free_ports, running
 from tests.support.customers import Customers, Script
-from tests.system.answering import PYVOIP_SCRIPTS, Kind, kinds, sipp_scenarios, sound
+from tests.system.answering import Kind, kinds
+from tests.system.peers import Peers
 from tests.system.test_callbacks import FLOW
 
 LONG = bool(os.environ.get("PASOKH_LONG"))
 ANSWERS = 500 if LONG else 46
 AT_ONCE = 28 if LONG else 18
 SLOWEST = "rings and nobody answers"
-PLAYER = Path(__file__).parents[1] / "support" / "players" / "customer.py"
 NOBODY = Script(code=480)
 
 
@@ -59,7 +57,6 @@ class Scene:
 
     def __init__(self, folder: Path) -> None:
         every = kinds()
-        self.folder = folder
         self.asked = {f"0912{100 + number:07}": kind for number, kind in enumerate(chosen(every))}
         names = sorted({kind.trunk for kind in every} - {"provider"})
         first, *others = free_ports(1 + len(names), "127.0.0.2")
@@ -74,7 +71,7 @@ class Scene:
         self.box.file.write_text(text.replace("[calls]\n", f"[calls]\nmost_callbacks = {AT_ONCE}\n"))
         self.answered = {number: asyncio.Event() for number in self.asked}
         self.phones: list[Customers] = []
-        self.peers: list[subprocess.Popen[bytes]] = []
+        self.peers = Peers(folder, self.box.sip, self.ports)
         self._write_requests()
 
     def _write_requests(self) -> None:
@@ -132,49 +129,6 @@ class Scene:
     async def _until_customer(self, offered: port.Offered) -> None:
         await self.answered[offered.caller.number].wait()
 
-    # Others' programs -------------------------------------------------------------------------------------------------
-
-    def start_peers(self) -> None:
-        counts = collections.Counter(kind.trunk for kind in self.asked.values())
-        for name, (xml, plays) in sipp_scenarios().items():
-            folder = self.folder / name
-            folder.mkdir()
-            (folder / "scenario.xml").write_text(xml)
-            (folder / "sound.alaw").write_bytes(sound(plays))
-            self._run(
-                folder,
-                ["sipp", f"127.0.0.1:{self.box.sip}", "-sf", "scenario.xml", "-i", "127.0.0.2", "-p",
-                 str(self.ports[name]), "-mi", "127.0.0.2", "-mp", str(rtp_range(200)), "-m", str(counts[name]),
-                 "-nostdin", "-trace_err", "-error_file", "errors.log"],
-            )  # fmt: skip
-        voice = self.folder / "voice.ulaw"
-        voice.write_bytes(sound("hello"))
-        for name, script in PYVOIP_SCRIPTS.items():
-            folder = self.folder / name
-            folder.mkdir()
-            self._run(
-                folder,
-                [sys.executable, "-W", "ignore", str(PLAYER), "--mine", f"127.0.0.2:{self.ports[name]}", "--box",
-                 f"127.0.0.1:{self.box.sip}", "--voice", str(voice), "--script", script, "--rtp", str(rtp_range(60))],
-            )  # fmt: skip
-
-    def _run(self, folder: Path, command: list[str]) -> None:
-        with (folder / "said").open("wb") as said:
-            self.peers.append(subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=said, stderr=said))
-
-    def end_peers(self) -> dict[str, int]:
-        """Ends those that have not ended by themselves; the codes of SIPp's, by trunk."""
-        codes: dict[str, int] = {}
-        for name, peer in zip((*sipp_scenarios(), *PYVOIP_SCRIPTS), self.peers, strict=True):
-            assert peer.stdin is not None
-            try:
-                peer.stdin.close()
-                codes[name] = peer.wait(10)
-            except subprocess.TimeoutExpired:
-                peer.kill()
-                codes[name] = peer.wait(10)
-        return {name: code for name, code in codes.items() if name.startswith("sipp")}
-
     # What came of it --------------------------------------------------------------------------------------------------
 
     def look(self) -> dict[str, tuple[str, str]]:
@@ -194,7 +148,7 @@ class Scene:
 @pytest.mark.timeout(1200)
 def test_every_answer_is_told_as_what_it_was_and_only_a_person_s_key_is_reached(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.start_peers()
+    scene.peers.start(collections.Counter(kind.trunk for kind in scene.asked.values()))
     began = time.monotonic()
     with running(scene.box) as box:
 
@@ -211,7 +165,7 @@ def test_every_answer_is_told_as_what_it_was_and_only_a_person_s_key_is_reached(
             asyncio.run(whole())
         finally:
             found = scene.look()
-            codes = scene.end_peers()
+            codes = scene.peers.end()
         assert "Traceback" not in box.log
     wrong = [
         f"{kind.name}: {found.get(number)} and not {(kind.outcome, kind.heard)}"

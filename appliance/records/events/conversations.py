@@ -243,7 +243,7 @@ class DialRefused:
     number: str
     number_kind: str  # a word of numbers.Kind
     reason: str
-    purpose: str  # callback, transfer, divert, request, ...
+    purpose: str  # callback, transfer, divert, request, agent, ...
     offset_ms: int
 
 

@@ -14,6 +14,7 @@ from appliance.calls.floor import AgentsOffered
 from appliance.calls.inbox import Inbox
 from appliance.calls.office import EndCall, Item, Office, PickedUp, SupervisorCame, Surrender, Surrendered
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack
 from appliance.calls.recording import ConversationRecording
 from appliance.calls.supervision import Supervision
 from appliance.contacts import names
@@ -90,6 +91,7 @@ class Conversation(ABC):
         self.rung: set[str] = set()  # agents whose telephones ring for the customer, and may be picked up
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
+        self.passage = signalling.BEGINS_HERE  # what the call has come through, where it came from a peer
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt
         self.sound_law = ""
@@ -253,6 +255,7 @@ class Conversation(ABC):
                 | Surrendered()
                 | PickedUp()
                 | media.Load()
+                | CameBack()
             ):
                 pass
 

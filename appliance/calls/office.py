@@ -19,6 +19,7 @@ from appliance.calls.inside import Inside, known, whom
 from appliance.calls.lamps import Lamps
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack, extension_at
 from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls, Queue
 from appliance.calls.spoken import Spoken
@@ -88,6 +89,7 @@ Item = (
     | Surrendered
     | PickedUp
     | SupervisorCame
+    | CameBack
 )
 """What arrives in a conversation's inbox."""
 
@@ -226,6 +228,7 @@ class Office:
                 max(leg.milliseconds, lived_until_ms - leg.at_ms) if leg.is_cut_off else leg.milliseconds,
             )
             for leg in found
+            if extension_at([self.trunk(leg.trunk)], leg.number) is None
         )
 
     def is_open(self, calendar: str) -> bool:
@@ -246,7 +249,8 @@ class Office:
 
     def inside(self, dialled: str) -> Inside | None:
         """Whose name or extension this is; None where it may be a number outside."""
-        return whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+        found = whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+        return found or extension_at(self.sip.trunks, dialled)
 
     def followed(self, dialled: str) -> Followed:
         """What to ring for it: people of the office may have their calls sent elsewhere."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from appliance.calls import at_peer
 from appliance.calls.conversation import Conversation, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inside import Inside
 from appliance.calls.office import Item, PickedUp
 from appliance.calls.outside import Permit, Purpose
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
@@ -32,7 +34,17 @@ ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where 
 NO_OTHER_WAY = frozenset({"busy", "declined", "no_answer", TAKEN_BACK})  # no other trunk would change it
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 FORBIDDEN = 403
-SIP_CODES = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}
+SIP_CODES = {
+    "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480,
+    "peer_down": 503, "loop": 482, "no_such_extension": 404,
+}  # fmt: skip
+CAME_BACK, LOOP = "came_back", "loop"
+PEER_SECONDS = 10.0  # a peer that has not said within them that its extension rings is not there
+BACK_IN_LINE_SECONDS = 600.0  # whom an extension there sends on to a line of ours waits so long
+PEER_REASONS = {
+    "refused_404": "no_such_extension", "refused_408": "peer_down", "refused_482": LOOP, "refused_483": LOOP,
+    "refused_500": "peer_down", "refused_503": "peer_down", "refused_504": "peer_down", "network": "peer_down",
+}  # fmt: skip
 
 Watch = Callable[[Item | None], bool]
 """Sees whatever happens while it rings (None: time has passed); true ends the ringing as ``taken_back``."""
@@ -196,6 +208,8 @@ async def reach(
                 return refusal
             party = Party(uuid7(office.clock.utc_ms()), "agent", name)
             return await _ring_one(conversation, party, ToPhone(name), name, until, watch)
+        case Inside("peer", name, peer):
+            return await _ring_peer(conversation, name, peer, trunk, until, watch)
         case Inside():
             return "no_line_by_telephone"
         case None:
@@ -224,6 +238,50 @@ async def _ring_outside(
     finally:
         if party.leg not in conversation.parties:
             office.outside.ended(party.leg)
+
+
+async def _ring_peer(
+    conversation: Conversation, extension: str, peer: str, trunk: str, until: float, watch: Watch | None
+) -> Party | str:
+    """The extension of a peer; where the peer sends the call back to us, whom it is sent to."""
+    office = conversation.office
+    leg = uuid7(office.clock.utc_ms())
+    party = Party(leg, "agent", extension, peer)
+    is_own = (conversation.trunk_name, conversation.shown_number) == (peer, extension)
+    if is_own or office.outside.peers.goes_round(conversation.passage, peer, extension):
+        at_peer.came_back(conversation, party, extension, "loop")
+        office.count("loops")
+        return LOOP
+    permit = office.outside.permit_inside(conversation.id, leg, extension, peer)
+    if not isinstance(permit, Permit):
+        return permit
+    try:
+        found = await _ring_one(conversation, party, permit, peer, until, watch)
+    finally:
+        if party.leg not in conversation.parties:
+            office.outside.ended(party.leg)
+    if found == CAME_BACK:
+        return await _follow_back(conversation, party, trunk, until, watch)
+    return PEER_REASONS.get(found, found) if isinstance(found, str) else found
+
+
+async def _follow_back(
+    conversation: Conversation, party: Party, trunk: str, until: float, watch: Watch | None
+) -> Party | str:
+    """Rings whom ``party`` has sent us on to, in this same conversation; its own leg has ended."""
+    office = conversation.office
+    called = party.came_back_for
+    at_peer.came_back(conversation, party, called, "followed")
+    inside = office.inside(office.followed(called).number)
+    if inside is not None and inside.kind == "line" and watch is None and conversation.customer.is_answered:
+        return await wait_in_line(conversation, Enqueue(inside.name, BACK_IN_LINE_SECONDS, ""), lambda: None)
+    if inside is None:
+        refusal = office.outside.why_not_from(party.trunk, called)
+        if refusal:
+            office.outside.refuse(conversation.id, called, party.trunk, refusal, conversation.offset_ms())
+            return refusal
+    left = TransferTo(called, max(0.0, until - office.clock.monotonic()))
+    return await reach(conversation, left, trunk, "transfer", watch)
 
 
 async def ring_agent(conversation: Conversation, name: str, until: float, watch: Watch | None = None) -> Party | str:
@@ -256,8 +314,14 @@ async def _ring_one(
         offer = _offer_to(conversation, party)
         _dial(conversation, party, to, via, offer)
         reason = RINGING
+        silent_at = _silent_at(conversation, to, until)
         while reason == RINGING:
-            item = await conversation.next(until)
+            item = await conversation.next(min(until, silent_at))
+            if isinstance(item, signalling.Progressed) and item.leg == party.leg:
+                silent_at = until
+            if isinstance(item, CameBack) and item.leg == party.leg:
+                party.came_back_for = item.called
+                return CAME_BACK
             if watch is not None and watch(item):
                 return TAKEN_BACK
             if isinstance(item, PickedUp) and conversation.rung:
@@ -265,7 +329,10 @@ async def _ring_one(
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE)
                 return item.party
             is_alone = watch is None
-            reason = "no_answer" if item is None else _state_of(conversation, party, offer, item, is_alone=is_alone)
+            if item is None:
+                reason = "peer_down" if silent_at < until else "no_answer"
+            else:
+                reason = _state_of(conversation, party, offer, item, is_alone=is_alone)
         is_kept = not reason
         return reason or party
     except Trouble as trouble:
@@ -273,6 +340,12 @@ async def _ring_one(
     finally:
         if not is_kept:
             conversation.hang_up(party, Cause.NO_ANSWER)
+
+
+def _silent_at(conversation: Conversation, to: ToPhone | Permit, until: float) -> float:
+    """When a peer must have let us hear that its extension rings."""
+    is_peer = isinstance(to, Permit) and to.is_inside
+    return min(until, conversation.office.clock.monotonic() + PEER_SECONDS) if is_peer else until
 
 
 def _offer_to(conversation: Conversation, party: Party) -> sdp.Description:
@@ -283,8 +356,9 @@ def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: s
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
     if isinstance(to, Permit):  # our own names of people are nothing for a provider
-        caller = Identity(conversation.shown_number, conversation.caller.name)
-        conversation.office.outside.dial(to, offer, caller)
+        theirs = Identity(conversation.shown_number, conversation.caller.name)
+        caller = at_peer.shown(conversation) if to.is_inside else theirs
+        conversation.office.outside.dial(to, offer, caller, passage=conversation.passage)
     else:
         caller = Identity(conversation.shown_number, conversation.name_on(to.phone))
         conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))

@@ -55,6 +55,7 @@ class Session(Conversation):
             office, offered.leg, offered.caller, trunk.address or office.sip.address, trunk.law, trunk.media_from
         )
         self.offered = offered
+        self.passage = offered.passage
         self.trunk_name = trunk.name
         self.line = line
         self.line_name = line.name

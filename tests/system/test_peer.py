@@ -30,6 +30,8 @@ from tests.system.test_transfers import told
 CUSTOMER, HERE, THERE, BRANCH, OUTSIDE = (bytes([value]) * 160 for value in (0x11, 0x22, 0x33, 0x44, 0x66))
 NAMES = {CUSTOMER[0]: "customer", HERE[0]: "here", THERE[0]: "there", BRANCH[0]: "branch", OUTSIDE[0]: "outside"}
 
+ROUTE_BACK = '$rU = "301";'
+
 MENU = """
 [flow]
 name = "f{n}"
@@ -502,8 +504,7 @@ async def _all(box: Box, other: Box, provider_port: int, pbx_port: int, folder: 
     everybody = [provider, *branches, *phones]
     processes = []
     async with old_pbx(folder / "pbx", pbx_port, f"127.0.0.1:{box.sip}", sent_on=sent_on, also=also):
-        for phone in everybody:
-            await phone.start()
+        await asyncio.gather(*(phone.start() for phone in everybody))
         try:
             for case, play in zip(cases, PLAYS, strict=True):
                 if play in BARESIPS:
@@ -511,9 +512,11 @@ async def _all(box: Box, other: Box, provider_port: int, pbx_port: int, folder: 
                     processes.append(baresip(case.log.parent, pbx_port, "x", case.control[1], user, host=HOST))
             async with asyncio.timeout(40):
                 await asyncio.gather(*(phone.is_registered.wait() for phone in [*branches, *phones]))
-            await _send_on(branches[1], here[branch_sends_on])
-            await _send_on(branches[2], here[branch_sends_round])
-            await _send_on(cases[PLAYS.index(branch_sends_round)].here, "442")
+            await asyncio.gather(
+                _send_on(branches[1], here[branch_sends_on]),
+                _send_on(branches[2], here[branch_sends_round]),
+                _send_on(cases[PLAYS.index(branch_sends_round)].here, "442"),
+            )
             outcomes = await asyncio.gather(
                 *(_play(play, case) for play, case in zip(PLAYS, cases, strict=True)), return_exceptions=True
             )
@@ -524,8 +527,7 @@ async def _all(box: Box, other: Box, provider_port: int, pbx_port: int, folder: 
             for process in processes:
                 process.kill()
                 process.communicate()
-            for phone in everybody:
-                await phone.stop()
+            await asyncio.gather(*(phone.stop() for phone in everybody))
     return cases
 
 
@@ -568,3 +570,25 @@ async def _play(play: Callable[[Case], Awaitable[None]], case: Case) -> None:
         case.provider.hang_up(case.talk)
     legs = itertools.chain(case.here.talks.values(), case.there.talks.values())
     await until(lambda legs=list(legs): all(talk.ended for talk in legs), 10)
+
+
+def test_with_the_box_out_of_the_path_the_number_still_reaches_an_extension(tmp_path: Path) -> None:
+    """One route back at the old PBX, whose trunk the provider's calls come by again: there is no box any more."""
+    (provider_port,), (pbx,), (nobody,) = free_ports(1, "127.0.0.2"), free_ports(1, HOST), free_ports(1)
+
+    async def scene() -> None:
+        provider = Softphone((HOST, pbx), ("127.0.0.2", provider_port), voice=CUSTOMER, keeps_frames=True)
+        there = Softphone((HOST, pbx), ("127.0.0.5", 0), user="301", voice=THERE, keeps_frames=True, domain=HOST)
+        async with old_pbx(tmp_path / "pbx", pbx, f"127.0.0.1:{nobody}", route=ROUTE_BACK):
+            await asyncio.gather(provider.start(), there.start())
+            try:
+                async with asyncio.timeout(20):
+                    await there.is_registered.wait()
+                talk = provider.call("02188000001", "09125550001")
+                await until(lambda: talk.frames[-4:] == [THERE] * 4, 10)
+                provider.hang_up(talk)
+                await until(lambda: all(each.ended for each in there.talks.values()), 5)
+            finally:
+                await asyncio.gather(provider.stop(), there.stop())
+
+    asyncio.run(scene())

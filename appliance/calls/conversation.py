@@ -144,6 +144,10 @@ class Conversation(ABC):
     async def run(self) -> None:
         """From its beginning to its record, whatever happens."""
 
+    async def take(self) -> None:
+        """Answers the customer, where they have rung us and were not answered yet."""
+        return
+
     # Record -----------------------------------------------------------------------------------------------------------
 
     def offset_ms(self) -> int:

@@ -8,7 +8,7 @@ recorded: nobody was told.
 
 from __future__ import annotations
 
-from appliance.calls import answering, ringing, transfer
+from appliance.calls import ringing, transfer
 from appliance.calls.agent_keys import Said
 from appliance.calls.inside import Inside
 from appliance.calls.office import Office
@@ -71,7 +71,7 @@ class PeerCall(PhoneCall):
         return await super()._rung()
 
     async def _wait(self, line: Inside) -> Party | str:
-        await answering.answer(self, self.offered)
+        await self.take()
         self.enter(State.WAITING)
         return await ringing.wait_in_line(self, Enqueue(line.name, LINE_SECONDS, ""), lambda: None)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from appliance.calls import at_peer
+from appliance.calls import at_peer, outbound
 from appliance.calls.conversation import Conversation, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inside import Inside
@@ -23,8 +23,9 @@ from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
+from appliance.records.events import State
+from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
-from appliance.signalling import sdp
 from appliance.signalling.port import Cause, Identity, ToPhone
 
 LEFT_LINE = "left_line"
@@ -273,9 +274,13 @@ async def _follow_back(
     called = party.came_back_for
     at_peer.came_back(conversation, party, called, "followed")
     inside = office.inside(office.followed(called).number)
-    if inside is not None and inside.kind == "line" and watch is None and conversation.customer.is_answered:
+    if inside is not None and inside.kind == "line" and watch is None:
+        await conversation.take()
+        conversation.enter(State.WAITING)
         return await wait_in_line(conversation, Enqueue(inside.name, BACK_IN_LINE_SECONDS, ""), lambda: None)
     if inside is None:
+        if numbers.normalise(called).e164 in outbound.own_numbers(office.settings, office.sip.area_code):
+            return LOOP
         refusal = office.outside.why_not_from(party.trunk, called)
         if refusal:
             office.outside.refuse(conversation.id, called, party.trunk, refusal, conversation.offset_ms())

@@ -420,6 +420,9 @@ class Session(Conversation):
             self.put(events.SwitchTurned("prompt", f"{language}/{name}", self.number))
         return list(self._walk.receive(steps.Answer(number, not reason, {}, reason), self._now))
 
+    async def take(self) -> None:
+        await self._answer()
+
     # The customer's leg -----------------------------------------------------------------------------------------------
 
     async def _answer(self) -> None:

@@ -41,7 +41,7 @@ def begins(written: str, number: str) -> bool:
 def overlap(one: str, other: str) -> bool:
     """Whether some extension is of both patterns."""
     places, others = choices_of(one), choices_of(other)
-    return len(places) == len(others) and all({*a} & {*b} for a, b in zip(places, others, strict=True))
+    return len(places) == len(others) > 0 and all({*a} & {*b} for a, b in zip(places, others, strict=True))
 
 
 def _fits(places: tuple[str, ...], number: str) -> bool:

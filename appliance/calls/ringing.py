@@ -41,6 +41,8 @@ SIP_CODES = {
 }  # fmt: skip
 CAME_BACK, LOOP = "came_back", "loop"
 PEER_SECONDS = 10.0  # a peer that has not said within them that its extension rings is not there
+BACK_SECONDS = 20.0  # whom an extension there sends on, perhaps after long ringing, rings here so long at least
+ON_TO_LINE = "line "
 BACK_IN_LINE_SECONDS = 600.0  # whom an extension there sends on to a line of ours waits so long
 PEER_REASONS = {
     "refused_404": "no_such_extension", "refused_408": "peer_down", "refused_482": LOOP, "refused_483": LOOP,
@@ -269,12 +271,17 @@ async def _ring_peer(
 async def _follow_back(
     conversation: Conversation, party: Party, trunk: str, until: float, watch: Watch | None
 ) -> Party | str:
-    """Rings whom ``party`` has sent us on to, in this same conversation; its own leg has ended."""
+    """Rings whom ``party`` has sent us on to, in this same conversation; its own leg has ended.
+
+    A waiting line is left to whoever watches: ``ON_TO_LINE`` and its name.
+    """
     office = conversation.office
     called = party.came_back_for
     at_peer.came_back(conversation, party, called, "followed")
     inside = office.inside(office.followed(called).number)
-    if inside is not None and inside.kind == "line" and watch is None:
+    if inside is not None and inside.kind == "line":
+        if watch is not None:
+            return f"{ON_TO_LINE}{inside.name}"
         await conversation.take()
         conversation.enter(State.WAITING)
         return await wait_in_line(conversation, Enqueue(inside.name, BACK_IN_LINE_SECONDS, ""), lambda: None)
@@ -285,8 +292,8 @@ async def _follow_back(
         if refusal:
             office.outside.refuse(conversation.id, called, party.trunk, refusal, conversation.offset_ms())
             return refusal
-    left = TransferTo(called, max(0.0, until - office.clock.monotonic()))
-    return await reach(conversation, left, trunk, "transfer", watch)
+    seconds = max(BACK_SECONDS, until - office.clock.monotonic())
+    return await reach(conversation, TransferTo(called, seconds), trunk, "transfer", watch)
 
 
 async def ring_agent(conversation: Conversation, name: str, until: float, watch: Watch | None = None) -> Party | str:
@@ -323,7 +330,7 @@ async def _ring_one(
         while reason == RINGING:
             item = await conversation.next(min(until, silent_at))
             if isinstance(item, signalling.Progressed) and item.leg == party.leg:
-                silent_at = until
+                silent_at = math.inf
             if isinstance(item, CameBack) and item.leg == party.leg:
                 party.came_back_for = item.called
                 return CAME_BACK
@@ -338,6 +345,8 @@ async def _ring_one(
                 reason = "peer_down" if silent_at < until else "no_answer"
             else:
                 reason = _state_of(conversation, party, offer, item, is_alone=is_alone)
+        if reason == "refused_408" and silent_at == math.inf and isinstance(to, Permit) and to.is_inside:
+            reason = "no_answer"  # it has rung: the peer's own patience ended
         is_kept = not reason
         return reason or party
     except Trouble as trouble:

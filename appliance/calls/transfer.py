@@ -117,6 +117,8 @@ class _Transfer:
             else:
                 found = await self._ring()
             if not isinstance(found, Party):
+                if found.startswith(ringing.ON_TO_LINE):
+                    return await self._to_line(found.removeprefix(ringing.ON_TO_LINE))
                 return await self._failed(found)
             self._other = found
             if self._asks_first and not self._agent.has_ended:

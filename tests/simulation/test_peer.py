@@ -141,7 +141,8 @@ def test_what_it_cost_is_nothing_after_a_restart_either(tmp_path: Path) -> None:
         (Behaviour(code=486), "busy"),
         (Behaviour(code=404), "no_such_extension"),
         (Behaviour(code=503), "peer_down"),
-        (Behaviour(code=408), "peer_down"),
+        (Behaviour(code=408, is_silent=True), "peer_down"),
+        (Behaviour(code=408), "no_answer"),
         (Behaviour(code=482), "loop"),
         (Behaviour(answers_after=None, is_silent=True), "peer_down"),
         (Behaviour(answers_after=None), "no_answer"),
@@ -384,6 +385,39 @@ def test_who_is_sent_on_to_the_waiting_line_waits_there(tmp_path: Path, by: str)
     [record] = box.plays(scene)
     assert box.rung == ["301", "desk1"] and record.outcome == "served" and box.told() == ["followed"]
     assert record.waiting_ms > 0 and record.queue == "reception"
+
+
+@pytest.mark.parametrize("keys", ["*7301#", "*8301#"])
+def test_an_agent_passes_on_to_an_extension_that_sends_its_calls_to_the_line_here(tmp_path: Path, keys: str) -> None:
+    box = Box(tmp_path)
+    box.it.line.register("desk1", Behaviour(answers_after=1.0))
+
+    async def scene() -> None:
+        box.it.line.call_in("provider", "02188000002", CUSTOMER)
+        await asyncio.sleep(4.0)
+        agent = box.dialled[-1][0]
+        for key in keys:
+            box.it.mouth.press(agent, key)
+            await asyncio.sleep(0.2)
+        await asyncio.sleep(1.0)
+        box.back("250", CUSTOMER, box.dialled[-1][0])
+
+    [record] = box.plays(scene)
+    assert box.rung == ["desk1", "301", "desk1"] and record.outcome == "served"
+    assert [each.state for each in record.transfers] == ["asked", "line"]
+
+
+def test_who_is_sent_on_after_long_ringing_there_rings_here_as_long_as_anybody(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.it.line.register("desk2", Behaviour(answers_after=15.0, talks_seconds=10.0))
+
+    async def scene() -> None:
+        leg = await box.to_301()
+        await asyncio.sleep(27.0)
+        box.back("202", CUSTOMER, leg)
+
+    [record] = box.plays(scene)
+    assert record.outcome == "served" and record.agent == "second"
 
 
 @pytest.mark.parametrize("to", ["02188000001", "+982188000001"])

@@ -20,6 +20,7 @@ def shown(conversation: Conversation) -> Identity:
 
 def came_back(conversation: Conversation, party: Party, called: str, state: str) -> None:
     """What we passed to this extension of a peer has come back for ``called``: it never goes there again."""
+    conversation.sent_back.add((party.trunk, party.name))
     legs = (*conversation.passage.legs, party.leg)
     conversation.passage = dataclasses.replace(conversation.passage, legs=legs)
     told = called[: numbers.MAX_LENGTH]

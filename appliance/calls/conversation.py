@@ -92,6 +92,7 @@ class Conversation(ABC):
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.passage = signalling.BEGINS_HERE  # what the call has come through, where it came from a peer
+        self.sent_back: set[tuple[str, str]] = set()  # peer and extension that has sent this call on to us
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt
         self.sound_law = ""

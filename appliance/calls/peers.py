@@ -1,8 +1,8 @@
 """The other telephone systems of the office: which extensions live there, and which of our calls come back from there.
 
-A call that comes from a peer is one that we sent there where it names a leg of ours (passage.py), or where it shows the
-caller whom we have shown on a leg that still rings there, or was sent on by the extension that we dialled. Such a call
-is no new one: it is refused (482), and the conversation that dialled is told whom it came back for. It is remembered
+A call that comes from a peer is one that we sent there where it names a leg of ours (passage.py); where it shows the
+caller whom we have shown, and that leg still rings there or its extension has sent the call on; and where the caller is
+withheld and the extension has sent it on. Such a call is no new one: it is refused (482), and the conversation that dialled is told whom it came back for. It is remembered
 for ``KEPT_SECONDS`` after the leg's end, so that what was under way then, or comes again and again, is refused as well.
 """
 
@@ -105,9 +105,11 @@ class Peers:
 
     @staticmethod
     def _is_sent_on(leg: _Leg, offered: Offered) -> bool:
-        caller = offered.caller
-        is_same = bool(leg.shown.number) and not caller.is_withheld and _key(caller.number) == _key(leg.shown.number)
-        return is_same and (not leg.is_answered or leg.number in offered.passage.senders)
+        caller, is_named = offered.caller, leg.number in offered.passage.senders
+        if caller.is_withheld:
+            return is_named
+        is_same = bool(leg.shown.number) and _key(caller.number) == _key(leg.shown.number)
+        return is_same and (is_named or not leg.is_answered)
 
 
 def _key(number: str) -> str:

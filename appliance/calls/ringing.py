@@ -237,7 +237,8 @@ async def _ring_outside(
     party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
     conversation.forbid_recording(office.contacts.of(party.name))
     try:
-        return await _ring_one(conversation, party, permit, trunk, until, watch)
+        found = await _ring_one(conversation, party, permit, trunk, until, watch)
+        return LOOP if found == CAME_BACK else found
     finally:
         if party.leg not in conversation.parties:
             office.outside.ended(party.leg)
@@ -250,8 +251,9 @@ async def _ring_peer(
     office = conversation.office
     leg = uuid7(office.clock.utc_ms())
     party = Party(leg, "agent", extension, peer)
-    is_own = (conversation.trunk_name, conversation.shown_number) == (peer, extension)
-    if is_own or office.outside.peers.goes_round(conversation.passage, peer, extension):
+    there = peer, extension
+    is_known = there in conversation.sent_back or there == (conversation.trunk_name, conversation.shown_number)
+    if is_known or office.outside.peers.goes_round(conversation.passage, peer, extension):
         at_peer.came_back(conversation, party, extension, "loop")
         office.count("loops")
         return LOOP

@@ -285,7 +285,11 @@ class Switchboard:
         return False
 
     def _offered_by_peer(self, offered: signalling.Offered, peer: Trunk) -> None:
-        if self._has_room(offered, peer):
+        blocked = self._blocked(offered, peer)
+        if blocked is not None:
+            self.office.count("blocked")
+            self._turn_away(offered, peer.name, 486, "blocked", None, blocked)
+        elif self._has_room(offered, peer):
             way_out = next((each for each in self.office.sip.trunks if each.kind != "peer"), None)
             self._begin(PeerCall(self.office, offered, peer, way_out, self._language))
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from appliance.calls.settings import Agent, CalledLine, Queue, Tariff
+from appliance.control.wire import Contact
 from appliance.flow.load import load
 from appliance.records.reader import Conversation
 from appliance.signalling import port as signalling
@@ -276,16 +277,43 @@ def test_who_is_sent_on_to_an_agent_here_is_rung_once_in_the_same_conversation(t
     assert (record.outcome, record.agent) == ("served", "second")
 
 
-def test_a_withheld_number_is_known_again_by_the_name_of_the_leg_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", ["name", "diversion"])
+def test_a_call_without_a_number_is_known_again_by_the_leg_or_by_who_has_sent_it_on(tmp_path: Path, by: str) -> None:
     box = Box(tmp_path)
     box.there("desk2")
 
     async def scene() -> None:
         leg = await box.to_301("")
-        box.back("202", "", leg)
+        box.back("202", "", *([leg] if by == "name" else []), senders=("301",) if by == "diversion" else ())
 
     [record] = box.plays(scene)
-    assert box.rung == ["301", "desk2"] and record.is_withheld
+    assert box.rung == ["301", "desk2"] and record.is_withheld and box.told() == ["followed"]
+
+
+def test_who_was_sent_back_once_is_not_passed_there_again_however_late(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.it.line.register("desk2", Behaviour(answers_after=1.0, talks_seconds=300.0))
+
+    async def scene() -> None:
+        box.back("202", CUSTOMER, await box.to_301())
+        await asyncio.sleep(200.0)
+        box.it.line.refer(box.dialled[-1][0], "301")
+
+    [record] = box.plays(scene, 200.0)
+    assert box.rung == ["301", "desk2"] and box.told() == ["followed", "loop"]
+    assert [each.state for each in record.transfers] == ["asked", "back"]
+
+
+def test_a_caller_whom_the_office_has_blocked_is_not_put_through_from_there(tmp_path: Path) -> None:
+    box = Box(tmp_path)
+    box.there("desk2")
+
+    async def scene() -> None:
+        await box.it.office.contacts.save((Contact("Spam", (CUSTOMER,), is_blocked=True),), "owner")
+        box.back("202")
+
+    [record] = box.plays(scene)
+    assert box.rung == [] and box.refused == [486] and record.detail == "blocked"
 
 
 def test_another_caller_from_there_is_a_call_of_its_own(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 A call that comes from a peer is one that we sent there where it names a leg of ours (passage.py); where it shows the
 caller whom we have shown, and that leg still rings there or its extension has sent the call on; and where the caller is
-withheld and the extension has sent it on. Such a call is no new one: it is refused (482), and the conversation that dialled is told whom it came back for. It is remembered
-for ``KEPT_SECONDS`` after the leg's end, so that what was under way then, or comes again and again, is refused as well.
+withheld and the extension has sent it on. Such a call is no new one: it is refused (482), and the conversation that has
+dialled is told whom it came back for. The leg is remembered for ``KEPT_SECONDS`` after its end, so that what was under
+way then, or comes again and again, is refused as well.
 """
 
 from __future__ import annotations

@@ -563,7 +563,7 @@ def _case(
 
 
 async def _play(play: Callable[[Case], Awaitable[None]], case: Case) -> None:
-    await asyncio.sleep(0.3 * case.number)  # not all in the same moment
+    await asyncio.sleep(0.2 * case.number)  # not all in the same moment
     await play(case)
     await asyncio.sleep(0.5)
     if case.talk is not None and case.talk.ended is None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from appliance.backup.settings import Backup
-from appliance.calls import agent_numbers, screen_pop
+from appliance.calls import agent_numbers, peer_check, screen_pop
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
     MOST_DISPOSITIONS,
@@ -367,6 +367,8 @@ def _check(config: Config) -> None:
             is_hidden = bool(prefix) and name != prefix and f"{prefix}{number}".startswith(name)
             if number.startswith(name) or is_hidden:
                 raise Problem("config.hides_emergency", file=file, where=what, found=name, number=number)
+    emergency = config.calls.plan.emergency
+    peer_check.check(file, config.signalling.trunks, _dialled_inside(config), emergency, prefix)
     for trunk in config.signalling.trunks:
         where = f"trunk {trunk.name}"
         if not trunk.proxy:
@@ -551,6 +553,11 @@ def warnings(config: Config) -> list[Problem]:
                     "config.hides_service", file=config.file.name, where=where, found=name, number=", ".join(hidden)
                 )
             )
+    file = config.file.name
+    for trunk in config.signalling.trunks:
+        for pattern, services in peer_check.hidden_services(trunk):
+            where = f"trunk {trunk.name}"
+            found.append(Problem("config.hides_service", file=file, where=where, found=pattern, number=services))
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from appliance.calls import outbound
+from appliance.calls.peers import extension_at
 from appliance.calls.settings import Agent, Calls
 from appliance.errors import Problem
 from appliance.signalling.numbers import Number
@@ -30,7 +31,13 @@ def check(calls: Calls, trunks: Sequence[Trunk], file: str) -> None:
         where = f"agent {agent.name}"
         if bool(agent.phone) == bool(agent.number) or (agent.phone and agent.trunk):
             raise Problem("config.agent_where", file=file, where=where)
-        if agent.number:
+        extension = extension_at(trunks, agent.number)
+        if extension is not None:
+            meant = extension.name, extension.trunk
+            if meant in taken:
+                raise _taken(file, agent, taken[meant])
+            taken[meant] = agent.name
+        elif agent.number:
             number, meant = _read(calls, agent.number, _trunk_of(agent, trunks, file))
             refusal = outbound.why_never(calls, number)
             if number.kind == "emergency":
@@ -40,13 +47,16 @@ def check(calls: Calls, trunks: Sequence[Trunk], file: str) -> None:
             if refusal:
                 raise Problem("config.agent_forbidden", file=file, where=where, found=agent.number, reason=refusal)
             if meant in taken:
-                other = taken[meant]
-                raise Problem("config.agent_number_taken", file=file, where=where, found=agent.number, other=other)
+                raise _taken(file, agent, taken[meant])
             taken[meant] = agent.name
 
 
+def _taken(file: str, agent: Agent, other: str) -> Problem:
+    return Problem("config.agent_number_taken", file=file, where=f"agent {agent.name}", found=agent.number, other=other)
+
+
 def _trunk_of(agent: Agent, trunks: Sequence[Trunk], file: str) -> Trunk:
-    for trunk in trunks:
+    for trunk in sorted(trunks, key=lambda each: each.kind == "peer"):
         if agent.trunk in ("", trunk.name):
             return trunk
     known = ", ".join(sorted(trunk.name for trunk in trunks)) or "-"

@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from appliance.calls import at_peer
 from appliance.calls.agent_keys import AgentKeys, PassOn, Said, Transfer, Turn
 from appliance.calls.conversation import Conversation, Left, key_of
 from appliance.calls.office import Item
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack
 from appliance.media import port as media
 from appliance.records.events import State
 from appliance.signalling import port as signalling
@@ -78,6 +80,9 @@ async def talk(
                     _resume(conversation, agent, leg, holds=keys is not None)
                 case signalling.TransferAsked(leg, to, replaces) if leg == passes_on:
                     wish = Wish(to, referred=leg, replaces=replaces)
+                case CameBack(leg, called) if leg == passes_on:
+                    at_peer.came_back(conversation, agent, called, "passed_on")
+                    wish = Wish(called)
                 case signalling.DigitPressed(leg, digit, milliseconds) if keys is None or leg != agent.leg:
                     other = agent if leg == conversation.customer.leg else conversation.customer
                     conversation.office.mouth.submit(media.SendDigits(other.leg, digit, milliseconds))

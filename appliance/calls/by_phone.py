@@ -46,6 +46,9 @@ class ByPhone(Conversation):
     async def serve(self) -> None:
         """What was dialled; the phone's leg has a port, and is not answered yet."""
 
+    async def take(self) -> None:
+        await answering.answer(self, self.offered)
+
     async def run(self) -> None:
         self._open_record()
         try:

@@ -164,8 +164,8 @@ class Callbacks:
 
     def _trunk(self, name: str) -> Trunk | None:
         """The trunk by which the customer came, else the first."""
-        trunks = self._office.sip.trunks
-        return next((trunk for trunk in trunks if trunk.name == name), trunks[0] if trunks else None)
+        sip = self._office.sip
+        return next((trunk for trunk in sip.trunks if trunk.name == name), next(iter(sip.ways_out), None))
 
     def _dials(self, found: ledger.OpenCallback) -> bool:
         """Whether a missed call is dialled by itself: where the line says so, and the number may be dialled."""

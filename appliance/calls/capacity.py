@@ -38,6 +38,7 @@ class Call:
     is_emergency: bool = False
     is_waiting: bool = False
     is_dialled: bool = True
+    is_inside: bool = False  # to an extension of a peer
 
 
 def kept_for_callers(trunk: Trunk, by_default: int) -> int:

@@ -16,6 +16,7 @@ from appliance.calls.inbox import Inbox
 from appliance.calls.office import EndCall, Item, Office, PauseAsked, PickedUp, SupervisorCame, Surrender, Surrendered
 from appliance.calls.party import Party
 from appliance.calls.pausing import Pausing
+from appliance.calls.peers import CameBack
 from appliance.calls.recording import ConversationRecording
 from appliance.calls.supervision import Supervision
 from appliance.contacts import names
@@ -93,6 +94,8 @@ class Conversation(ABC):
         self._ringing: frozenset[str] = frozenset()
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
+        self.passage = signalling.BEGINS_HERE  # what the call has come through, where it came from a peer
+        self.sent_back: set[tuple[str, str]] = set()  # peer and extension that has sent this call on to us
         self.music_name = MUSIC
         self.sound = bytearray()  # what the customer speaks as a prompt
         self.sound_law = ""
@@ -154,6 +157,10 @@ class Conversation(ABC):
     @abstractmethod
     async def run(self) -> None:
         """From its beginning to its record, whatever happens."""
+
+    async def take(self) -> None:
+        """Answers the customer, where they have rung us and were not answered yet."""
+        return
 
     # Record -----------------------------------------------------------------------------------------------------------
 
@@ -271,6 +278,7 @@ class Conversation(ABC):
                 | Surrendered()
                 | PickedUp()
                 | media.Load()
+                | CameBack()
             ):
                 pass
 

@@ -77,7 +77,7 @@ class FeatureCall(ByPhone):
         return self.agent or self.phone
 
     async def _promise(self, number: str, written: str) -> tuple[str, ...]:
-        trunks = self.office.sip.trunks
+        trunks = self.office.sip.ways_out
         customer = number or await self._last_customer()
         if not customer or not trunks:
             return ("feature_no_sense",)

@@ -1,4 +1,4 @@
-"""Whom a number of the office means: an agent, a telephone, a waiting line. Pure.
+"""Whom a number of the office means: an agent, a telephone, a waiting line, an extension of a peer. Pure.
 
 Names come before extensions, agents before telephones: an agent is rung at the telephone that is theirs, and counts as
 busy meanwhile; a telephone that is dialled by its own name rings whoever sits there.
@@ -16,10 +16,11 @@ from appliance.messages.numbers import latin
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """``name`` as in the settings."""
+    """``name`` as in the settings; of an extension of a peer it is the extension, and ``trunk`` the way there."""
 
-    kind: Literal["agent", "phone", "line"]
+    kind: Literal["agent", "phone", "line", "peer"]
     name: str
+    trunk: str = ""
 
 
 def known(settings: Calls, phones: Collection[str]) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from appliance.calls import outbound
 from appliance.calls.inside import known
+from appliance.calls.peers import extension_at
 from appliance.calls.settings import Calls
 from appliance.errors import Problem
 from appliance.flow import catalogue
@@ -50,7 +51,8 @@ def house_of(places: Places, signalling: Signalling, calls: Calls, elsewhere: El
     inside = known(calls, {phone.name for phone in signalling.phones})
 
     def may_dial(number: str) -> bool:
-        return number in inside or outbound.may_dial(calls, number, area_code)
+        is_ours = number in inside or extension_at(signalling.trunks, number) is not None
+        return is_ours or outbound.may_dial(calls, number, area_code)
 
     return catalogue.house(
         places.flows,

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from appliance import messages
 from appliance.calls import money, outbound
-from appliance.calls.inside import known
+from appliance.calls.inside import Inside, known
 from appliance.calls.outside import dialled_on, shown_on
+from appliance.calls.peers import extension_at
 from appliance.calls.settings import Calls
 from appliance.errors import Problem
 from appliance.hours.answer import answer
@@ -53,6 +54,9 @@ def tell(chosen: argparse.Namespace, settings: Settings) -> int:
         raise Problem("number.no_trunks", file=settings.file.name)
     if not trunks:
         raise Problem("number.no_such_trunk", file=settings.file.name, trunk=chosen.trunk, known=known)
+    extension = extension_at(settings.signalling.trunks, chosen.number)
+    if extension is not None:
+        return _tell_extension(chosen, extension)
     calendars = load_folder(settings.places.flows / "hours") if settings.calls.dial_hours else {}
     moment = outbound.Moment(lambda name: _is_open(calendars, name, time.time_ns() // 1_000_000))
     found = [_looked_at(chosen.number, trunk, settings, moment) for trunk in trunks]
@@ -61,6 +65,16 @@ def tell(chosen: argparse.Namespace, settings: Settings) -> int:
         return 0
     for line in (line for each in found for line in _lines(chosen.number, each, messages.chosen_language())):
         print(line)
+    return 0
+
+
+def _tell_extension(chosen: argparse.Namespace, extension: Inside) -> int:
+    """Of an extension of a peer no trunk knows anything: it is dialled as it is, and costs nothing."""
+    if chosen.json:
+        print(json.dumps({"number": extension.name, "peer": extension.trunk, "trunks": []}, ensure_ascii=False))
+    else:
+        language = messages.chosen_language()
+        print(text("number.of_peer", language, written=extension.name, peer=extension.trunk))
     return 0
 
 

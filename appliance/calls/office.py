@@ -19,6 +19,7 @@ from appliance.calls.inside import Inside, known, whom
 from appliance.calls.lamps import Lamps
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack, extension_at
 from appliance.calls.screen_pop import ScreenPops
 from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls, Queue
@@ -98,6 +99,7 @@ Item = (
     | PickedUp
     | SupervisorCame
     | PauseAsked
+    | CameBack
 )
 """What arrives in a conversation's inbox."""
 
@@ -238,6 +240,7 @@ class Office:
                 max(leg.milliseconds, lived_until_ms - leg.at_ms) if leg.is_cut_off else leg.milliseconds,
             )
             for leg in found
+            if extension_at([self.trunk(leg.trunk)], leg.number) is None
         )
 
     def is_open(self, calendar: str) -> bool:
@@ -258,7 +261,8 @@ class Office:
 
     def inside(self, dialled: str) -> Inside | None:
         """Whose name or extension this is; None where it may be a number outside."""
-        return whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+        found = whom(self.settings, {phone.name for phone in self.sip.phones}, dialled)
+        return found or extension_at(self.sip.trunks, dialled)
 
     def followed(self, dialled: str) -> Followed:
         """What to ring for it: people of the office may have their calls sent elsewhere."""
@@ -288,11 +292,14 @@ class Office:
     def ways_to(self, agent: str) -> list[str]:
         """The trunks by which this agent can be rung now, in order; one empty name: at a telephone of ours."""
         number = self.seats.number_of(agent)
+        extension = extension_at(self.sip.trunks, number)
+        if extension is not None:
+            return [extension.trunk] if self.outside.is_up(extension.trunk) else []
         return self.outside.open_ways(number, self.first_way(agent)) if number else [""]
 
     def first_way(self, agent: str) -> str:
         """The trunk by which an agent outside is rung where it is up."""
-        return self.agents[agent].trunk or self.sip.trunks[0].name
+        return self.agents[agent].trunk or self.sip.ways_out[0].name
 
     def is_engaged(self, agent: str) -> bool:
         """Whether an agent is rung or in a call."""

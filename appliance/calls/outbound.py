@@ -22,7 +22,7 @@ Refusal = Literal[
     "",  # none: it goes out
     "no_number", "not_a_number", "too_long", "denied", "forbidden", "premium", "satellite", "foreign",
     "hours", "money_cap", "no_tariff", "too_many",
-    "trunk_full", "lines_kept",
+    "trunk_full", "lines_kept", "from_peer",
     "internal", "own_number", "emergency", "short",
 ]  # fmt: skip
 

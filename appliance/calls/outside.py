@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from appliance.calls import capacity, money, outbound
+from appliance.calls.peers import Peers
 from appliance.calls.settings import Calls
 from appliance.clock import Clock
 from appliance.control import wire
@@ -21,7 +22,7 @@ from appliance.records.events import Happened, State
 from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
 from appliance.signalling.numbers import Number
-from appliance.signalling.port import Cause, Identity, ToTrunk
+from appliance.signalling.port import BEGINS_HERE, Cause, Identity, Passage, ToTrunk
 from appliance.signalling.settings import Signalling, Trunk
 
 Purpose = Literal["callback", "transfer", "divert", "phone", "request", "agent"]
@@ -41,6 +42,7 @@ class Permit:
     number: Number
     purpose: Purpose
     at: float
+    is_inside: bool = False  # an extension of a peer: no call to the outside, and free
 
     @property
     def is_emergency(self) -> bool:
@@ -93,6 +95,7 @@ class Outside:
     def __init__(self, around: Around) -> None:
         self.conversations: Callable[[], Iterable[Followed]] = tuple
         self.is_up: Callable[[str], bool] = lambda _trunk: True
+        self.peers = Peers()
         self._around = around
         self._permits: dict[str, Permit] = {}
         self._cut: set[str] = set()  # legs that make room and have not ended yet
@@ -108,10 +111,7 @@ class Outside:
         number = outbound.read(around.settings, text, self._trunk(trunk).area_code)
         refusal = self._why_not(number, trunk, leg)
         if refusal:
-            around.count("dial_refused")
-            around.count(f"dial_refused_{refusal}")
-            shown = number.e164 or number.national
-            around.records.put(events.DialRefused(conversation, trunk, shown, number.kind, refusal, purpose, offset_ms))
+            self._refused(conversation, number, trunk, refusal, purpose, offset_ms)
             return refusal
         if number.kind == "emergency":
             self._make_room(conversation, trunk, leg)
@@ -119,6 +119,44 @@ class Outside:
         permit = Permit(leg, conversation, trunk, number, purpose, around.clock.monotonic())
         self._permits[leg] = permit
         return permit
+
+    def permit_inside(self, conversation: str, leg: str, extension: str, trunk: str) -> Permit | outbound.Refusal:
+        """A permit for an extension of a peer, dialled as it is: no policy and no money, but a line of the trunk."""
+        refusal = capacity.why_no_line_out(self._trunk(trunk), self._calls(besides=leg), by_default=0)
+        if refusal:
+            return refusal
+        number = Number(None, extension, "unknown", extension)
+        at = self._around.clock.monotonic()
+        permit = self._permits[leg] = Permit(leg, conversation, trunk, number, "transfer", at, is_inside=True)
+        return permit
+
+    def why_not_from(self, trunk: str, text: str) -> outbound.Refusal:
+        """Why a party on this trunk may not have a number outside dialled; it matters where the party is at a peer."""
+        party = next((each for each in self._around.sip.trunks if each.name == trunk), None)
+        if party is None or party.kind != "peer" or party.may_dial_out:
+            return ""
+        kind = outbound.read(self._around.settings, text, party.area_code).kind
+        return "" if kind == "emergency" else "from_peer"
+
+    def refuse(self, conversation: str, text: str, trunk: str, refusal: outbound.Refusal, offset_ms: int) -> None:
+        """Puts on record that this number is not dialled."""
+        number = outbound.read(self._around.settings, text, self._trunk(trunk).area_code)
+        self._refused(conversation, number, trunk, refusal, "transfer", offset_ms)
+
+    def _refused(
+        self,
+        conversation: str,
+        number: Number,
+        trunk: str,
+        refusal: outbound.Refusal,
+        purpose: Purpose,
+        offset_ms: int,
+    ) -> None:
+        around = self._around
+        around.count("dial_refused")
+        around.count(f"dial_refused_{refusal}")
+        shown = number.e164 or number.national
+        around.records.put(events.DialRefused(conversation, trunk, shown, number.kind, refusal, purpose, offset_ms))
 
     def why_not(self, text: str, trunk: str) -> outbound.Refusal:
         """Why a number could not be dialled now; nothing is taken and nothing is written."""
@@ -139,13 +177,13 @@ class Outside:
     def open_ways(self, text: str, trunk: str) -> list[str]:
         """The trunks that are up by which a number can be dialled: ``trunk`` first; without E.164 no other has it."""
         number = outbound.read(self._around.settings, text, self._trunk(trunk).area_code)
-        others = [each.name for each in self._around.sip.trunks if each.name != trunk and number.e164]
+        others = [each.name for each in self._around.sip.ways_out if each.name != trunk and number.e164]
         return [each for each in (trunk, *others) if self.is_up(each)]
 
     def _why_not(self, number: Number, trunk: str, leg: str) -> outbound.Refusal:
         around = self._around
         calls = self._calls(besides=leg)
-        outgoing = sum(not call.is_incoming and not call.is_emergency for call in calls)
+        outgoing = sum(not call.is_incoming and not call.is_emergency and not call.is_inside for call in calls)
         moment = outbound.Moment(around.is_open, self.spent(), outgoing)
         refusal = outbound.why_not(around.settings, number, moment)
         if refusal or number.kind == "emergency":
@@ -155,13 +193,21 @@ class Outside:
     # Out --------------------------------------------------------------------------------------------------------------
 
     def dial(
-        self, permit: Permit, description: sdp.Description, caller: Identity | None = None, *, waits: bool = False
+        self,
+        permit: Permit,
+        description: sdp.Description,
+        caller: Identity | None = None,
+        *,
+        waits: bool = False,
+        passage: Passage = BEGINS_HERE,
     ) -> None:
         """Sends the INVITE; with ``waits`` not before ``Go``. ``caller`` is the customer who is passed on, if any."""
         trunk = self._trunk(permit.trunk)
         to = ToTrunk(trunk.name, dialled_on(trunk, permit.number))
         shown = shown_on(trunk, None if permit.is_emergency else caller)
-        self._around.line.submit(signalling.Dial(permit.leg, to, description, shown, waits))
+        if trunk.kind == "peer":
+            self.peers.dialled(permit.leg, trunk.name, to.number, shown)
+        self._around.line.submit(signalling.Dial(permit.leg, to, description, shown, waits, passage))
 
     def is_permitted(self, leg: str, to: ToTrunk) -> bool:
         permit = self._permits.get(leg)
@@ -171,8 +217,9 @@ class Outside:
 
     def answered(self, leg: str) -> None:
         """The leg costs from now on, where it is one of ours to the outside."""
+        self.peers.answered(leg)
         permit = self._permits.get(leg)
-        if permit is not None:
+        if permit is not None and not permit.is_inside:
             clock = self._around.clock
             self._till.answered(leg, permit.number, clock.utc_ms(), clock.monotonic())
 
@@ -180,7 +227,9 @@ class Outside:
         """The leg is over: its line is free, and what it cost is known."""
         self._permits.pop(leg, None)
         self._cut.discard(leg)
-        self._till.ended(leg, self._around.clock.monotonic())
+        now = self._around.clock.monotonic()
+        self._till.ended(leg, now)
+        self.peers.ended(leg, now)
 
     def _make_room(self, conversation: str, trunk: str, leg: str) -> None:
         calls = self._calls(besides=leg)
@@ -247,6 +296,7 @@ class Outside:
                 began=permit.at,
                 is_callback=permit.purpose == "callback",
                 is_emergency=permit.is_emergency,
+                is_inside=permit.is_inside,
             )
         return [call for leg, call in found.items() if leg not in self._cut and leg != besides]
 

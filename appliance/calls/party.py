@@ -14,7 +14,8 @@ class Party:
     """One leg of the conversation, and the stream of the same name.
 
     ``trunk`` carries it (empty: a phone of ours). ``heard`` is what came since it is attended: silence, ringing, and
-    then the first of sound, busy, congestion; empty where nobody attends.
+    then the first of sound, busy, congestion; empty where nobody attends. ``came_back_for`` is what a peer has sent it
+    on to, where that was a number of ours.
     """
 
     leg: str
@@ -22,6 +23,7 @@ class Party:
     name: str
     trunk: str = ""
     heard: str = ""
+    came_back_for: str = ""
     port: int = 0
     local: sdp.Description | None = None
     agreed: sdp.Agreement | None = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from appliance.calls import outbound, outside_agent
+from appliance.calls import at_peer, outbound, outside_agent
 from appliance.calls.asking import Asking
 from appliance.calls.conversation import Conversation, Trouble
 from appliance.calls.floor import AgentsOffered
@@ -19,13 +19,15 @@ from appliance.calls.office import Item, PickedUp
 from appliance.calls.outside import Permit, Purpose
 from appliance.calls.outside_agent import Question
 from appliance.calls.party import Party
+from appliance.calls.peers import CameBack
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
 from appliance.media import port as media
 from appliance.records import events
+from appliance.records.events import State
+from appliance.signalling import numbers, sdp
 from appliance.signalling import port as signalling
-from appliance.signalling import sdp
 from appliance.signalling.port import Cause, Identity, ToPhone
 
 LEFT_LINE = "left_line"
@@ -37,7 +39,19 @@ NO_OTHER_WAY = NOT_TAKEN | {"busy", TAKEN_BACK}  # no other trunk would change i
 NO_OTHER_WAY_TO_AGENT = NO_OTHER_WAY | {"not_registered"}  # 480: their telephone is off
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 FORBIDDEN = 403
-SIP_CODES = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}
+SIP_CODES = {
+    "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480,
+    "peer_down": 503, "loop": 482, "no_such_extension": 404,
+}  # fmt: skip
+CAME_BACK, LOOP = "came_back", "loop"
+PEER_SECONDS = 10.0  # a peer that has not said within them that its extension rings is not there
+BACK_SECONDS = 20.0  # whom an extension there sends on, perhaps after long ringing, rings here so long at least
+ON_TO_LINE = "line "
+BACK_IN_LINE_SECONDS = 600.0  # whom an extension there sends on to a line of ours waits so long
+PEER_REASONS = {
+    "refused_404": "no_such_extension", "refused_408": "peer_down", "refused_482": LOOP, "refused_483": LOOP,
+    "refused_500": "peer_down", "refused_503": "peer_down", "refused_504": "peer_down", "network": "peer_down",
+}  # fmt: skip
 
 Watch = Callable[[Item | None], bool]
 """Sees whatever happens while it rings (None: time has passed); true ends the ringing as ``taken_back``."""
@@ -222,6 +236,8 @@ async def reach(
                 return refusal
             party = Party(uuid7(office.clock.utc_ms()), "agent", name)
             return await _ring_one(conversation, Ring(conversation, party, ToPhone(name), name, until), watch)
+        case Inside("peer", name, peer):
+            return await _ring_peer(conversation, name, peer, trunk, until, watch)
         case Inside():
             return "no_line_by_telephone"
         case None:
@@ -246,10 +262,63 @@ async def _ring_outside(
     party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
     conversation.forbid_recording(office.contacts.of(party.name))
     try:
-        return await _ring_one(conversation, Ring(conversation, party, permit, trunk, until), watch)
+        found = await _ring_one(conversation, Ring(conversation, party, permit, trunk, until), watch)
+        return LOOP if found == CAME_BACK else found
     finally:
         if party.leg not in conversation.parties:
             office.outside.ended(party.leg)
+
+
+async def _ring_peer(
+    conversation: Conversation, extension: str, peer: str, trunk: str, until: float, watch: Watch | None
+) -> Party | str:
+    """The extension of a peer; where the peer sends the call back to us, whom it is sent to."""
+    office = conversation.office
+    leg = uuid7(office.clock.utc_ms())
+    party = Party(leg, "agent", extension, peer)
+    if at_peer.goes_round(conversation, peer, extension):
+        at_peer.came_back(conversation, party, extension, "loop")
+        office.count("loops")
+        return LOOP
+    permit = office.outside.permit_inside(conversation.id, leg, extension, peer)
+    if not isinstance(permit, Permit):
+        return permit
+    try:
+        found = await _ring_one(conversation, Ring(conversation, party, permit, peer, until), watch)
+    finally:
+        if party.leg not in conversation.parties:
+            office.outside.ended(party.leg)
+    if found == CAME_BACK:
+        return await _follow_back(conversation, party, trunk, until, watch)
+    return PEER_REASONS.get(found, found) if isinstance(found, str) else found
+
+
+async def _follow_back(
+    conversation: Conversation, party: Party, trunk: str, until: float, watch: Watch | None
+) -> Party | str:
+    """Rings whom ``party`` has sent us on to, in this same conversation; its own leg has ended.
+
+    A waiting line is left to whoever watches: ``ON_TO_LINE`` and its name.
+    """
+    office = conversation.office
+    called = party.came_back_for
+    at_peer.came_back(conversation, party, called, "followed")
+    inside = office.inside(office.followed(called).number)
+    if inside is not None and inside.kind == "line":
+        if watch is not None:
+            return f"{ON_TO_LINE}{inside.name}"
+        await conversation.take()
+        conversation.enter(State.WAITING)
+        return await wait_in_line(conversation, Enqueue(inside.name, BACK_IN_LINE_SECONDS, ""), lambda: None)
+    if inside is None:
+        if numbers.normalise(called).e164 in outbound.own_numbers(office.settings, office.sip.area_code):
+            return LOOP
+        refusal = office.outside.why_not_from(party.trunk, called)
+        if refusal:
+            office.outside.refuse(conversation.id, called, party.trunk, refusal, conversation.offset_ms())
+            return refusal
+    seconds = max(BACK_SECONDS, until - office.clock.monotonic())
+    return await reach(conversation, TransferTo(called, seconds), trunk, "transfer", watch)
 
 
 async def ring_agent(conversation: Conversation, name: str, until: float, watch: Watch | None = None) -> Party | str:
@@ -257,6 +326,8 @@ async def ring_agent(conversation: Conversation, name: str, until: float, watch:
     reason = "no_trunk"
     for way in conversation.office.ways_to(name):
         found = await _ring_agent_by(conversation, name, way, until, watch)
+        if found == CAME_BACK:
+            return LOOP
         if isinstance(found, Party) or found in NO_OTHER_WAY_TO_AGENT:
             return found
         reason = found
@@ -331,7 +402,8 @@ def _ring_of(
 class Ring:
     """One leg that rings somebody ``until`` (monotonic). With ``asks`` an answer is none before a person said so.
 
-    ``take`` is told whatever happens, and None when ``deadline`` has passed.
+    ``take`` is told whatever happens, and None when ``deadline`` has passed. A peer must let us hear soon that its
+    extension rings; afterwards its own patience may end before ours.
     """
 
     def __init__(
@@ -350,6 +422,9 @@ class Ring:
         self._until = until
         self._asks = asks
         self._asking: Asking | None = None
+        self._is_at_peer = isinstance(to, Permit) and to.is_inside
+        self._has_rung = False
+        self._silent_at = math.inf
 
     async def open(self) -> None:
         """A port for its voice. Trouble where there is none."""
@@ -357,21 +432,39 @@ class Ring:
         self._offer = _offer_to(self._conversation, self.party)
 
     def dial(self) -> None:
+        if self._is_at_peer:
+            self._silent_at = self._now + PEER_SECONDS
         _dial(self._conversation, self.party, self._to, self._via, self._offer)
 
     @property
     def deadline(self) -> float:
-        return self._until if self._asking is None else self._asking.deadline
+        return min(self._until, self._silent_at) if self._asking is None else self._asking.deadline
+
+    @property
+    def _now(self) -> float:
+        return self._conversation.office.clock.monotonic()
 
     def take(self, item: Item | None, *, is_alone: bool) -> str:
         """What has come of it: ``ringing``, empty when somebody has answered, else why not."""
         if self._asking is not None:
             key = self._asking.take(item)
             return RINGING if key is None else "" if key else "no_answer"
-        if item is None and self._conversation.office.clock.monotonic() >= self._until:
-            return "no_answer"
+        match item:
+            case None if self._now >= self._until:
+                return "no_answer"
+            case None if self._now >= self._silent_at:
+                return "peer_down"
+            case signalling.Progressed(leg) if leg == self.party.leg:
+                self._silent_at, self._has_rung = math.inf, True
+            case CameBack(leg, called) if leg == self.party.leg:
+                self.party.came_back_for = called
+                return CAME_BACK
+            case _:
+                pass
         is_heard = is_alone and self._asks is None
         state = _state_of(self._conversation, self.party, self._offer, item, is_alone=is_heard)
+        if state == "refused_408" and self._is_at_peer and self._has_rung:
+            return "no_answer"
         if state or self._asks is None:
             return state
         self._conversation.attend(self.party)  # a tone behind the answer is nobody
@@ -387,8 +480,9 @@ def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: s
     opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
     conversation.put(opened)
     if isinstance(to, Permit):  # our own names of people are nothing for a provider
-        caller = Identity(conversation.shown_number, conversation.caller.name)
-        conversation.office.outside.dial(to, offer, caller)
+        theirs = Identity(conversation.shown_number, conversation.caller.name)
+        caller = at_peer.shown(conversation) if to.is_inside else theirs
+        conversation.office.outside.dial(to, offer, caller, passage=conversation.passage)
     else:
         caller = Identity(conversation.shown_number, conversation.name_on(to.phone))
         conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))

@@ -56,6 +56,7 @@ class Session(Conversation):
             office, offered.leg, offered.caller, trunk.address or office.sip.address, trunk.law, trunk.media_from
         )
         self.offered = offered
+        self.passage = offered.passage
         self.trunk_name = trunk.name
         self.line = line
         self.line_name = line.name
@@ -429,6 +430,9 @@ class Session(Conversation):
         else:
             self.put(events.SwitchTurned("prompt", f"{language}/{name}", self.number))
         return list(self._walk.receive(steps.Answer(number, not reason, {}, reason), self._now))
+
+    async def take(self) -> None:
+        await self._answer()
 
     # The customer's leg -----------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
 from appliance.calls.feature_call import FeatureCall
 from appliance.calls.office import EndCall, Item, Office
+from appliance.calls.peer_call import PeerCall, is_direct
+from appliance.calls.peers import CameBack
 from appliance.calls.phone_call import PhoneCall
 from appliance.calls.pick_up import PickUpCall
 from appliance.calls.runtime import KeptLegs
@@ -248,6 +250,17 @@ class Switchboard:
         trunk = self.office.trunk(offered.source.trunk)
         offered = self._with_caller(offered, trunk)
         line = self._line_for(trunk.name, offered.called, trunk.area_code, offered.diverted_by)
+        if trunk.kind == "peer":
+            peers = self.office.outside.peers
+            leg = peers.leg_of(offered, trunk.name)
+            if line is not None and line.number:
+                offered = peers.marked(offered, leg)
+            elif leg:
+                self._send_back(offered, leg)
+                return
+            elif is_direct(self.office, offered, trunk, has_line=line is not None):
+                self._offered_by_peer(offered, trunk)
+                return
         if line is None:
             self._turn_away(offered, trunk.name, 404, "no line for this number", None)
             return
@@ -255,6 +268,11 @@ class Switchboard:
         if blocked is not None:
             self._block(offered, line, blocked)
             return
+        if self._has_room(offered, trunk):
+            self._begin(Session(self.office, offered, line, self.office.flows[line.flow]))
+
+    def _has_room(self, offered: signalling.Offered, trunk: Trunk) -> bool:
+        """Whether one more call can be taken; else it is turned away."""
         no_line = self.office.outside.why_not_in(trunk.name)
         if no_line:
             self._turn_away(offered, trunk.name, 486, no_line.replace("_", " "), None)
@@ -263,11 +281,28 @@ class Switchboard:
         ):
             self._turn_away(offered, trunk.name, 503, "box full", self.office.settings.retry_after_seconds)
         else:
-            self._begin(Session(self.office, offered, line, self.office.flows[line.flow]))
+            return True
+        return False
+
+    def _offered_by_peer(self, offered: signalling.Offered, peer: Trunk) -> None:
+        blocked = self._blocked(offered, peer)
+        if blocked is not None:
+            self.office.count("blocked")
+            self._turn_away(offered, peer.name, 486, "blocked", None, blocked)
+        elif self._has_room(offered, peer):
+            way_out = next((each for each in self.office.sip.trunks if each.kind != "peer"), None)
+            self._begin(PeerCall(self.office, offered, peer, way_out, self._language))
+
+    def _send_back(self, offered: signalling.Offered, leg: str) -> None:
+        """What we passed to a peer came back: no new call, but news for the conversation that has passed it there."""
+        self.office.line.submit(Refuse(offered.leg, 482))
+        self.office.count("came_back")
+        if self.office.outside.peers.came_back(leg):
+            self._pass(leg, CameBack(leg, offered.called))
 
     def _offered_by_phone(self, offered: signalling.Offered, phone: str) -> None:
         """Desk phones dial codes of the office, each other, and out."""
-        trunk = self.office.sip.trunks[0] if self.office.sip.trunks else None
+        trunk = next(iter(self.office.sip.ways_out), None)
         meant = features.meant(offered.called) if features.is_code(offered.called) else None
         if self._is_draining or not self.office.mouth.accepts():
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))

@@ -118,6 +118,8 @@ class _Transfer:
             else:
                 found = await self._ring()
             if not isinstance(found, Party):
+                if found.startswith(ringing.ON_TO_LINE):
+                    return await self._to_line(found.removeprefix(ringing.ON_TO_LINE))
                 return await self._failed(found)
             self._other = found
             if self._asks_first and not self._agent.has_ended:
@@ -144,6 +146,8 @@ class _Transfer:
         if not self._wish.to.strip():
             return "no_number"
         if to is None:
+            if refusal := office.outside.why_not_from(self._agent.trunk, self._goes_to):
+                return refusal
             return office.outside.why_not(self._goes_to, self._trunk) if self._trunk else "no_trunk"
         if to.kind == "line":
             return "" if to.name in office.queues else "no_queue"
@@ -151,6 +155,8 @@ class _Transfer:
             return "oneself"
         if to.kind == "agent":
             return office.floor.why_not(to.name)
+        if to.kind == "peer":
+            return ""
         return office.why_silent(to.name)
 
     async def _refused(self, reason: str) -> Party:

@@ -87,6 +87,7 @@ def subject(happened: Happened) -> str:
             | events.LegEnded()
             | events.LegMoved()
             | events.CustomerPassedOn()
+            | events.CallCameBack()
             | events.CallForwarded()
             | events.Supervised()
             | events.MediaInterrupted()

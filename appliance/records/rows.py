@@ -250,7 +250,8 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.UpstreamErased(target, recording, _):
             return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,))
         case (
-            events.CallForwarded()
+            events.CallCameBack()
+            | events.CallForwarded()
             | events.SettingsTaken()
             | events.CredentialSet()
             | events.SignedIn()

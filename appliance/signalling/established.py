@@ -19,7 +19,6 @@ from appliance.signalling.ground import ALLOW, REASONS, Ground, Side, answer_to,
 from appliance.signalling.port import (
     Cause,
     DigitPressed,
-    FromPhone,
     Held,
     HungUp,
     Leg,
@@ -205,8 +204,8 @@ class Established:
             self._respond(server, request, 400, now)
 
     def _asked_to_pass_on(self, server: Server, request: Request, now: float) -> None:
-        """REFER (RFC 3515): from our telephones only; one at a time. What comes of it is told by ``referred``."""
-        if not isinstance(self.side.source, FromPhone):
+        """REFER (RFC 3515): from telephones, ours or a peer's; one at a time. ``referred`` tells what comes of it."""
+        if not self.side.is_phone and not self.side.is_peer:
             self._respond(server, request, 603, now)
             return
         if self._referring is not None:
@@ -220,7 +219,7 @@ class Established:
         if uri is None or not uri.user or len(uri.user) > MOST_USER:
             self._respond(server, request, 400, now)
             return
-        is_named, replaces = self._replaced(uri.headers, self.side.source.phone)
+        is_named, replaces = self._replaced(uri.headers)
         if is_named and not replaces:
             self._respond(server, request, 481, now)
             return
@@ -231,15 +230,15 @@ class Established:
         self._notify(100, is_last=False, now=now)
         self.ground.deliver(TransferAsked(self.leg, unquote(uri.user), replaces))
 
-    def _replaced(self, asked: str, phone: str) -> tuple[bool, Leg]:
+    def _replaced(self, asked: str) -> tuple[bool, Leg]:
         """Whether the URI's headers name a dialog to be replaced (RFC 3891), and the leg that it is."""
         for each in asked.split("&"):
             name, _, value = each.partition("=")
             if name.lower() == "replaces":
                 call_id, *parameters = unquote(value).split(";")
                 tags = dict(pair.strip().partition("=")[::2] for pair in parameters)
-                found = self.ground.leg_of(call_id.strip(), tags.get("to-tag", ""), tags.get("from-tag", ""), phone)
-                return True, found
+                to_tag, from_tag = tags.get("to-tag", ""), tags.get("from-tag", "")
+                return True, self.ground.leg_of(call_id.strip(), to_tag, from_tag, self.side.source)
         return False, ""
 
     def referred(self, code: int, now: float) -> None:

@@ -76,6 +76,7 @@ class Side:
     law: Law
     peer: Peer  # where requests outside of dialogs go
     answers: Answers | None = None
+    is_peer: bool = False  # a trunk to another telephone system of the office
 
     @property
     def is_phone(self) -> bool:
@@ -98,8 +99,8 @@ class Ground(Protocol):
         """Where a request in ``dialog`` is sent."""
         ...
 
-    def leg_of(self, call_id: str, one_tag: str, other_tag: str, phone: str) -> Leg:
-        """The leg of that telephone which this dialog is; empty where there is none."""
+    def leg_of(self, call_id: str, one_tag: str, other_tag: str, source: FromPhone | FromTrunk) -> Leg:
+        """The leg of that telephone or peer which this dialog is; empty where there is none."""
         ...
 
     def register_usage(self, usage: Usage) -> None: ...

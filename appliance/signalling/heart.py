@@ -12,10 +12,11 @@ import ipaddress
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from appliance.signalling import headers as h
 from appliance.signalling import numbers, sdp, timers, wire
+from appliance.signalling import passage as passages
 from appliance.signalling.admission import Admission, Verdict
 from appliance.signalling.dialogs import Dialog, next_hop
 from appliance.signalling.digest import Authorizer, Guard
@@ -34,6 +35,7 @@ from appliance.signalling.incoming import Incoming
 from appliance.signalling.orphans import end_orphan
 from appliance.signalling.outgoing import Outgoing
 from appliance.signalling.port import (
+    BEGINS_HERE,
     Answer,
     Cause,
     Check,
@@ -241,7 +243,8 @@ class Heart:
         if side is None or not to:
             self.deliver(Refused(command.leg, 480, "Not Registered", None))
             return
-        usage = Outgoing(self, command.leg, side, to, command.sdp, command.caller, host, user)
+        passage = command.passage if side.is_peer else None
+        usage = Outgoing(self, command.leg, side, to, command.sdp, command.caller, host, user, passage)
         self._legs[command.leg] = usage
         if command.waits:
             usage.prepare()
@@ -274,8 +277,8 @@ class Heart:
         if usage.dialog is not None:
             self._usages[usage.dialog.key] = usage
 
-    def leg_of(self, call_id: str, one_tag: str, other_tag: str, phone: str) -> Leg:
-        """The leg of this dialog, if it is with that telephone; empty where there is none (RFC 3891, 3).
+    def leg_of(self, call_id: str, one_tag: str, other_tag: str, source: FromPhone | FromTrunk) -> Leg:
+        """The leg of this dialog, if it is with that telephone or peer; empty where there is none (RFC 3891, 3).
 
         A telephone names the tags as it sees them; some have them the other way round.
         """
@@ -283,7 +286,7 @@ class Heart:
             usage = self._usages.get((call_id, local))
             if usage is None or usage.dialog is None or usage.dialog.remote_tag != remote:
                 continue
-            if isinstance(usage, Incoming | Outgoing) and usage.side.source == FromPhone(phone):
+            if isinstance(usage, Incoming | Outgoing) and usage.side.source == source:
                 return usage.leg
         return ""
 
@@ -473,6 +476,11 @@ class Heart:
         if merged in self._incoming:
             server.respond(answer_to(request, 482, self.token()), now)
             return
+        passage = passages.read(headers) if side.is_peer else BEGINS_HERE
+        if passages.is_circle(passage):
+            self.counters["circles"] += 1
+            server.respond(answer_to(request, 483, self.token()), now)
+            return
         is_usable, offer = self._offer_of(server, request, now)
         if not is_usable:
             return
@@ -488,7 +496,7 @@ class Heart:
         self._incoming[merged] = usage
         self.register_usage(usage)
         usage.offer(offer)
-        self.deliver(self._offered(usage, request, side, offer))
+        self.deliver(replace(self._offered(usage, request, side, offer), passage=passage))
 
     def _offer_of(self, server: Server, request: wire.Request, now: float) -> tuple[bool, sdp.Description | None]:
         """Whether the request can be used (else it was refused), and its offer (None for a late one)."""
@@ -603,6 +611,7 @@ class Heart:
             law=account.trunk.law,
             peer=account.peers[0] if account.peers else Peer(transport, (account.local[0], h.DEFAULT_PORT)),
             answers=account.answers,
+            is_peer=account.trunk.kind == "peer",
         )
 
     def _phone_side(self, phone: str, peer: Peer) -> Side:

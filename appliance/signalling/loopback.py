@@ -24,13 +24,14 @@ UNHEARD_SECONDS = 32.0  # how long a question to a party that is gone goes unans
 class Behaviour:
     """What a phone does when it is rung: answers after a while, refuses with ``code``, or rings on (both None).
 
-    ``talks_seconds`` None: it never hangs up by itself.
+    ``talks_seconds`` None: it never hangs up by itself. ``is_silent``: it does not let us hear that it rings.
     """
 
     answers_after: float | None = 1.0
     talks_seconds: float | None = None
     code: int | None = None
     code_after: float = 0.1
+    is_silent: bool = False
 
 
 @dataclass(slots=True)
@@ -80,12 +81,28 @@ class Loopback:
         """A desk phone dials; the leg's name is returned, Offered follows."""
         return self._come(port.FromPhone(phone), called, phone, is_late_offer=False)
 
-    def call_in(self, trunk: str, called: str, caller: str, *, name: str = "", is_late_offer: bool = False) -> port.Leg:
+    def call_in(
+        self,
+        trunk: str,
+        called: str,
+        caller: str,
+        *,
+        name: str = "",
+        is_late_offer: bool = False,
+        passage: port.Passage = port.BEGINS_HERE,
+    ) -> port.Leg:
         """Somebody rings; the leg's name is returned, Offered follows."""
-        return self._come(port.FromTrunk(trunk), called, caller, name, is_late_offer=is_late_offer)
+        return self._come(port.FromTrunk(trunk), called, caller, name, is_late_offer=is_late_offer, passage=passage)
 
     def _come(
-        self, source: port.FromTrunk | port.FromPhone, called: str, caller: str, name: str = "", *, is_late_offer: bool
+        self,
+        source: port.FromTrunk | port.FromPhone,
+        called: str,
+        caller: str,
+        name: str = "",
+        *,
+        is_late_offer: bool,
+        passage: port.Passage = port.BEGINS_HERE,
     ) -> port.Leg:
         leg = _Leg(uuid7(self._clock.utc_ms()), is_ours=False)
         self._legs[leg.name] = leg
@@ -99,6 +116,7 @@ class Loopback:
             sdp=None if is_late_offer else described,
             diverted_by="",
             call_id=leg.name,
+            passage=passage,
         )
         self._soon(lambda: self._deliver(offered))
         self._keep(leg)
@@ -215,7 +233,8 @@ class Loopback:
             code = 480 if behaviour is None else 488
             self._soon(lambda: self._end(leg, port.Refused(leg, code, "", None)))
             return
-        self._soon(lambda: leg in self._legs and self._deliver(port.Progressed(leg, 180, None)))
+        if not behaviour.is_silent:
+            self._soon(lambda: leg in self._legs and self._deliver(port.Progressed(leg, 180, None)))
         if behaviour.code is not None:
             code = behaviour.code
             self._in(behaviour.code_after, lambda: self._end(leg, port.Refused(leg, code, "", None)))

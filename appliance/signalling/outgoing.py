@@ -14,7 +14,8 @@ from appliance.signalling import dialogs, sdp, timers
 from appliance.signalling import headers as h
 from appliance.signalling.established import ELSEWHERE, Established
 from appliance.signalling.ground import ALLOW, SUPPORTED, Ground, Side, branch, has_sdp, stamped, with_sdp
-from appliance.signalling.port import Answered, Cause, HungUp, Identity, Leg, Progressed, Refused
+from appliance.signalling.passage import PATH
+from appliance.signalling.port import Answered, Cause, HungUp, Identity, Leg, Passage, Progressed, Refused
 from appliance.signalling.transactions import LIFE, Client, Peer
 from appliance.signalling.wire import Headers, Request, Response
 
@@ -52,7 +53,7 @@ class Try:
         owner = self.owner
         self._cseq += 1
         headers = Headers()
-        headers.add("max-forwards", dialogs.MAX_FORWARDS)
+        headers.add("max-forwards", owner.max_forwards)
         headers.add("from", f"{owner.from_};tag={self._tag}")
         headers.add("to", f"<{self.uri}>")
         headers.add("call-id", self._call_id)
@@ -66,6 +67,8 @@ class Try:
             headers.add("min-se", str(self._least))
         if owner.asserted:
             headers.add("p-asserted-identity", owner.asserted)
+        if owner.path:
+            headers.add(PATH, owner.path)
         request = Request("INVITE", self.uri, headers)
         assert owner.local is not None
         with_sdp(request, sdp.encode(owner.local))
@@ -171,7 +174,10 @@ class Try:
 
 
 class Outgoing(Established):
-    """Ends with Answered (and lives on as an Established leg), Refused, or HungUp where its owner gave up."""
+    """Ends with Answered (and lives on as an Established leg), Refused, or HungUp where its owner gave up.
+
+    ``passage`` is what the call has come through before; None: the other side is no peer, and is not told.
+    """
 
     def __init__(
         self,
@@ -183,6 +189,7 @@ class Outgoing(Established):
         caller: Identity,
         from_host: str,
         user: str,
+        passage: Passage | None = None,
     ) -> None:
         super().__init__(ground, leg, side, to[0][1], is_ours=True)
         address = side.media_address if offer.address in ("", "0.0.0.0") else offer.address  # noqa: S104 - compared, not bound
@@ -193,6 +200,8 @@ class Outgoing(Established):
         account = user if user and not side.is_phone else shown
         self.from_ = f"{quoted}<sip:{account}@{from_host}>"
         self.asserted = f"<sip:{shown}@{from_host}>" if account != shown and not caller.is_withheld else ""
+        self.max_forwards = dialogs.MAX_FORWARDS if passage is None else str(passage.hops - 1)
+        self.path = "" if passage is None else ",".join((*passage.legs, leg))
         self._tries = [Try(self, uri, peer) for uri, peer in to]
         self._is_answered = False
         self._ring_timer: Timer | None = None

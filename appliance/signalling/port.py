@@ -73,6 +73,21 @@ class ToPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """What a call between peers has come through (passage.py): ``legs`` are ours, oldest first.
+
+    ``hops`` are those it has left; ``senders`` the numbers that have sent it on, where it says so.
+    """
+
+    hops: int = 70
+    legs: tuple[Leg, ...] = ()
+    senders: tuple[str, ...] = ()
+
+
+BEGINS_HERE = Passage()
+
+
+@dataclass(frozen=True, slots=True)
 class LegKey:
     """What is needed to end a leg by another process: kept in the runtime file, given back with ``EndOrphan``.
 
@@ -114,6 +129,7 @@ class Offered:
     sdp: Sdp | None
     diverted_by: str
     call_id: str
+    passage: Passage = BEGINS_HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +200,7 @@ class DigitPressed:
 
 @dataclass(frozen=True, slots=True)
 class TransferAsked:
-    """A telephone of ours asks by REFER (RFC 3515) that the other side of this leg be connected with ``to``.
+    """A telephone, ours or a peer's, asks by REFER (RFC 3515) that the other side of this leg be connected with ``to``.
 
     ``replaces`` is the leg of the same telephone whose other side is meant (RFC 3891), empty where none is. It was
     answered with 202; exactly one ``TransferEnded`` is expected, and no other REFER of the leg is taken before it.
@@ -299,7 +315,7 @@ class Dial:
     """INVITE with our offer. A phone with several contacts is forked; the first 200 wins, the others are ended.
 
     With ``waits`` nothing is sent before ``Go``: ``LegKept`` tells at once how the INVITE that will leave could be
-    cancelled by another process, so that this can be written down first.
+    cancelled by another process, so that this can be written down first. ``passage`` is told to peers alone.
     """
 
     leg: Leg
@@ -307,6 +323,7 @@ class Dial:
     sdp: Sdp
     caller: Identity
     waits: bool = False
+    passage: Passage = BEGINS_HERE
 
 
 @dataclass(frozen=True, slots=True)

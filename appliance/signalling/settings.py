@@ -16,7 +16,8 @@ class Trunk:
 
     The password is the secret ``trunk-NAME``, never a setting. A gateway of analog lines is ``kind = "analog"``: such a
     line says nothing when its far side hangs up, so the exchange's busy or congestion tone ends the call; where the
-    exchange plays others than Iran's, name them: ``tones = ["busy 480+620 500/500", "busy 425 480/480"]``.
+    exchange plays others than Iran's, name them: ``tones = ["busy 480+620 500/500", "busy 425 480/480"]``. Another
+    telephone system of the office, whose extensions are numbers of the office, is ``kind = "peer"`` (docs/PEER.md).
     """
 
     name: str
@@ -29,7 +30,9 @@ class Trunk:
     address: str = ""  # our address towards this trunk; empty: what the system would use
     sources: tuple[str, ...] = ()  # networks an IP trunk may call from, beside its proxy
     media_from: tuple[str, ...] = ()  # networks its audio may come from, beside the address in its SDP
-    kind: Literal["provider", "analog"] = "provider"  # analog: a busy tone on the line ends the call
+    kind: Literal["provider", "analog", "peer"] = "provider"  # analog: a busy tone on the line ends the call
+    extensions: tuple[str, ...] = ()  # of a peer: which live there, such as 2XX (X 0-9, Z 1-9, N 2-9)
+    may_dial_out: bool = False  # a peer's extensions may call numbers outside by our trunks; emergency ones always
     tones: tuple[str, ...] = ("busy 425 500/500", "congestion 425 250/250")  # name, hertz (a+b), ms on/off
     gateway_numbers: tuple[str, ...] = ()  # what the gateway shows when it knows no caller: its own extension or user
     law: Literal["PCMA", "PCMU"] = "PCMA"  # offered first
@@ -76,6 +79,11 @@ class Signalling:
     requests_per_second: int = 50  # by one unknown source; above it: silence
     trunks: tuple[Trunk, ...] = field(default=())
     phones: tuple[Phone, ...] = field(default=())
+
+    @property
+    def ways_out(self) -> tuple[Trunk, ...]:
+        """The trunks by which numbers outside are dialled, in order: by a peer only where there is nothing else."""
+        return tuple(trunk for trunk in self.trunks if trunk.kind != "peer") or self.trunks
 
     @property
     def area_code(self) -> str:

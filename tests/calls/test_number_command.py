@@ -140,3 +140,40 @@ def test_check_warns_of_an_extension_that_hides_a_short_number(file: Path, capsy
     assert cli.run(["check", "--config", str(file)]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["warnings"] == ["config.hides_service"] and "118" in said.err
+
+
+PEER = """
+[[trunk]]
+name = "pbx"
+proxy = "192.0.2.20"
+registers = false
+kind = "peer"
+extensions = ["2XX"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "204: extension of peer pbx; dialled as it is, and costs nothing"),
+        ("fa", "204: داخلی سامانهٔ همتای pbx؛ همان‌طور گرفته می‌شود و هزینه ندارد"),
+    ],
+)
+def test_an_extension_of_a_peer_is_named_as_one(
+    file: Path, language: str, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(SETTINGS + PEER, encoding="utf-8")
+    monkeypatch.setenv("PASOKH_LANG", language)
+    assert cli.run(["number", "۲۰۴", "--config", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [said]
+    assert cli.run(["number", "204", "--config", str(file), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"number": "204", "peer": "pbx", "trunks": []}
+
+
+def test_check_warns_of_extensions_of_a_peer_that_hide_a_short_number(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agents = '[[agent]]\nname = "first"\nphone = "101"\n'
+    file.write_text(SETTINGS + PEER.replace("2XX", "148X") + agents, encoding="utf-8")
+    assert cli.run(["check", "--config", str(file)]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == ["config.hides_service"]

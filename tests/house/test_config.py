@@ -108,6 +108,7 @@ def test_every_line_has_one_to_nine_dispositions_to_choose_from(tmp_path: Path) 
             loaded(wrong)
 
 
+PEER = "[[trunk]]\nname = 'pbx'\nproxy = 'x'\nregisters = false\nkind = 'peer'"
 BROKEN = [
     (
         "[[agent]]\nname = 'a'\nphone = 'desk1'\nsupervises = ['nowhere']\n[[phone]]\nname = 'desk1'",
@@ -163,6 +164,25 @@ BROKEN = [
         "[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nmax_calls = 3\nkept_for_callers = 2\nkept_for_outgoing = 2",
         "config.out_of_range",
         "kept_for_outgoing",
+    ),
+    (f"{PEER}\nextensions = ['2..']", "config.not_a_pattern", "2.."),
+    (f"{PEER}\nextensions = ['2XXXXXX']", "config.not_a_pattern", "2XXXXXX"),
+    (PEER, "config.missing_setting", "extensions"),
+    (f"{PEER}\nextensions = '2XX'", "config.needs_list", "extensions"),
+    ("[[trunk]]\nname = 'a'\nproxy = 'x'\nuser = 'u'\nextensions = ['2XX']", "config.no_peer", "trunk a"),
+    (f"{PEER}\nextensions = ['2XX', '1XX']", "config.hides_emergency", "110"),
+    (f"{PEER}\nextensions = ['11']", "config.hides_emergency", "110"),
+    (f"{PEER}\nextensions = ['9XXX']\n[calls]\noutside_prefix = '9'", "config.hides_emergency", "110"),
+    (f"{PEER}\nextensions = ['2XX']\n[[phone]]\nname = '204'", "config.peer_hides", "phone 204"),
+    (
+        f"{PEER}\nextensions = ['2XX']\n[[queue]]\nname = 'q'\nagents = []\nextension = '250'",
+        "config.peer_hides",
+        "queue q",
+    ),
+    (
+        f"{PEER}\nextensions = ['2XX']\n{PEER.replace('pbx', 'other')}\nextensions = ['N04']",
+        "config.peer_hides",
+        "trunk pbx",
     ),
     ("[box\n", "config.not_toml", "line 1"),
 ]

@@ -72,7 +72,13 @@ def write_wav(file: Path, linear: bytes) -> None:
 
 
 def baresip(
-    folder: Path, box: int, password: str, control: int = 0, user: str = "desk1", modules: str = ""
+    folder: Path,
+    box: int,
+    password: str,
+    control: int = 0,
+    user: str = "desk1",
+    modules: str = "",
+    host: str = "127.0.0.1",
 ) -> subprocess.Popen[bytes]:
     """baresip as an agent's phone at the port ``box``: answers by itself, speaks a file, no sound card.
 
@@ -81,7 +87,7 @@ def baresip(
     folder.mkdir()
     write_wav(folder / "voice.wav", warble(700, 1100, 40))
     (folder / "accounts").write_text(
-        f"<sip:{user}@127.0.0.1:{box};transport=udp>;auth_user={user};auth_pass={password};"
+        f"<sip:{user}@{host}:{box};transport=udp>;auth_user={user};auth_pass={password};"
         "answermode=auto;regint=120;audio_codecs=pcma,pcmu\n"
     )
     (folder / "config").write_text(

@@ -33,6 +33,7 @@ from appliance.records.events.contacts import (
     ContactSaved,
 )
 from appliance.records.events.conversations import (
+    CallCameBack,
     CallForwarded,
     ConversationClosed,
     ConversationErased,
@@ -118,6 +119,7 @@ Happened = (
     | LegEnded
     | LegMoved
     | CustomerPassedOn
+    | CallCameBack
     | CallForwarded
     | Supervised
     | MediaInterrupted

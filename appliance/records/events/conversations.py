@@ -169,6 +169,23 @@ class CallForwarded:
 
 
 @dataclass(frozen=True, slots=True)
+class CallCameBack:
+    """What we passed to extension ``number`` of a peer came back from there for ``to``.
+
+    ``state``: followed (it is rung here instead), passed_on (the extension had answered, and gave the customer away),
+    loop (it would go round; nothing is rung).
+    """
+
+    kind: ClassVar[str] = "call.came_back"
+    conversation: str
+    peer: str
+    number: str
+    to: str
+    state: str
+    offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Supervised:
     """Somebody listens to an agent's call. ``mode``: listen, whisper (only the agent hears them), join (both do).
 

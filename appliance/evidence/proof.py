@@ -24,11 +24,10 @@ from appliance.recorder.export import write_new
 from appliance.recorder.keys import Identity
 from appliance.records import chain, encode, signing
 from appliance.records.database import Connection
-from appliance.records.events import HeadSigned, RecordingSealed
+from appliance.records.events import KEPT_STATES, HeadSigned, RecordingSealed
 from appliance.records.reader import Reader
 
 VERSION = 1
-KEPT_STATES = ("sealed", "recovered")
 _EVENTS = """SELECT e.n, e.at, e.kind, e.subject, e.commitment, e.link, b.salt, b.body
 FROM event AS e LEFT JOIN event_body AS b USING (n) WHERE e.n BETWEEN ? AND ? ORDER BY e.n"""
 _SPAN = "SELECT min(n), max(n) FROM event WHERE subject = ?"

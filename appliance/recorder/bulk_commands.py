@@ -74,7 +74,7 @@ def _searched(chosen: argparse.Namespace, e164: E164, folder: Path, there: Seque
             known.get(part.recording, Source(part.recording, folder / part.recording))
             for conversation in search.every(reader, query_of(reader, chosen, e164))
             for part in conversation.recordings
-            if part.state in ("sealed", "recovered")
+            if part.is_kept
         ]
 
 

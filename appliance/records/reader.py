@@ -74,6 +74,11 @@ class Recording:
     verified_at: int | None
     sent_at: int | None = None  # UTC ms: a target upstream has all of it, and it was read back
 
+    @property
+    def is_kept(self) -> bool:
+        """It is closed and holds something: it can be heard and exported."""
+        return self.state in events.KEPT_STATES
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from appliance.errors import Problem
 from appliance.records.database import Connection
-
-TAKEABLE = ("sealed", "recovered")
+from appliance.records.events import KEPT_STATES
 
 _KNOWN = """SELECT recording.id, recording.conversation, part, recording.state, milliseconds, seal_sha256,
 conversation.opened + opened_ms, customer, customer_as_arrived, agent
@@ -45,6 +44,6 @@ def takeable(known: Known | None) -> Known:
         raise Problem("listen.unknown")
     if known.state == "live":
         raise Problem("listen.still_recorded")
-    if known.state not in TAKEABLE:
+    if known.state not in KEPT_STATES:
         raise Problem("listen.nothing_there")
     return known

@@ -56,10 +56,10 @@ _SEALED = """UPDATE recording SET state = ?, body_bytes = ?, body_sha256 = ?, se
 missing_ms = ?, left_talk_ms = ?, right_talk_ms = ?, overtalk_ms = ?, dead_air_ms = ?, longest_silence_ms = ?,
 left_interruptions = ?, right_interruptions = ?, replies = ?, reply_ms = ? WHERE id = ?"""
 # What is searched for stands in one row: the sums over all recordings of a conversation.
-_SPOKEN = """UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
+_SPOKEN = f"""UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
 SELECT coalesce(sum(overtalk_ms), 0), coalesce(sum(dead_air_ms), 0),
-coalesce(sum(iif(state IN ('sealed', 'recovered'), milliseconds, 0)), 0) FROM recording WHERE conversation = ?1)
-WHERE id = ?1"""
+coalesce(sum(iif(state IN {events.KEPT_STATES}, milliseconds, 0)), 0) FROM recording WHERE conversation = ?1)
+WHERE id = ?1"""  # noqa: S608 - constants only
 _VERIFIED = "UPDATE recording SET verified = ?, verified_reason = ?, verified_at = ? WHERE id = ?"
 _RECORD = "INSERT INTO cdr (conversation, revision, closed, changed_n) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING"
 _REVISED = "UPDATE cdr SET revision = revision + 1, changed_n = ? WHERE conversation = ?"

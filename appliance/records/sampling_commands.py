@@ -63,7 +63,7 @@ def _table(found: list[Listed], language: Language) -> list[str]:
     ]
     for each in found:
         one = each.conversation
-        recorded = " ".join(part.recording for part in one.recordings if part.state in ("sealed", "recovered"))
+        recorded = " ".join(part.recording for part in one.recordings if part.is_kept)
         why = "; ".join(sampling.in_words(reason, language) for reason in each.sample.reasons)
         talked = f"{(one.talking_ms + one.hold_ms) / 1000:.1f}"
         rows.append([when(one.opened, language), one.agent, talked, why, recorded])

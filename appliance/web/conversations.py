@@ -34,14 +34,13 @@ RARE = ("name", "queue", "direction", "at_least", "at_most", "overtalk", "dead_a
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
-    """A conversation: as on the first page, and what a search asks for. ``parts`` are ids that can be listened to."""
+    """A conversation: as on the first page, and what a search asks for."""
 
     shown: LastRow
     name: str
     queue: str
     overtalk: str
     dead_air: str
-    parts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +133,13 @@ def _address(fields: Mapping[str, str], after: str = "") -> str:
 
 def _row(one: Conversation, who: Who, language: Language) -> FoundRow:
     (shown,) = last([one], who.role, language)
-    heard = [part for part in one.recordings if part.state in ("sealed", "recovered")]
+    heard = [part for part in one.recordings if part.is_kept]
     return FoundRow(
         shown=shown,
         name=one.customer_name,
         queue=one.queue,
         overtalk=calendar.length(sum(part.overtalk_ms for part in heard), language) if heard else "",
         dead_air=calendar.length(sum(part.dead_air_ms for part in heard), language) if heard else "",
-        parts=tuple(part.recording for part in heard) if who.role in LEADS else (),
     )
 
 

@@ -70,6 +70,9 @@ from appliance.records.events.notices import (
     ReplyReceived,
 )
 from appliance.records.events.recordings import (
+    KEPT_STATES as KEPT_STATES,
+)
+from appliance.records.events.recordings import (
     ConsentGiven,
     RecordingDeleted,
     RecordingExpired,

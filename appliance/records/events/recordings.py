@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+KEPT_STATES = ("sealed", "recovered")  # of a closed recording that has files, and can be heard
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:

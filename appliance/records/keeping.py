@@ -153,6 +153,11 @@ def known(db: Connection, conversation: str) -> Known | None:
     )
 
 
+def held(db: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Those of these conversations that somebody holds, by themselves or by their number."""
+    return frozenset(name for name in names if db.execute(_HOLDS_OF, (name,)).fetchone() is not None)
+
+
 def of_number(db: Connection, number: str) -> list[str]:
     """The conversations with this number (E.164), oldest first; those of withheld numbers are nobody's."""
     return [conversation for (conversation,) in db.execute(_OF_NUMBER, (number,)).fetchall()]

@@ -129,12 +129,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 # A recording is sent where one target has all three files; ?1 is the time, ?2 the recording, ?3 the target.
 _SENT = """UPDATE recording SET sent_at = ?1 WHERE id = ?2 AND sent_at IS NULL
 AND (SELECT count(DISTINCT unit) FROM receipt WHERE recording = ?2 AND target = ?3) = 3"""
+_AWAY = """INSERT INTO taken_away (recording, target, left, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (recording, target) DO UPDATE SET left = ?3, at = ?4"""
 _TAKEN_BACK = "DELETE FROM receipt WHERE target = ? AND recording = ?"
 _UNSENT = """UPDATE recording SET sent_at = NULL WHERE id = ?1
 AND NOT EXISTS (SELECT 1 FROM receipt WHERE recording = ?1 GROUP BY target HAVING count(DISTINCT unit) = 3)"""
 _CONTACT = """INSERT INTO contact (id, name, latin, numbers, language, is_vip, is_blocked, is_unrecorded, note, saved,
-folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET name = ?2, latin = ?3,
-numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7, is_unrecorded = ?8, note = ?9, saved = ?10, folded = ?11"""
+folded, folded_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+ON CONFLICT (id) DO UPDATE SET name = ?2, latin = ?3, numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7,
+is_unrecorded = ?8, note = ?9, saved = ?10, folded = ?11, folded_name = ?12"""
 _CONTACT_GONE = "DELETE FROM contact WHERE id = ?"
 _CONTACT_NUMBER = "INSERT OR REPLACE INTO contact_number (number, contact) VALUES (?, ?)"
 _CONTACT_NUMBERS_GONE = "DELETE FROM contact_number WHERE contact = ?"
@@ -243,8 +246,9 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
             values = target, key, unit, recording, first, last, sha256, size, place, n, at
             return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())
-        case events.UpstreamErased(target, recording, _):
-            return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,))
+        case events.UpstreamErased(target, recording, left):
+            away = _AWAY, (recording, target, left, at)
+            return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,)), away
         case (
             events.CallForwarded()
             | events.SettingsTaken()
@@ -254,6 +258,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.SignInRefused()
             | events.LookedUp()
             | events.RecordingTaken()
+            | events.RecordingExported()
             | events.DialRefused()
             | events.CallerBlocked()
             | events.HeadSigned()
@@ -443,6 +448,7 @@ def _contact(happened: events.ContactSaved, at: int) -> tuple[Change, ...]:
         happened.note,
         at,
         folded,
+        fold(f"{happened.name} {happened.latin}"),
     )
     return (
         (_CONTACT, values),

@@ -76,6 +76,7 @@ from appliance.records.events.recordings import (
     ConsentGiven,
     RecordingDeleted,
     RecordingExpired,
+    RecordingExported,
     RecordingGap,
     RecordingHeld,
     RecordingOpened,
@@ -129,6 +130,7 @@ Happened = (
     | RecordingSealed
     | RecordingVerified
     | RecordingTaken
+    | RecordingExported
     | RecordingHeld
     | RecordingReleased
     | RecordingExpired

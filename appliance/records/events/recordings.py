@@ -105,6 +105,22 @@ class RecordingTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingExported:
+    """The owner's key opened a recording for a file: written before anything of it is.
+
+    ``form`` is that of the file (wav, flac, opus, ogg), or evidence. ``conversation`` is empty where the records do
+    not know the recording (it was erased, or is of another box).
+    """
+
+    kind: ClassVar[str] = "recording.exported"
+    conversation: str
+    recording: str
+    actor: str
+    form: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingHeld:
     """Nothing of one conversation, or of every one with ``number``, is deleted or erased until the hold is released."""
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import audioop
 import contextlib
+import datetime
+import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.errors import Problem
 from appliance.recorder.reading import Opened
+from appliance.recorder.telling import Occasion
 from appliance.recorder.wav import wav_header
 
 BLOCK_SAMPLES = 480_000  # a minute
@@ -39,6 +43,26 @@ def opus(opened: Opened) -> bytes:
 
 
 ENCODERS: Mapping[str, Callable[[Opened], bytes]] = {".wav": wav, ".flac": flac, ".opus": opus, ".ogg": opus}
+
+
+def may_write(out: Path) -> None:
+    """Problem where no form has such an ending, or the file exists: before anything is put on record."""
+    if out.suffix.lower() not in ENCODERS:
+        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
+    if out.exists():
+        raise Problem("recorder.exists", file=str(out))
+
+
+def report_of(out: Path) -> Path:
+    """Where who and why stand of an export that no box has put on record."""
+    return out.with_name(out.name + ".report.json")
+
+
+def report(recording: str, out: Path, occasion: Occasion) -> bytes:
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    said = {"recording": recording, "file": out.name, "sha256": digest, "who": occasion.who, "why": occasion.why}
+    return json.dumps({**said, "at_utc": at, "is_on_record": False}, ensure_ascii=False, indent=1).encode() + b"\n"
 
 
 def encode(opened: Opened, out: Path) -> bytes:

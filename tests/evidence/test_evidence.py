@@ -29,7 +29,7 @@ from appliance.records.events import ConversationErased, Happened
 from appliance.records.reader import Reader
 from appliance.records.signing import Signer
 from appliance.records.store import Store, links
-from tests.recorder.given import CLASSIC, OTHER, named
+from tests.recorder.given import CLASSIC, NO_BOX, OTHER, named
 from tests.recorder.given import Box as Recorder
 from tests.records.given import KEY, a_call, opened, sealed
 
@@ -79,7 +79,7 @@ class Box:
     def export(self, out: Path, conversation: str = "c2") -> proof.Made:
         reader = self.reader()
         try:
-            return proof.make(reader, self.folder / "kept", conversation, CLASSIC, out)
+            return proof.make(reader, self.folder / "kept", conversation, CLASSIC, out, NO_BOX)
         finally:
             reader.close()
 
@@ -350,7 +350,7 @@ def test_nothing_is_exported_over_something_with_another_key_or_of_somebody_eras
     with pytest.raises(Problem, match=r"evidence\.unwritable"):
         box.export(tmp_path / "there")
     with pytest.raises(Problem, match=r"recorder\.not_for_this_key"), box.reader() as reader:
-        proof.make(reader, tmp_path / "kept", "c2", OTHER, tmp_path / "out")
+        proof.make(reader, tmp_path / "kept", "c2", OTHER, tmp_path / "out", NO_BOX)
     assert not (tmp_path / "out").exists()
     box.store.apply([ConversationErased("c2", "asked", "owner")])
     box.sign()
@@ -365,10 +365,12 @@ def test_by_the_command_line(box: Box, tmp_path: Path, capsys: pytest.CaptureFix
     assert cli.run(["evidence", "verify", *records]) == 0
     assert signing.fingerprint(box.signer.public.hex()) in capsys.readouterr().out
     out = tmp_path / "evidence"
-    assert (
-        cli.run(["evidence", "export", "c2", *records, "--identity", str(tmp_path / "owner.key"), "--out", str(out)])
-        == 0
-    )
+    export = ["evidence", "export", "c2", *records, "--identity", str(tmp_path / "owner.key"), "--out", str(out)]
+    assert cli.run(export) == 2 and not out.exists()  # nobody said why
+    assert "--reason" in capsys.readouterr().err
+    assert cli.run([*export, "--reason", "a <claim>"]) == 0
+    said = (out / "report-en.html").read_text(encoding="utf-8")
+    assert "a &lt;claim&gt;" in said and "no box was running" in said
     assert proof.digest(out) in capsys.readouterr().out
     assert cli.run(["evidence", "check", str(out)]) == 0
     (out / f"{named(2)}.wav").write_bytes(b"RIFF")

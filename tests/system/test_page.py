@@ -75,6 +75,10 @@ class Caller:
 
         return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(20)
 
+    def hang_up(self, talk: Talk) -> None:
+        self._loop.call_soon_threadsafe(self._phone.hang_up, talk)
+        self.until_ended(talk)
+
     def until_ended(self, talk: Talk) -> None:
         asyncio.run_coroutine_threadsafe(until(lambda: talk.ended is not None, 30), self._loop).result(40)
 

@@ -20,12 +20,14 @@ from appliance.control.wire import Snapshot
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits, latin
-from appliance.records import erased
+from appliance.records import custody, erased
+from appliance.records.custody import LastCustody
 from appliance.records.database import Connection
 from appliance.records.erased import Place, Tombstone
 from appliance.records.keeping import Hold
 from appliance.records.reader import Conversation, conversations
 from appliance.retention.meant import Meant, meant
+from appliance.web.keys import keys
 from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import BAD, BUSY, GOOD, State, national
 
@@ -49,6 +51,14 @@ class Asked:
     meant: Meant
     shown: list[Conversation]
     tombstone: Tombstone | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the page shows whatever is asked for."""
+
+    erased: list[Tombstone]
+    custody: LastCustody
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class Keeping:
 
     async def live(self, request: Request) -> Response:
         return self._site.stream(
-            request, self._read_erased, lambda snapshot, found: self._fragments(request, snapshot, found)
+            request, self._read_kept, lambda snapshot, found: self._fragments(request, snapshot, found)
         )
 
     async def hold(self, request: Request) -> Response:
@@ -136,9 +146,9 @@ class Keeping:
         except Problem as problem:
             return problem
 
-    def _read_erased(self) -> list[Tombstone] | None:
+    def _read_kept(self) -> Kept | None:
         try:
-            return self._site.reader().within(erased.newest)
+            return self._site.reader().within(lambda db: Kept(erased.newest(db), custody.last(db)))
         except Problem:
             return None
 
@@ -153,7 +163,7 @@ class Keeping:
         about = about[:LONGEST]
         snapshot = await site.picture(request)
         found = await asyncio.to_thread(self._read, about)
-        tombstones = await asyncio.to_thread(self._read_erased)
+        kept = await asyncio.to_thread(self._read_kept)
         asked = found if isinstance(found, Asked) else None
         if isinstance(found, Problem):
             problem = problem or found
@@ -179,15 +189,18 @@ class Keeping:
             tombstone=_tombstone(asked.tombstone, language) if asked and asked.tombstone else None,
             letters=CONFIRMED,
             has_number=bool(asked and _number(asked)),
-            fragments=self._fragments(request, snapshot, tombstones),
+            fragments=self._fragments(request, snapshot, kept),
         )
 
-    def _fragments(self, request: Request, snapshot: Snapshot | None, found: list[Tombstone] | None) -> dict[str, str]:
+    def _fragments(self, request: Request, snapshot: Snapshot | None, kept: Kept | None) -> dict[str, str]:
         site, language = self._site, self._site.language_of(request)
-        rows = None if found is None else [_tombstone(each, language) for each in found]
+        words = site.words(request)
+        rows = None if kept is None else [_tombstone(each, language) for each in kept.erased]
+        shown = None if kept is None else keys(kept.custody, site.clock.utc_ms(), language)
         return {
             "findings": site.findings(request, snapshot),
-            "erased": site.part("erased", site.words(request), rows=rows),
+            "erased": site.part("erased", words, rows=rows),
+            "keys": site.part("keys", words, keys=shown),
         }
 
 

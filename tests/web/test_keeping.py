@@ -16,6 +16,8 @@ from appliance.errors import Problem
 from appliance.records.events import (
     ConversationErased,
     ConversationOpened,
+    KeysDrilled,
+    RecipientsChanged,
     RecordingDeleted,
     RecordingHeld,
     RecordingReleased,
@@ -184,3 +186,26 @@ def test_a_search_by_number_leads_the_owner_to_all_its_conversations(browser: Br
     assert f'href="/keeping?about={NUMBER}"' in text and 'href="/keeping?about=c1"' in text
     others = Browser(MadeUpCalls("supervisor"), records.reader).get(f"/conversations?number={NUMBER}")[2]
     assert "/keeping" not in others
+
+
+@pytest.mark.parametrize(
+    ("days", "says", "todo"),
+    [(None, "Nobody has tried yet", True), (10, "to be tried again by", False), (80, "to be tried again by", True),
+     (95, "to be tried again by", True)],
+)  # fmt: skip
+def test_the_drill_with_the_paper_is_shown_with_what_to_do(
+    days: int | None, says: str, todo: bool, browser: Browser, records: Records
+) -> None:
+    members = "owner Sara Rezai ab12\nrecovery paper cd34\nlistener Reza ef56"
+    records.at(NOW - MINUTE, RecipientsChanged(members, 1, "aa", "aa", True))
+    if days is not None:
+        records.at(NOW - MINUTE, KeysDrilled(NOW - days * DAY, "ab12", "cd34"))
+    keys = page(browser, "").partition('id="keys"')[2]
+    assert says in keys and ("pasokh keys drill" in keys) is todo
+    assert "Sara Rezai" in keys and "ef56" in keys and "Listener" in keys
+
+
+def test_a_plain_list_of_keys_is_said_to_be_unsigned(browser: Browser, records: Records) -> None:
+    records.at(NOW, RecipientsChanged("ab12", 0, "", "", True))
+    keys = page(browser, "").partition('id="keys"')[2]
+    assert "not signed" in keys and "pasokh keys ceremony" in keys and "ab12" in keys

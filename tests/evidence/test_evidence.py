@@ -25,7 +25,14 @@ from appliance.evidence import proof, verify
 from appliance.evidence.proof import canonical
 from appliance.messages import LANGUAGES, problem_lines
 from appliance.records import chain, signing
-from appliance.records.events import ConversationErased, Happened
+from appliance.records.events import (
+    ConversationErased,
+    Happened,
+    RecordingExported,
+    RecordingHeld,
+    RecordingReleased,
+    RecordingTaken,
+)
 from appliance.records.reader import Reader
 from appliance.records.signing import Signer
 from appliance.records.store import Store, links
@@ -376,3 +383,18 @@ def test_by_the_command_line(box: Box, tmp_path: Path, capsys: pytest.CaptureFix
     (out / f"{named(2)}.wav").write_bytes(b"RIFF")
     assert cli.run(["evidence", "check", str(out)]) == 1
     assert f"{named(2)}.wav" in capsys.readouterr().out
+
+
+def test_a_conversation_that_was_held_played_and_exported_is_still_true(box: Box, tmp_path: Path) -> None:
+    """Both checkers know the new kinds, and the report names them; the export's own event is in the next folder."""
+    box.store.apply([RecordingTaken("c2", named(2), "sara", "play", "the list")])
+    box.store.apply([RecordingHeld("h1", "c2", "", "owner", "a lawsuit")])
+    box.store.apply([RecordingExported("c2", named(2), "command line: owner", "evidence", "a claim")])
+    box.store.apply([RecordingReleased("h1", "c2", "owner", "it is over")])
+    box.sign()
+    out = tmp_path / "evidence"
+    box.export(out)
+    assert checker(out).check(str(out), "") and verify.verify(out)
+    said = (out / "report-en.html").read_text(encoding="utf-8")
+    for kind in ("recording.taken", "recording.held", "recording.exported", "recording.released"):
+        assert said.count(kind) == 1, kind

@@ -74,6 +74,12 @@ def test_a_form_that_is_not_ours_orders_nothing(order: str, browser: Browser) ->
     assert browser.post(f"/keeping/{order}", "wrong", **fields)[0] == 403 and browser.calls.orders == []
 
 
+def test_a_post_of_a_strangers_page_orders_nothing(browser: Browser) -> None:
+    for headers in ({"origin": "https://elsewhere.example"}, {"sec-fetch-site": "cross-site"}):
+        assert browser.ask_bytes("POST", "/keeping/erase", headers)[0] == 403
+    assert browser.calls.orders == []
+
+
 @pytest.mark.parametrize("about", [NUMBER, "+98 912 123 4567", "۰۹۱۲۱۲۳۴۵۶۷"])
 def test_a_number_shows_how_many_conversations_it_reaches_in_any_way_of_writing_it(
     about: str, browser: Browser

@@ -47,8 +47,7 @@ ENCODERS: Mapping[str, Callable[[Opened], bytes]] = {".wav": wav, ".flac": flac,
 
 def may_write(out: Path) -> None:
     """Problem where no form has such an ending, or the file exists: before anything is put on record."""
-    if out.suffix.lower() not in ENCODERS:
-        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
+    _encoder(out)
     if out.exists():
         raise Problem("recorder.exists", file=str(out))
 
@@ -59,6 +58,7 @@ def report_of(out: Path) -> Path:
 
 
 def report(recording: str, out: Path, occasion: Occasion) -> bytes:
+    """The same as JSON, with the digest of the file that was written."""
     digest = hashlib.sha256(out.read_bytes()).hexdigest()
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     said = {"recording": recording, "file": out.name, "sha256": digest, "who": occasion.who, "why": occasion.why}
@@ -67,10 +67,7 @@ def report(recording: str, out: Path, occasion: Occasion) -> bytes:
 
 def encode(opened: Opened, out: Path) -> bytes:
     """The whole file in the form that the ending of ``out`` chooses."""
-    encoder = ENCODERS.get(out.suffix.lower())
-    if encoder is None:
-        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
-    return encoder(opened)
+    return _encoder(out)(opened)
 
 
 def write(opened: Opened, out: Path) -> int:
@@ -97,6 +94,13 @@ def write_new(file: Path, data: bytes, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             file.unlink()
         raise Problem("recorder.unwritable", file=str(file), reason=error.strerror or "") from error
+
+
+def _encoder(out: Path) -> Callable[[Opened], bytes]:
+    encoder = ENCODERS.get(out.suffix.lower())
+    if encoder is None:
+        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
+    return encoder
 
 
 def _by_soundfile(opened: Opened, form: str, subtype: str) -> bytes:

@@ -117,11 +117,12 @@ class Keeping:
         form = await self._site.form(request)
         about = form.get("about", "")[:LONGEST]
         asked = await asyncio.to_thread(self._read, about)
-        if isinstance(asked, Asked):
-            if latin(form.get("digits", "")).strip() != ending(asked):
-                return await self._page(request, about, Problem("web.not_confirmed", count=CONFIRMED), form)
-            if form.get("seen", "") != str(len(asked.meant.found)):
-                return await self._page(request, about, Problem("web.changed_meanwhile"), form)
+        if not isinstance(asked, Asked):
+            return await self._page(request, about, asked or Problem("web.keeping_unknown", about=about), form)
+        if latin(form.get("digits", "")).strip() != ending(asked):
+            return await self._page(request, about, Problem("web.not_confirmed", count=CONFIRMED), form)
+        if form.get("seen", "") != str(len(asked.meant.found)):
+            return await self._page(request, about, Problem("web.changed_meanwhile"), form)
         return await self._ordered(request, wire.EraseRecordings, "erase_why", "erased")
 
     async def _ordered(self, request: Request, make: Make, field: str, done: str) -> Response:

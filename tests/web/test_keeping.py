@@ -182,9 +182,13 @@ def test_what_means_nothing_says_so(about: str, browser: Browser) -> None:
     assert status == 400 and 'role="alert"' in text and "<script>1" not in text and 'action="/keeping/hold"' not in text
 
 
-def test_without_records_it_says_so_and_nothing_breaks() -> None:
-    status, _, text = Browser(MadeUpCalls()).get("/keeping?about=c1")
+def test_without_records_it_says_so_and_nothing_is_erased_unconfirmed() -> None:
+    browser = Browser(MadeUpCalls())
+    status, _, text = browser.get("/keeping?about=c1")
     assert status == 400 and "The records cannot be read just now." in text
+    for about in ("c1", ""):
+        assert browser.post("/keeping/erase", about=about, erase_why="x", digits="", seen="0")[0] == 400
+    assert browser.calls.orders == []
 
 
 def test_a_search_by_number_leads_the_owner_to_all_its_conversations(browser: Browser, records: Records) -> None:

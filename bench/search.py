@@ -12,18 +12,21 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from appliance.messages.calendar import DAY_MS
 from appliance.records import sampling, search
 from appliance.records.database import Connection
+from appliance.records.events import ContactSaved
 from appliance.records.reader import Reader
 from appliance.records.search import Query, Sort
+from appliance.records.store import Stamped, Store
 from tests.records import many
 from tests.records.given import KEY
 
 MADE, COPIES = 2_500, 40
+CONTACTS = 5_000
 TIMES = 3
 # What a copy has of its own, by table; everything else is as in its original. ?1 is its number, ?2 how many events lie
 # between it and its original.
@@ -47,6 +50,8 @@ def questions(number: str) -> dict[str, Query]:
         "digits that nobody has": Query(digits="99999999999"),
         "name": Query(name="علی کریمی"),
         "name that nobody has": Query(name="هیچ کس"),
+        "name of a contact": Query(name="مخاطب ۷"),
+        "name of contacts without calls": Query(name="outside"),
         "agent": Query(agent="نیما"),
         "agent, one day": Query(agent="sara", since=middle, until=middle + DAY_MS),
         "agent that is not there": Query(agent="nobody"),
@@ -68,6 +73,7 @@ def measure() -> dict[str, object]:
     """Milliseconds of each question: the median and the slowest on the clock, and the median of the processor."""
     with tempfile.TemporaryDirectory() as name:
         store = many.store(Path(name), MADE)
+        store.apply_stamped(list(_contacts(store)))
         for table in _OWN:
             store.within(lambda db: db.execute(f"CREATE TEMP TABLE made_{table} AS SELECT * FROM {table}"))  # noqa: B023 - run at once
         for copy in range(1, COPIES):
@@ -81,6 +87,7 @@ def measure() -> dict[str, object]:
         found["whom to listen to, 7 days"] = _times(lambda: _asked(store.path, lambda db: sampling.drawn(db, now)))
         result: dict[str, object] = {
             "conversations": MADE * COPIES,
+            "contacts": CONTACTS,
             "database_mb": round(store.path.stat().st_size / 1e6),
             "milliseconds": found,
             "slowest_ms": max(each["slowest"] for each in found.values()),
@@ -89,6 +96,18 @@ def measure() -> dict[str, object]:
         }
         store.close()
     return result
+
+
+def _contacts(store: Store) -> Iterator[Stamped]:
+    """A list in which every customer stands, and as many others as make it long."""
+    rows = store.within(
+        lambda db: db.execute("SELECT DISTINCT customer FROM conversation WHERE customer <> ''").fetchall()
+    )
+    numbers = [str(row[0]) for row in rows]
+    for place, number in enumerate([*numbers, *(f"+1212{n:07}" for n in range(CONTACTS - len(numbers)))]):
+        name, latin = f"مخاطب {place}", "" if place < len(numbers) else f"Outside {place}"
+        saved = ContactSaved(f"k{place}", name, latin, (number,), "", False, False, False, "a note", "owner")
+        yield Stamped(saved, many.BEGINS, 0)
 
 
 def _timed(path: Path, query: Query) -> dict[str, float]:

@@ -26,8 +26,8 @@ from appliance.records.database import Connection
 from appliance.records.keeping import Known, Stored
 from appliance.records.writer import Records
 from appliance.retention import forecast, plan
+from appliance.retention.meant import Meant, meant, shown
 from appliance.retention.plan import Refusal, Refused, Rules, Verdict
-from appliance.signalling import numbers
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ SWEEP_SECONDS = 3600.0
 LATE_MS = 60_000  # by when what was erased is to be gone (FEATURES.md, row 33)
 MOST_REASON = 200
 MOST_TOLD = 1000  # ids in one command to media
-ID_LENGTH = 32
 
 T = TypeVar("T")
 
@@ -145,7 +144,8 @@ class Archive:
                 return await self._erase(about, by, why)
 
     async def _hold(self, about: str, by: str, why: str) -> list[Known]:
-        number, found = await self._meant(about)
+        asked = await self._meant(about)
+        number, found = asked.number, asked.found
         if not number:
             _raise(plan.may_hold(found[0] if found else None), about)
         conversation = "" if number else found[0].conversation
@@ -155,11 +155,11 @@ class Archive:
         return found
 
     async def _release(self, about: str, by: str, why: str) -> list[Known]:
-        number, found = await self._meant(about)
-        if number:
-            holds = await self._ask(lambda db: keeping.holds_on(db, number))
+        asked = await self._meant(about)
+        found, holds = asked.found, asked.on_number
+        if asked.number:
             if not holds:
-                raise Problem("retention.not_held", about=_shown(about))
+                raise Problem("retention.not_held", about=shown(about))
         else:
             released = plan.released(found[0] if found else None)
             if isinstance(released, Refused):
@@ -170,12 +170,12 @@ class Archive:
         return found
 
     async def _erase(self, about: str, by: str, why: str) -> list[Known]:
-        number, found = await self._meant(about)
-        on_number = await self._ask(lambda db: keeping.holds_on(db, number)) if number else []
-        if on_number:
-            raise _problem(Refused(Refusal.HELD, "", on_number[0]), about)
-        if number and not found:
-            raise Problem("retention.nobody", about=_shown(about))
+        asked = await self._meant(about)
+        found = asked.found
+        if asked.on_number:
+            raise _problem(Refused(Refusal.HELD, "", asked.on_number[0]), about)
+        if asked.number and not found:
+            raise Problem("retention.nobody", about=shown(about))
         _raise(plan.may_erase(found), about)
         for one in found:
             self._records.put(events.ConversationErased(one.conversation, why, by, one.recordings))
@@ -186,20 +186,8 @@ class Archive:
         log.info("%d conversations are erased by %s", len(found), by)
         return found
 
-    async def _meant(self, about: str) -> tuple[str, list[Known]]:
-        """The number (empty: a conversation is meant) and the conversations that these words mean."""
-        about = about.strip()[: numbers.MAX_LENGTH]
-        one = await self._ask(lambda db: keeping.known(db, about))
-        if one is not None:
-            return "", [one]
-        number = numbers.normalise(about, self._area_code)
-        if number.kind == "withheld":
-            raise Problem("retention.withheld")
-        customer = number.e164 or number.national  # short numbers are kept as they came
-        found = await self._ask(lambda db: [keeping.known(db, name) for name in keeping.of_number(db, customer)])
-        if number.e164 is None and not found:
-            return "", []
-        return customer, [each for each in found if each is not None]
+    async def _meant(self, about: str) -> Meant:
+        return await self._ask(lambda db: meant(db, about, self._area_code))
 
     # What time does ---------------------------------------------------------------------------------------------------
 
@@ -252,23 +240,16 @@ def _raise(refused: Refused | None, about: str) -> None:
 def _problem(refused: Refused, about: str) -> Problem:
     match refused.why:
         case Refusal.UNKNOWN:
-            return Problem("retention.unknown", about=_shown(about))
+            return Problem("retention.unknown", about=shown(about))
         case Refusal.ERASED:
-            return Problem("retention.erased", about=_shown(about))
+            return Problem("retention.erased", about=shown(about))
         case Refusal.HELD:
             assert refused.hold is not None
-            return Problem("retention.held", about=_shown(about), by=refused.hold.by, why=refused.hold.why)
+            return Problem("retention.held", about=shown(about), by=refused.hold.by, why=refused.hold.why)
         case Refusal.OPEN:
-            return Problem("retention.on_the_telephone", about=_shown(about))
+            return Problem("retention.on_the_telephone", about=shown(about))
         case Refusal.NOT_HELD:
-            return Problem("retention.not_held", about=_shown(about))
+            return Problem("retention.not_held", about=shown(about))
         case Refusal.HELD_BY_NUMBER:
             assert refused.hold is not None
-            return Problem("retention.held_by_number", number=_shown(refused.hold.number))
-
-
-def _shown(about: str) -> str:
-    """A conversation whole, a number by its last four digits."""
-    found, number = about.strip(), numbers.normalise(about)
-    is_number = len(found) != ID_LENGTH and (number.e164 is not None or number.kind == "short")
-    return f"...{number.national[-4:]}" if is_number else found[:40]
+            return Problem("retention.held_by_number", number=shown(refused.hold.number))

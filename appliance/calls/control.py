@@ -43,6 +43,7 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.Turn: LEADS,
     wire.MoveCaller: LEADS,
     wire.TakeRecording: LEADS,
+    wire.ExportRecordings: OWNS,
     wire.MakePromise: WORKS,
     wire.ChangeRequest: WORKS,
     wire.CallNow: WORKS,
@@ -71,7 +72,7 @@ MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
 
-_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts
+_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts | wire.ExportRecordings
 _OF_SYNC = (
     wire.TellReceipts | wire.TellDestroyed | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
 )
@@ -274,6 +275,7 @@ class ControlServer:
                 | wire.CloseRequest(token)
                 | wire.MoveCaller(token)
                 | wire.TakeRecording(token)
+                | wire.ExportRecordings(token)
                 | wire.SaveContacts(token)
                 | wire.RemoveContacts(token)
                 | wire.HoldRecordings(token)

@@ -25,7 +25,6 @@ from appliance.records.writer import Records
 LOOK_SECONDS = 60.0
 FIRST_SECONDS = 2.0  # media says whom it seals to as soon as it is there
 DAY_MS = 86_400_000
-DRILL_DAYS = 90
 
 Found = Callable[[str, Problem | None], None]
 
@@ -95,7 +94,7 @@ def of_drill(drill: SignedDrill | None, now_utc_ms: int) -> Problem | None:
     if drill is None:
         return Problem("ceremony.never_drilled")
     days = (now_utc_ms - drill.at) // DAY_MS
-    return Problem("ceremony.drill_old", days=days) if days > DRILL_DAYS else None
+    return Problem("ceremony.drill_old", days=days) if days > kept.DRILL_DAYS else None
 
 
 def _is_same(sealing: Sealing, last: RecipientsChanged | None) -> bool:

@@ -19,6 +19,7 @@ from appliance.records import events, ledger, recordings
 CLOSED_BY_HAND = ("done", "cancelled")
 USES = ("play",)  # what recordings are taken for
 MOST_LETTERS = 200  # of a reason
+MOST_USER, MOST_ID = 64, 64
 
 # Why something is not done: the words of desk.py and outbound.py, and what a person reads.
 PROBLEMS: Mapping[str, str] = {
@@ -75,6 +76,8 @@ class Orders:
                 self._move(conversation, line, seen)
             case wire.TakeRecording(_, recording, use, why):
                 await self._take(recording, use, why, by)
+            case wire.ExportRecordings():
+                await self._export(order, by)
         self._changed()
         return Done()
 
@@ -120,6 +123,20 @@ class Orders:
             await records.call(lambda store: store.within(lambda db: recordings.of(db, recording)))
         )
         records.put(events.RecordingTaken(known.conversation, recording, by, use, why.strip()[:MOST_LETTERS]))
+        await records.flush()
+
+    async def _export(self, order: wire.ExportRecordings, by: str) -> None:
+        """Puts on record who exports what and why, also of what the records do not know; returns when it is on disk."""
+        if order.form not in wire.EXPORTED or not 0 < len(order.recordings) <= wire.MOST_EXPORTED:
+            raise Problem("desk.no_sense", value=order.form[:40])
+        why, user = order.why.strip()[:MOST_LETTERS], order.user.strip()[:MOST_USER]
+        if not why:
+            raise Problem("recorder.no_reason", most=MOST_LETTERS)
+        records, actor = self._office.records, f"{by}: {user}" if user else by
+        for recording in dict.fromkeys(name[:MOST_ID] for name in order.recordings):
+            known = await records.call(lambda store: store.within(lambda db: recordings.of(db, recording)))  # noqa: B023 - asked at once
+            conversation = known.conversation if known else ""
+            records.put(events.RecordingExported(conversation, recording, actor, order.form, why))
         await records.flush()
 
     def _move(self, conversation: str, line: str, seen: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from appliance.errors import Problem
 from appliance.media.port import RecordingSealed
 from appliance.recorder import reading
-from appliance.records.events import RecordingVerified
+from appliance.records.events import KEPT_STATES, RecordingVerified
 from appliance.records.writer import Records
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Verifier:
         self._sealed: asyncio.Queue[RecordingSealed] = asyncio.Queue()
 
     def put(self, sealed: RecordingSealed) -> None:
-        if sealed.state in ("sealed", "recovered"):
+        if sealed.state in KEPT_STATES:
             self._sealed.put_nowait(sealed)
 
     async def run(self) -> None:

@@ -12,7 +12,7 @@ from appliance import messages
 from appliance.errors import Problem
 from appliance.evidence import check, proof, verify
 from appliance.messages import calendar
-from appliance.recorder import reading
+from appliance.recorder import reading, telling
 from appliance.records import chain, signing
 from appliance.records.commands import DEFAULT_DATA, add_places, anchor_from, reader_of
 
@@ -40,6 +40,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     export.add_argument("--identity", type=Path, required=True, metavar="FILE", help="the owner's private key")
     export.add_argument("--data", type=Path, metavar="FOLDER", help=f"the box's data folder ({DEFAULT_DATA})")
     export.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
+    telling.add_reason(export)
     export.set_defaults(run=_export)
     text = "check such a folder"
     checks = commands.add_parser("check", help=text, description=text)
@@ -77,10 +78,11 @@ def _verify(chosen: argparse.Namespace) -> int:
 
 
 def _export(chosen: argparse.Namespace) -> int:
+    occasion = telling.occasion(chosen)
     identity = reading.load_identity(chosen.identity)
     with reader_of(chosen) as reader:
         kept = (chosen.data or reader.path.parent) / "kept"
-        made = proof.make(reader, kept, chosen.conversation, identity, chosen.out)
+        made = proof.make(reader, kept, chosen.conversation, identity, chosen.out, occasion)
     digest = proof.digest(chosen.out)
     if chosen.json:
         print(json.dumps({**dataclasses.asdict(made), "sha256": digest}))

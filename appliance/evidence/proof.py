@@ -8,8 +8,10 @@ as hashes only; beside them lie the sealed files, the sound as it was sealed, th
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,13 +24,13 @@ from appliance.messages import LANGUAGES
 from appliance.recorder import container, reading
 from appliance.recorder.export import write_new
 from appliance.recorder.keys import Identity
+from appliance.recorder.telling import Occasion
 from appliance.records import chain, encode, signing
 from appliance.records.database import Connection
-from appliance.records.events import HeadSigned, RecordingSealed
+from appliance.records.events import KEPT_STATES, HeadSigned, RecordingSealed
 from appliance.records.reader import Reader
 
 VERSION = 1
-KEPT_STATES = ("sealed", "recovered")
 _EVENTS = """SELECT e.n, e.at, e.kind, e.subject, e.commitment, e.link, b.salt, b.body
 FROM event AS e LEFT JOIN event_body AS b USING (n) WHERE e.n BETWEEN ? AND ? ORDER BY e.n"""
 _SPAN = "SELECT min(n), max(n) FROM event WHERE subject = ?"
@@ -59,8 +61,12 @@ class Told:
     events: tuple[tuple[int, int, str, dict[str, Any]], ...]  # number, UTC ms, kind, body
 
 
-def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out: Path) -> Made:
-    """A new folder ``out``; Problem where the conversation, its files, its signature or its key is missing."""
+def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out: Path, occasion: Occasion) -> Made:
+    """A new folder ``out``; Problem where the conversation, its files, its signature or its key is missing.
+
+    What is signed was read before the box is told of this export: its own event is not in the folder, only in the
+    chain, and in the next folder.
+    """
     told = reader.within(lambda db: _told(db, conversation))
     found = [
         body["recording"]
@@ -68,6 +74,9 @@ def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out:
         if kind == RecordingSealed.kind and body["state"] in KEPT_STATES
     ]
     keys = {name: _file_key(kept / name, identity) for name in found}
+    if out.exists():
+        raise Problem("evidence.unwritable", folder=str(out), reason=os.strerror(errno.EEXIST))
+    is_on_record = occasion.tell(found or [conversation], "evidence")
     try:
         out.mkdir(mode=0o700)
     except OSError as error:
@@ -88,8 +97,9 @@ def make(reader: Reader, kept: Path, conversation: str, identity: Identity, out:
     write_new(out / "proof.json", canonical(proof).encode() + b"\n")
     write_new(out / "check.py", resources.files(__package__).joinpath("check.py").read_bytes())
     fingerprint = signing.fingerprint(told.public)
+    exported = report.Exported(occasion.who, occasion.why, is_on_record)
     for language in LANGUAGES:
-        said = report.told(told.conversation, told.events, fingerprint, told.signed_at, language)
+        said = report.told(told.conversation, told.events, fingerprint, told.signed_at, exported, language)
         write_new(out / f"report-{language}.html", page.page(said).encode())
         if printed := paper.pdf(said, told.signed_at):
             write_new(out / f"report-{language}.pdf", printed)

@@ -39,6 +39,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """Who made the folder and why; ``is_on_record``: it stands in the chain, written before the folder was."""
+
+    who: str
+    why: str
+    is_on_record: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """In the order in which it is read."""
 
@@ -54,19 +63,27 @@ class Report:
     events: Table
 
 
-def told(conversation: str, events: Events, fingerprint: str, signed_at: int, language: Language) -> Report:
+def told(
+    conversation: str, events: Events, fingerprint: str, signed_at: int, exported: Exported, language: Language
+) -> Report:
     """The report on a conversation; ``events`` are its own, in order, and ``fingerprint`` is that of who signed."""
 
     def say(key: str) -> str:
         return messages.text(key, language)
 
     signed = (Cell(say("evidence.signed")), Cell(f"{_moment(signed_at, language)} \u2066{fingerprint}\u2069"))
+    is_on_record = "evidence.on_record" if exported.is_on_record else "evidence.not_on_record"
+    handed = (
+        (Cell(say("evidence.exported_by")), Cell(exported.who)),
+        (Cell(say("evidence.exported_why")), Cell(exported.why)),
+        (Cell(say("evidence.exported_noted")), Cell(say(is_on_record))),
+    )
     facts = ((Cell(say(key)), cell) for key, cell in _facts(conversation, events, language))
     return Report(
         language=language,
         title=say("evidence.title"),
         what=say("evidence.what"),
-        facts=Table("", (), (*facts, signed)),
+        facts=Table("", (), (*facts, signed, *handed)),
         recordings=Table(say("evidence.recordings"), tuple(map(say, _RECORDING_HEADS)), _recordings(events, language)),
         how_title=say("evidence.how_to_check"),
         how=say("evidence.how"),

@@ -14,10 +14,17 @@ from typing import TypeVar
 import msgspec
 
 from appliance.errors import Problem
-from appliance.evidence.proof import KEPT_STATES, VERSION, canonical
+from appliance.evidence.proof import VERSION, canonical
 from appliance.recorder import container
 from appliance.records import chain, encode, signing
-from appliance.records.events import ConversationClosed, ConversationOpened, Happened, HeadSigned, RecordingSealed
+from appliance.records.events import (
+    KEPT_STATES,
+    ConversationClosed,
+    ConversationOpened,
+    Happened,
+    HeadSigned,
+    RecordingSealed,
+)
 
 T = TypeVar("T")
 

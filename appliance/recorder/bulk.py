@@ -29,6 +29,7 @@ from appliance.recorder import export, reading
 from appliance.recorder.keys import Identity
 from appliance.recorder.reading import Opened
 from appliance.recorder.segments import is_id
+from appliance.recorder.telling import Occasion
 from appliance.records import cdr
 
 LIST, TABLE = "manifest.jsonl", "manifest.csv"
@@ -69,6 +70,9 @@ class Entry:
     seal_sha256: str = ""  # of the sealed recording that it was made from
     problem: str = ""
     reason: str = ""
+    who: str = ""  # exported it, and why
+    why: str = ""
+    is_on_record: bool = False  # a box runs here, and has it in its chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +92,19 @@ def find(folder: Path) -> list[Source]:
     return [Source(name, path.with_suffix("")) for name, path in sorted(seals.items())]
 
 
-def export_all(sources: Sequence[Source], identity: Identity, out: Path, ending: str) -> Iterator[Done]:
-    """Writes what is missing in ``out``, one by one. Problem only where nothing can be written at all."""
+def export_all(
+    sources: Sequence[Source], identity: Identity, out: Path, ending: str, occasion: Occasion
+) -> Iterator[Done]:
+    """Writes what is missing in ``out``, one by one, each put on record before.
+
+    Problem only where nothing can be written at all, or the box that runs here does not answer.
+    """
     with _only_one(out), _List(out) as listed:
         for source in sources:
-            yield _exported(source, identity, out, ending, listed)
+            yield _exported(source, identity, out, ending, occasion, listed)
 
 
-def _exported(source: Source, identity: Identity, out: Path, ending: str, listed: _List) -> Done:
+def _exported(source: Source, identity: Identity, out: Path, ending: str, occasion: Occasion, listed: _List) -> Done:
     file = out / (source.recording + ending)
     known = listed.entries.get(file.name)
     try:
@@ -110,8 +119,11 @@ def _exported(source: Source, identity: Identity, out: Path, ending: str, listed
         entry = replace(before, state="failed", problem=problem.key, reason=what)
         listed.add(entry)
         return Done(source, entry, is_new=False)
+    is_on_record = occasion.tell([source.recording], ending.removeprefix("."))
     data = export.encode(opened, file)
-    entry = _entry(source, opened, file.name, data)
+    entry = replace(
+        _entry(source, opened, file.name, data), who=occasion.who, why=occasion.why, is_on_record=is_on_record
+    )
     _replace(file, data, lambda: listed.add(entry))
     return Done(source, entry, is_new=True)
 

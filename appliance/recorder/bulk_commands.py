@@ -12,7 +12,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.progress import Bar
-from appliance.recorder import bulk, export, reading
+from appliance.recorder import bulk, export, reading, telling
 from appliance.recorder.bulk import Source
 from appliance.records import search
 from appliance.records.commands import DEFAULT_DATA, reader_at
@@ -34,15 +34,17 @@ def register(subparsers: argparse._SubParsersAction[Any], e164: E164) -> None:
     command.add_argument("--key", type=Path, required=True, metavar="FILE", help="the owner's private key")
     command.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="made where it is missing")
     command.add_argument("--format", choices=FORMS, default="wav", help="wav (default), flac, opus or ogg")
+    telling.add_reason(command)
     add_filters(command)
     for name, text in (("--database", "for a search: calls.db"), ("--database-key", "for a search: its key")):
         command.add_argument(name, type=Path, metavar="FILE", help=text)
-    command.add_argument("--config", type=Path, metavar="FILE", help="for a search: the settings' file of the box")
+    command.add_argument("--config", type=Path, metavar="FILE", help="the settings' file of the box")
     command.add_argument("--json", action="store_true", help="one JSON document for each recording")
     command.set_defaults(run=lambda chosen: _export_all(chosen, e164))
 
 
 def _export_all(chosen: argparse.Namespace, e164: E164) -> int:
+    occasion = telling.occasion(chosen)
     identity = reading.load_identity(chosen.key)
     folder = chosen.source or DEFAULT_DATA / "kept"
     sources = bulk.find(folder)
@@ -51,7 +53,7 @@ def _export_all(chosen: argparse.Namespace, e164: E164) -> int:
     counts: Counter[str] = Counter()
     all_bytes, done_bytes = sum(source.body_bytes for source in sources), 0
     with Bar("recorder.bar_exporting") as bar:
-        for done in bulk.export_all(sources, identity, chosen.out, "." + chosen.format):
+        for done in bulk.export_all(sources, identity, chosen.out, "." + chosen.format, occasion):
             counts["failed" if done.entry.state == "failed" else "new" if done.is_new else "there"] += 1
             if chosen.json:
                 print(json.dumps({**dataclasses.asdict(done.entry), "is_new": done.is_new}, ensure_ascii=False))
@@ -74,7 +76,7 @@ def _searched(chosen: argparse.Namespace, e164: E164, folder: Path, there: Seque
             known.get(part.recording, Source(part.recording, folder / part.recording))
             for conversation in search.every(reader, query_of(reader, chosen, e164))
             for part in conversation.recordings
-            if part.state in ("sealed", "recovered")
+            if part.is_kept
         ]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from appliance import messages
 from appliance.errors import Problem
-from appliance.recorder import bulk_commands, export, reading, seal, viewer
+from appliance.recorder import bulk_commands, export, reading, seal, telling, viewer
 from appliance.recorder.reading import Verdict
 from appliance.recorder.segments import SUFFIXES, is_id
 from appliance.records import sampling_commands
@@ -66,6 +66,7 @@ def register(
     shows = commands.add_parser("viewer", help=text, description=text)
     shows.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it is written")
     shows.set_defaults(run=_viewer)
+    telling.add_reason(exports)
     for parser in (opens, verify, exports):
         parser.add_argument(
             "--key", type=Path, required=parser is not verify, metavar="FILE", help="the owner's private key"
@@ -197,13 +198,21 @@ def _in_words(verdict: Verdict) -> str:
 
 def _export(chosen: argparse.Namespace) -> int:
     base = _base(chosen, chosen.recording)
+    occasion = telling.occasion(chosen)
     opened = reading.open_recording(base, reading.load_identity(chosen.key), chosen.id)
+    export.may_write(chosen.out)
+    is_on_record = occasion.tell([opened.recording], chosen.out.suffix.removeprefix(".").lower())
     size = export.write(opened, chosen.out)
+    if not is_on_record:
+        export.write_new(export.report_of(chosen.out), export.report(opened.recording, chosen.out, occasion))
     if chosen.json:
-        print(json.dumps({"recording": opened.recording, "is_closed": opened.is_closed, "bytes": size}))
+        said = {"recording": opened.recording, "is_closed": opened.is_closed, "bytes": size}
+        print(json.dumps({**said, "is_on_record": is_on_record}))
         return 0
     key = "recorder.exported" if opened.is_closed else "recorder.exported_open"
     print(_say(key, file=str(chosen.out), seconds=_seconds(opened.milliseconds)))
+    if not is_on_record:
+        print(_say("recorder.not_on_record", report=export.report_of(chosen.out).name))
     return 0
 
 

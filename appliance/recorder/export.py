@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import audioop
 import contextlib
+import datetime
+import hashlib
 import io
+import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from appliance.errors import Problem
 from appliance.recorder.reading import Opened
+from appliance.recorder.telling import Occasion
 from appliance.recorder.wav import wav_header
 
 BLOCK_SAMPLES = 480_000  # a minute
@@ -41,12 +45,29 @@ def opus(opened: Opened) -> bytes:
 ENCODERS: Mapping[str, Callable[[Opened], bytes]] = {".wav": wav, ".flac": flac, ".opus": opus, ".ogg": opus}
 
 
+def may_write(out: Path) -> None:
+    """Problem where no form has such an ending, or the file exists: before anything is put on record."""
+    _encoder(out)
+    if out.exists():
+        raise Problem("recorder.exists", file=str(out))
+
+
+def report_of(out: Path) -> Path:
+    """Where who and why stand of an export that no box has put on record."""
+    return out.with_name(out.name + ".report.json")
+
+
+def report(recording: str, out: Path, occasion: Occasion) -> bytes:
+    """The same as JSON, with the digest of the file that was written."""
+    digest = hashlib.sha256(out.read_bytes()).hexdigest()
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    said = {"recording": recording, "file": out.name, "sha256": digest, "who": occasion.who, "why": occasion.why}
+    return json.dumps({**said, "at_utc": at, "is_on_record": False}, ensure_ascii=False, indent=1).encode() + b"\n"
+
+
 def encode(opened: Opened, out: Path) -> bytes:
     """The whole file in the form that the ending of ``out`` chooses."""
-    encoder = ENCODERS.get(out.suffix.lower())
-    if encoder is None:
-        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
-    return encoder(opened)
+    return _encoder(out)(opened)
 
 
 def write(opened: Opened, out: Path) -> int:
@@ -73,6 +94,13 @@ def write_new(file: Path, data: bytes, mode: int = 0o600) -> None:
         with contextlib.suppress(OSError):
             file.unlink()
         raise Problem("recorder.unwritable", file=str(file), reason=error.strerror or "") from error
+
+
+def _encoder(out: Path) -> Callable[[Opened], bytes]:
+    encoder = ENCODERS.get(out.suffix.lower())
+    if encoder is None:
+        raise Problem("recorder.out_format", file=str(out), known=" ".join(ENCODERS))
+    return encoder
 
 
 def _by_soundfile(opened: Opened, form: str, subtype: str) -> bytes:

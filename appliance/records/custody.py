@@ -8,6 +8,7 @@ import msgspec
 from appliance.records import events
 from appliance.records.database import Connection
 
+DRILL_DAYS = 90  # by when the paper is to be tried again
 SUBJECT = "keys"  # of all events about them
 _NEWEST = """SELECT b.body FROM event AS e JOIN event_body AS b USING (n)
 WHERE e.subject = ? AND e.kind = ? ORDER BY e.n DESC"""

@@ -16,6 +16,11 @@ coalesce(w.disposition, ''), coalesce(w.note, '')
 FROM conversation AS c LEFT JOIN wrap_up AS w ON w.conversation = c.id
  AND w.n = (SELECT max(n) FROM wrap_up WHERE conversation = c.id)
 WHERE c.customer = ? AND c.id <> ? ORDER BY c.opened DESC LIMIT ?"""
+_NAME = """SELECT name FROM (
+SELECT 1 AS place, 0 AS opened, iif(name <> '', name, latin) AS name FROM contact
+WHERE id = (SELECT contact FROM contact_number WHERE number = ?1)
+UNION ALL SELECT 2, opened, customer_name FROM conversation WHERE customer = ?1)
+WHERE name <> '' ORDER BY place, opened DESC LIMIT 1"""
 _REQUESTS = """SELECT id FROM request WHERE customer = ? AND state IN ('open', 'doing') AND what <> 'missed'
 ORDER BY number"""
 
@@ -64,10 +69,6 @@ def read(db: Connection, customer: str, conversation: str) -> Dossier:
 
 
 def _name(db: Connection, customer: str) -> str:
-    """The name with which this number rang last; empty where it never had one."""
-    row = db.execute(
-        "SELECT customer_name FROM conversation WHERE customer = ? AND customer_name <> ''"
-        " ORDER BY opened DESC LIMIT 1",
-        (customer,),
-    ).fetchone()
+    """What the office's contacts call this number, else the name with which it rang last; empty where it has none."""
+    row = db.execute(_NAME, (customer,)).fetchone()
     return str(row[0]) if row and customer else ""

@@ -57,6 +57,8 @@ def subject(happened: Happened) -> str:
             return happened.conversation or happened.request  # a person of the office opened it without a call
         case events.RecordingHeld() | events.RecordingReleased():
             return happened.conversation or happened.hold  # a hold on a number is about no conversation of its own
+        case events.RecordingExported():
+            return happened.conversation or happened.recording
         case events.FlowPublished():
             return happened.flow
         case events.SwitchTurned():

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from appliance.records.database import Connection
+from appliance.records.events import KEPT_STATES
 
 SLICE = 500  # recordings that are looked at in one transaction: some 5 ms
 MOST_AT_ONCE = 50  # recordings that are destroyed before calls is told
@@ -73,7 +74,7 @@ _STORED = f"""SELECT r.id, c.id, c.line, c.queue, c.opened, {_SIZE},
  (SELECT target FROM receipt WHERE recording = r.id GROUP BY target HAVING count(DISTINCT unit) = 3)),
 EXISTS (SELECT 1 {_HOLDS}), coalesce(g.cause, '')
 FROM recording AS r JOIN conversation AS c ON c.id = r.conversation LEFT JOIN going AS g ON g.recording = r.id
-WHERE r.rowid > ?1 AND r.rowid <= ?1 + {SLICE} AND r.state IN ('sealed', 'recovered') ORDER BY r.rowid"""  # noqa: S608 - constants only
+WHERE r.rowid > ?1 AND r.rowid <= ?1 + {SLICE} AND r.state IN {KEPT_STATES} ORDER BY r.rowid"""  # noqa: S608 - constants only
 # A hold that came after the date had passed still saves what is there.
 _GOING = f"""SELECT g.recording, g.conversation, g.cause
 FROM going AS g LEFT JOIN conversation AS c ON c.id = g.conversation
@@ -150,6 +151,11 @@ def known(db: Connection, conversation: str) -> Known | None:
     return Known(
         conversation, not row[0], False, tuple(Hold(*hold) for hold in holds), tuple(one for (one,) in recordings)
     )
+
+
+def held(db: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Those of these conversations that somebody holds, by themselves or by their number."""
+    return frozenset(name for name in names if db.execute(_HOLDS_OF, (name,)).fetchone() is not None)
 
 
 def of_number(db: Connection, number: str) -> list[str]:

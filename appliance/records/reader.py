@@ -74,6 +74,11 @@ class Recording:
     verified_at: int | None
     sent_at: int | None = None  # UTC ms: a target upstream has all of it, and it was read back
 
+    @property
+    def is_kept(self) -> bool:
+        """It is closed and holds something: it can be heard and exported."""
+        return self.state in events.KEPT_STATES
+
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
@@ -177,6 +182,12 @@ class Conversation:
     wrap_ups: tuple[WrapUp, ...] = ()
     briefs: tuple[Brief, ...] = ()
     pauses: tuple[Paused, ...] = ()
+    contact_name: str = ""  # as the office's list of contacts has who has this number now
+
+    @property
+    def name(self) -> str:
+        """What the customer is called: by the office first, else as it came with the call."""
+        return self.contact_name or self.customer_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +231,9 @@ class FlowVersion:
 _CONVERSATION = """id, opened_n, opened, closed, direction, line, trunk, called, customer, customer_as_arrived,
 customer_name, is_withheld, flow, flow_hash, language, node, digits, state, ringing_ms, menu_ms, waiting_ms, talking_ms,
 hold_ms, total_ms, interruptions, interrupted_ms, consent, consent_how, agent, outcome, detail,
-coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0), queue"""
+coalesce((SELECT revision FROM cdr WHERE cdr.conversation = conversation.id), 0), queue,
+coalesce((SELECT iif(name <> '', name, latin) FROM contact
+    WHERE id = (SELECT contact FROM contact_number WHERE number = customer)), '')"""
 _LEG = """id, role, party, via, opened_ms, answered_ms, ended_ms, codec, cause, code, mos10, lost_permille"""
 _RECORDING = """id, part, consent, opened_ms, state, reason, body_bytes, body_sha256, seal_sha256, milliseconds,
 missing_ms, gaps, gap_ms, left_talk_ms, right_talk_ms, overtalk_ms, dead_air_ms, longest_silence_ms,
@@ -403,7 +416,7 @@ def conversations(db: Connection, where: str, values: tuple[Value, ...]) -> list
 
 
 def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
-    identifier, queue = row[0], row[-1]
+    identifier, queue, contact = row[0], row[-2], row[-1]
     legs = db.execute(f"SELECT {_LEG} FROM leg WHERE conversation = ? ORDER BY rowid", (identifier,))  # noqa: S608 - constants only
     recordings = db.execute(
         f"SELECT {_RECORDING} FROM recording WHERE conversation = ? ORDER BY part, rowid",  # noqa: S608 - constants only
@@ -425,7 +438,7 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
     briefs = db.execute("SELECT agent, text, at_ms FROM brief WHERE conversation = ? ORDER BY n", (identifier,))
     pauses = db.execute("SELECT at_ms, by, state, how FROM paused WHERE conversation = ? ORDER BY n", (identifier,))
     values = [
-        *row[:-1],
+        *row[:-2],
         tuple(Leg(*leg) for leg in legs),
         tuple(Recording(*recording) for recording in recordings),
         tuple(Transfer(*transfer) for transfer in transfers),
@@ -434,6 +447,7 @@ def _conversation(db: Connection, row: tuple[Any, ...]) -> Conversation:
         tuple(WrapUp(*wrap_up) for wrap_up in wrap_ups),
         tuple(Brief(*brief) for brief in briefs),
         tuple(Paused(*step) for step in pauses),
+        contact,
     ]
     values[11] = bool(values[11])
     return Conversation(*values)

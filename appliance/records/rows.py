@@ -57,10 +57,10 @@ _SEALED = """UPDATE recording SET state = ?, body_bytes = ?, body_sha256 = ?, se
 missing_ms = ?, left_talk_ms = ?, right_talk_ms = ?, overtalk_ms = ?, dead_air_ms = ?, longest_silence_ms = ?,
 left_interruptions = ?, right_interruptions = ?, replies = ?, reply_ms = ? WHERE id = ?"""
 # What is searched for stands in one row: the sums over all recordings of a conversation.
-_SPOKEN = """UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
+_SPOKEN = f"""UPDATE conversation SET (overtalk_ms, dead_air_ms, recorded_ms) = (
 SELECT coalesce(sum(overtalk_ms), 0), coalesce(sum(dead_air_ms), 0),
-coalesce(sum(iif(state IN ('sealed', 'recovered'), milliseconds, 0)), 0) FROM recording WHERE conversation = ?1)
-WHERE id = ?1"""
+coalesce(sum(iif(state IN {events.KEPT_STATES}, milliseconds, 0)), 0) FROM recording WHERE conversation = ?1)
+WHERE id = ?1"""  # noqa: S608 - constants only
 _VERIFIED = "UPDATE recording SET verified = ?, verified_reason = ?, verified_at = ? WHERE id = ?"
 _RECORD = "INSERT INTO cdr (conversation, revision, closed, changed_n) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING"
 _REVISED = "UPDATE cdr SET revision = revision + 1, changed_n = ? WHERE conversation = ?"
@@ -131,12 +131,15 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 # A recording is sent where one target has all three files; ?1 is the time, ?2 the recording, ?3 the target.
 _SENT = """UPDATE recording SET sent_at = ?1 WHERE id = ?2 AND sent_at IS NULL
 AND (SELECT count(DISTINCT unit) FROM receipt WHERE recording = ?2 AND target = ?3) = 3"""
+_AWAY = """INSERT INTO taken_away (recording, target, left, at) VALUES (?1, ?2, ?3, ?4)
+ON CONFLICT (recording, target) DO UPDATE SET left = ?3, at = ?4"""
 _TAKEN_BACK = "DELETE FROM receipt WHERE target = ? AND recording = ?"
 _UNSENT = """UPDATE recording SET sent_at = NULL WHERE id = ?1
 AND NOT EXISTS (SELECT 1 FROM receipt WHERE recording = ?1 GROUP BY target HAVING count(DISTINCT unit) = 3)"""
 _CONTACT = """INSERT INTO contact (id, name, latin, numbers, language, is_vip, is_blocked, is_unrecorded, note, saved,
-folded) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO UPDATE SET name = ?2, latin = ?3,
-numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7, is_unrecorded = ?8, note = ?9, saved = ?10, folded = ?11"""
+folded, folded_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+ON CONFLICT (id) DO UPDATE SET name = ?2, latin = ?3, numbers = ?4, language = ?5, is_vip = ?6, is_blocked = ?7,
+is_unrecorded = ?8, note = ?9, saved = ?10, folded = ?11, folded_name = ?12"""
 _CONTACT_GONE = "DELETE FROM contact WHERE id = ?"
 _CONTACT_NUMBER = "INSERT OR REPLACE INTO contact_number (number, contact) VALUES (?, ?)"
 _CONTACT_NUMBERS_GONE = "DELETE FROM contact_number WHERE contact = ?"
@@ -247,8 +250,9 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
         case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
             values = target, key, unit, recording, first, last, sha256, size, place, n, at
             return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())
-        case events.UpstreamErased(target, recording, _):
-            return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,))
+        case events.UpstreamErased(target, recording, left):
+            away = _AWAY, (recording, target, left, at)
+            return (_TAKEN_BACK, (target, recording)), (_UNSENT, (recording,)), away
         case (
             events.CallCameBack()
             | events.CallForwarded()
@@ -259,6 +263,7 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.SignInRefused()
             | events.LookedUp()
             | events.RecordingTaken()
+            | events.RecordingExported()
             | events.DialRefused()
             | events.CallerBlocked()
             | events.HeadSigned()
@@ -448,6 +453,7 @@ def _contact(happened: events.ContactSaved, at: int) -> tuple[Change, ...]:
         happened.note,
         at,
         folded,
+        fold(f"{happened.name} {happened.latin}"),
     )
     return (
         (_CONTACT, values),

@@ -18,8 +18,10 @@ from enum import StrEnum
 from appliance import messages
 from appliance.messages import Language, calendar
 from appliance.messages.calendar import DAY_MS
+from appliance.records import recordings
 from appliance.records.database import Connection
 from appliance.records.reader import Conversation, conversations
+from appliance.records.recordings import Play
 
 DAYS, RANDOM, RISKY = 7, 5, 10  # of how many days, and how many rows of each part
 REPEAT_MS = 7 * DAY_MS  # FIGURES.md, "repeat calls"
@@ -96,10 +98,11 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row of the list with its record."""
+    """A row of the list with its record, and who has listened to it already, the last first."""
 
     sample: Sample
     conversation: Conversation
+    plays: tuple[Play, ...]
 
 
 def reasons(one: Candidate) -> tuple[Reason, ...]:
@@ -195,7 +198,10 @@ def drawn(
     """The list with its records. Without a seed it is that of the day in Tehran: the same until midnight."""
     candidates = read(db, now_ms - days * DAY_MS, now_ms, agent)
     rows = sample(candidates, seed or str(calendar.day_number(now_ms)), random, risky)
-    return [Listed(row, conversations(db, "WHERE id = ?", (row.conversation,))[0]) for row in rows]
+    return [
+        Listed(row, conversations(db, "WHERE id = ?", (row.conversation,))[0], recordings.plays(db, row.conversation))
+        for row in rows
+    ]
 
 
 def in_words(reason: Reason, language: Language) -> str:

@@ -42,7 +42,12 @@ def _sample(chosen: argparse.Namespace) -> int:
             reasons = [dataclasses.asdict(reason) for reason in each.sample.reasons]
             print(
                 json.dumps(
-                    {"score": each.sample.score, "reasons": reasons, "record": cdr.as_json(each.conversation)},
+                    {
+                        "score": each.sample.score,
+                        "reasons": reasons,
+                        "listened": [dataclasses.asdict(play) for play in each.plays],
+                        "record": cdr.as_json(each.conversation),
+                    },
                     ensure_ascii=False,
                 )
             )
@@ -54,7 +59,13 @@ def _sample(chosen: argparse.Namespace) -> int:
 
 
 def _table(found: list[Listed], language: Language) -> list[str]:
-    headings = ("records.column_opened", "records.column_agent", "records.column_talked", "records.column_why")
+    headings = (
+        "records.column_opened",
+        "records.column_agent",
+        "records.column_talked",
+        "records.column_why",
+        "records.column_listened",
+    )
     rows = [
         [
             *(messages.text(heading, language) for heading in headings),
@@ -63,8 +74,17 @@ def _table(found: list[Listed], language: Language) -> list[str]:
     ]
     for each in found:
         one = each.conversation
-        recorded = " ".join(part.recording for part in one.recordings if part.state in ("sealed", "recovered"))
+        recorded = " ".join(part.recording for part in one.recordings if part.is_kept)
         why = "; ".join(sampling.in_words(reason, language) for reason in each.sample.reasons)
         talked = f"{(one.talking_ms + one.hold_ms) / 1000:.1f}"
-        rows.append([when(one.opened, language), one.agent, talked, why, recorded])
+        rows.append(
+            [
+                when(one.opened, language),
+                one.agent,
+                talked,
+                why,
+                ", ".join(dict.fromkeys(play.actor for play in each.plays)),
+                recorded,
+            ]
+        )
     return aligned(rows)

@@ -20,7 +20,7 @@ DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
     "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
-    "hold", "going", "paused",
+    "hold", "going", "paused", "taken_away",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -338,6 +338,21 @@ CREATE TABLE paused (
 CREATE INDEX paused_by_conversation ON paused (conversation);
 """
 
+# Where an erased recording is gone already: the receipts, which say where it lies, go with it.
+_TAKEN_AWAY = """
+CREATE TABLE taken_away (
+    recording TEXT NOT NULL, target TEXT NOT NULL,
+    left TEXT NOT NULL,           -- files that a lock still holds there; without their head nobody opens them
+    at INTEGER NOT NULL,          -- UTC ms
+    PRIMARY KEY (recording, target)
+) STRICT, WITHOUT ROWID;
+INSERT OR REPLACE INTO taken_away SELECT json_extract(CAST(b.body AS TEXT), '$.recording'), e.subject,
+    json_extract(CAST(b.body AS TEXT), '$.left'), e.at
+    FROM event AS e JOIN event_body AS b USING (n) WHERE e.kind = 'upstream.erased' ORDER BY e.n;
+CREATE INDEX going_by_conversation ON going (conversation);
+CREATE INDEX tombstone_by_order ON tombstone (n);
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -454,6 +469,19 @@ def keeping(database: Database) -> None:
 @migrations()
 def paused(database: Database) -> None:
     _run(database, _PAUSED)
+
+
+@migrations()
+def taken_away(database: Database) -> None:
+    _run(database, _TAKEN_AWAY)
+
+
+@migrations()
+def contact_names(database: Database) -> None:
+    """A search by name looks at the names of contacts, never at their notes."""
+    database.execute("ALTER TABLE contact ADD COLUMN folded_name TEXT NOT NULL DEFAULT ''")
+    for contact, name, latin in database.execute("SELECT id, name, latin FROM contact").fetchall():
+        database.execute("UPDATE contact SET folded_name = ? WHERE id = ?", (fold(f"{name} {latin}"), contact))
 
 
 def _run(database: Database, script: str) -> None:

@@ -36,8 +36,8 @@ class Query:
     """What is left at its default is not asked. Moments are UTC ms, lengths whole ms, names as they are kept.
 
     ``number`` is E.164 and whole, ``digits`` a part of a number; ``name`` is folded (messages.folding), and each of its
-    words must be there. ``agent`` has spoken with the customer, whoever spoke last. ``score`` is the most that was
-    answered to "csat".
+    words must be in the name that came with the call or in that of the office's contact. ``agent`` has spoken with the
+    customer, whoever spoke last. ``score`` is the most that was answered to "csat".
     """
 
     number: str = ""
@@ -83,6 +83,9 @@ _PLACES = {
     Sort.OVERTALK: "overtalk_ms",
     Sort.DEAD_AIR: "dead_air_ms",
 }
+# The contacts' names are looked through once for a question, not once for a conversation.
+_NAMED = """(instr(folded_name, ?) OR customer IN (SELECT number FROM contact_number
+WHERE contact IN (SELECT id FROM contact WHERE instr(contact.folded_name, ?))))"""
 # The next name each time: as many steps down an index as there are names.
 _NAMES = """WITH RECURSIVE each (name) AS (
 SELECT (SELECT min({column}) FROM {table} WHERE {where}) UNION ALL
@@ -150,7 +153,6 @@ def _terms(query: Query) -> Iterator[tuple[str, tuple[Value, ...]]]:
         ("overtalk_ms >= ?", query.overtalk_ms),
         ("dead_air_ms >= ?", query.dead_air_ms),
         ("instr(customer, ?)", query.digits or None),
-        *(("instr(folded_name, ?)", word) for word in query.name.split()),
         (
             "id IN (SELECT conversation FROM leg WHERE role = 'agent' AND party = ? AND answered_ms IS NOT NULL)",
             query.agent or None,
@@ -159,6 +161,8 @@ def _terms(query: Query) -> Iterator[tuple[str, tuple[Value, ...]]]:
     ):
         if value is not None:
             yield term, (value,)
+    for word in query.name.split():
+        yield _NAMED, (word, word)
     if query.is_recorded is not None:
         yield "recorded_ms > 0" if query.is_recorded else "recorded_ms = 0", ()
 

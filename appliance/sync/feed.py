@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from appliance.records.events import RecordingSealed
+from appliance.records.events import KEPT_STATES, RecordingSealed
 from appliance.records.outgoing import News
 from appliance.sync.outbox import NewUnit
 from appliance.sync.units import Kind, batch_key, call_key, recording_key
 
 MOST_EVENTS = 500
-KEPT_STATES = ("sealed", "recovered")  # what has files
 
 
 @dataclass(slots=True)

@@ -31,6 +31,7 @@ from appliance.web.contacts import Contacts
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
+from appliance.web.keeping import Keeping
 from appliance.web.listen import PLACE, Listening
 from appliance.web.live import GONE
 from appliance.web.me import Me
@@ -69,6 +70,11 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/me/brief"): WORKS,
     ("POST", "/me/promise"): WORKS,
     ("POST", "/me/pause"): WORKS,
+    ("GET", "/keeping"): OWNS,
+    ("GET", "/keeping/live"): OWNS,
+    ("POST", "/keeping/hold"): OWNS,
+    ("POST", "/keeping/release"): OWNS,
+    ("POST", "/keeping/erase"): OWNS,
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
@@ -90,7 +96,7 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
 # Where who has chosen a language goes on.
-PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/people")
+PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/keeping", "/people")
 LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
@@ -133,13 +139,14 @@ class Page:
         self._conversations = Conversations(self._site)
         self._listening = Listening(self._site, kept)
         self._me = Me(self._site)
+        self._keeping = Keeping(self._site, office.area_code)
         self._people = People(self._site)
         self._contacts = Contacts(self._site, office.area_code)
         self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
         self._static = _static_files()
 
     def app(self, hosts: tuple[str, ...]) -> ASGIApp:
-        desk, contacts = self._desk, self._contacts
+        desk, contacts, keeping = self._desk, self._contacts, self._keeping
         handlers: dict[tuple[str, str], Handler] = {
             ("GET", "/"): self._home.show,
             ("GET", "/live"): self._home.live,
@@ -168,6 +175,11 @@ class Page:
             ("POST", "/me/brief"): self._me.brief,
             ("POST", "/me/promise"): self._me.promise,
             ("POST", "/me/pause"): self._me.pause,
+            ("GET", "/keeping"): keeping.show,
+            ("GET", "/keeping/live"): keeping.live,
+            ("POST", "/keeping/hold"): keeping.hold,
+            ("POST", "/keeping/release"): keeping.release,
+            ("POST", "/keeping/erase"): keeping.erase,
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,

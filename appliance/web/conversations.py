@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -19,29 +19,31 @@ from appliance.control.wire import Who
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
-from appliance.records import sampling, search
+from appliance.records import keeping, sampling, search
 from appliance.records.database import Connection
 from appliance.records.reader import Conversation
 from appliance.records.sampling import Listed
 from appliance.records.search import Choices, Page
 from appliance.records.search_form import DIRECTIONS, FIELDS, LONGEST, OUTCOMES, YES_OR_NO, query_from
 from appliance.signalling import numbers
-from appliance.web.site import LEADS, Site
+from appliance.web.site import LEADS, OWNS, Site
 from appliance.web.views import LastRow, last
 
+MOST_PLAYS = 3  # that are shown of one conversation
 RARE = ("name", "queue", "direction", "at_least", "at_most", "overtalk", "dead_air", "score", "recorded")
 
 
 @dataclass(frozen=True, slots=True)
 class FoundRow:
-    """A conversation: as on the first page, and what a search asks for. ``parts`` are ids that can be listened to."""
+    """A conversation: as on the first page, and what a search asks for."""
 
+    conversation: str
     shown: LastRow
     name: str
     queue: str
     overtalk: str
     dead_air: str
-    parts: tuple[str, ...]
+    is_held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class ListedRow:
     found: FoundRow
     why: tuple[str, ...]
     is_random: bool
+    listened: tuple[str, ...]  # who has, and when; the last first
 
 
 class Conversations:
@@ -67,19 +70,20 @@ class Conversations:
         after = request.query_params.get("after", "")[:LONGEST]
         now = site.clock.utc_ms()
 
-        def read(db: Connection) -> tuple[Choices, Page | Problem]:
+        def read(db: Connection) -> tuple[Choices, Page | Problem, frozenset[str]]:
             choices = search.choices(db)
             try:
                 query = query_from(fields, numbers.e164, choices, now)
             except Problem as problem:
-                return choices, problem
+                return choices, problem, frozenset()
             own = query if who.role in LEADS else replace(query, agent=who.actor)
-            return choices, search.find(db, own, after=after)
+            page = search.find(db, own, after=after)
+            return choices, page, keeping.held(db, [each.conversation for each in page.conversations])
 
         try:
-            choices, found = await asyncio.to_thread(lambda: site.reader().within(read))
+            choices, found, held = await asyncio.to_thread(lambda: site.reader().within(read))
         except Problem:  # as on the first page: the records come back by themselves
-            choices, found = Choices((), (), ()), None
+            choices, found, held = Choices((), (), ()), None, frozenset()
         problem = _with_label(found, language) if isinstance(found, Problem) else None
         page = found if isinstance(found, Page) else None
         return site.render(
@@ -87,9 +91,10 @@ class Conversations:
             "conversations.html",
             400 if problem else 200,
             problem=site.lines(request, problem) if problem else None,
-            rows=None if page is None else [_row(each, who, language) for each in page.conversations],
+            rows=None if page is None else [_row(each, who, held, language) for each in page.conversations],
             next=_address(fields, page.after) if page and page.after else "",
             first=_address(fields) if after else "",
+            of_number=_keeping(fields["number"]) if who.role in OWNS and numbers.e164(fields["number"]) else "",
             typed=fields,
             choices=choices,
             is_rare=any(fields[name] for name in RARE),
@@ -101,11 +106,17 @@ class Conversations:
         """Whom to listen to next, and why."""
         site, language = self._site, self._site.language_of(request)
         now = site.clock.utc_ms()
+
+        def read(db: Connection) -> tuple[list[Listed], frozenset[str]]:
+            drawn = sampling.drawn(db, now)
+            return drawn, keeping.held(db, [each.sample.conversation for each in drawn])
+
         try:
-            drawn = await asyncio.to_thread(lambda: site.reader().within(lambda db: sampling.drawn(db, now)))
+            drawn, held = await asyncio.to_thread(lambda: site.reader().within(read))
         except Problem:
-            drawn = None
-        rows = None if drawn is None else [_listed(each, request.state.who, language) for each in drawn]
+            rows = None
+        else:
+            rows = [_listed(each, request.state.who, held, language) for each in drawn]
         return site.render(request, "listening.html", rows=rows, day=calendar.day(now, language))
 
 
@@ -132,23 +143,34 @@ def _address(fields: Mapping[str, str], after: str = "") -> str:
     return "/conversations?" + urllib.parse.urlencode(typed)
 
 
-def _row(one: Conversation, who: Who, language: Language) -> FoundRow:
+def _keeping(number: str) -> str:
+    return "/keeping?" + urllib.parse.urlencode({"about": number})
+
+
+def _row(one: Conversation, who: Who, held: Collection[str], language: Language) -> FoundRow:
     (shown,) = last([one], who.role, language)
-    heard = [part for part in one.recordings if part.state in ("sealed", "recovered")]
+    heard = [part for part in one.recordings if part.is_kept]
     return FoundRow(
+        conversation=one.conversation,
         shown=shown,
-        name=one.customer_name,
+        name=one.name,
         queue=one.queue,
         overtalk=calendar.length(sum(part.overtalk_ms for part in heard), language) if heard else "",
         dead_air=calendar.length(sum(part.dead_air_ms for part in heard), language) if heard else "",
-        parts=tuple(part.recording for part in heard) if who.role in LEADS else (),
+        is_held=who.role in LEADS and one.conversation in held,
     )
 
 
-def _listed(each: Listed, who: Who, language: Language) -> ListedRow:
+def _listed(each: Listed, who: Who, held: Collection[str], language: Language) -> ListedRow:
     reasons = each.sample.reasons
     return ListedRow(
-        found=_row(each.conversation, who, language),
+        found=_row(each.conversation, who, held, language),
         why=tuple(digits(sampling.in_words(reason, language), language) for reason in reasons),
         is_random=each.sample.is_random,
+        listened=tuple(
+            messages.text(
+                "web.listened", language, who=f"\u2068{play.actor}\u2069", when=calendar.moment(play.at, language)
+            )
+            for play in each.plays[:MOST_PLAYS]
+        ),
     )

@@ -10,7 +10,7 @@ from appliance.control.wire import Finding, LiveCall, Role, Snapshot, Upstream
 from appliance.errors import Problem
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
-from appliance.records import cdr, recordings
+from appliance.records import cdr
 from appliance.records.reader import Conversation
 
 GOOD, BUSY, BAD, IDLE = "good", "busy", "bad", "idle"
@@ -161,7 +161,7 @@ def _last(one: Conversation, shows_numbers: bool, language: Language) -> LastRow
         talked=calendar.length(one.talking_ms + one.hold_ms, language),
         clarity="" if clarity is None else digits(clarity, language),
         recording=State(word(f"web.recording_{recorded or 'none'}", language), _RECORDING_TONES.get(recorded, BAD)),
-        listen=tuple(each.recording for each in one.recordings if each.state in recordings.TAKEABLE),
+        listen=tuple(each.recording for each in one.recordings if each.is_kept),
     )
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import segno
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from appliance.ceremony import paper, sheet
 from appliance.recorder import keys
 from tests.ceremony.given import MADE, a_set, recovery_of
-from tests.system.test_page import CHROMIUM, QUIET
+from tests.support.chromium import browser
 
+__all__ = ["browser"]  # a fixture
 MODULES = """async (count) => {
   const svg = document.querySelector('svg').cloneNode(true);
   const size = (count + 8) * 8;
@@ -35,14 +35,6 @@ MODULES = """async (count) => {
   }
   return rows;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
 
 
 def shown(browser: Browser, folder: Path, what: sheet.Sheet) -> tuple[Page, list[str]]:

@@ -25,11 +25,18 @@ from appliance.evidence import proof, verify
 from appliance.evidence.proof import canonical
 from appliance.messages import LANGUAGES, problem_lines
 from appliance.records import chain, signing
-from appliance.records.events import ConversationErased, Happened
+from appliance.records.events import (
+    ConversationErased,
+    Happened,
+    RecordingExported,
+    RecordingHeld,
+    RecordingReleased,
+    RecordingTaken,
+)
 from appliance.records.reader import Reader
 from appliance.records.signing import Signer
 from appliance.records.store import Store, links
-from tests.recorder.given import CLASSIC, OTHER, named
+from tests.recorder.given import CLASSIC, NO_BOX, OTHER, named
 from tests.recorder.given import Box as Recorder
 from tests.records.given import KEY, a_call, opened, sealed
 
@@ -81,7 +88,7 @@ class Box:
     def export(self, out: Path, conversation: str = "c2") -> proof.Made:
         reader = self.reader()
         try:
-            return proof.make(reader, self.folder / "kept", conversation, CLASSIC, out)
+            return proof.make(reader, self.folder / "kept", conversation, CLASSIC, out, NO_BOX)
         finally:
             reader.close()
 
@@ -371,7 +378,7 @@ def test_nothing_is_exported_over_something_with_another_key_or_of_somebody_eras
     with pytest.raises(Problem, match=r"evidence\.unwritable"):
         box.export(tmp_path / "there")
     with pytest.raises(Problem, match=r"recorder\.not_for_this_key"), box.reader() as reader:
-        proof.make(reader, tmp_path / "kept", "c2", OTHER, tmp_path / "out")
+        proof.make(reader, tmp_path / "kept", "c2", OTHER, tmp_path / "out", NO_BOX)
     assert not (tmp_path / "out").exists()
     box.store.apply([ConversationErased("c2", "asked", "owner")])
     box.sign()
@@ -386,12 +393,29 @@ def test_by_the_command_line(box: Box, tmp_path: Path, capsys: pytest.CaptureFix
     assert cli.run(["evidence", "verify", *records]) == 0
     assert signing.fingerprint(box.signer.public.hex()) in capsys.readouterr().out
     out = tmp_path / "evidence"
-    assert (
-        cli.run(["evidence", "export", "c2", *records, "--identity", str(tmp_path / "owner.key"), "--out", str(out)])
-        == 0
-    )
+    export = ["evidence", "export", "c2", *records, "--identity", str(tmp_path / "owner.key"), "--out", str(out)]
+    assert cli.run(export) == 2 and not out.exists()  # nobody said why
+    assert "--reason" in capsys.readouterr().err
+    assert cli.run([*export, "--reason", "a <claim>"]) == 0
+    said = (out / "report-en.html").read_text(encoding="utf-8")
+    assert "a &lt;claim&gt;" in said and "no box was running" in said
     assert proof.digest(out) in capsys.readouterr().out
     assert cli.run(["evidence", "check", str(out)]) == 0
     (out / f"{named(2)}.wav").write_bytes(b"RIFF")
     assert cli.run(["evidence", "check", str(out)]) == 1
     assert f"{named(2)}.wav" in capsys.readouterr().out
+
+
+def test_a_conversation_that_was_held_played_and_exported_is_still_true(box: Box, tmp_path: Path) -> None:
+    """Both checkers know the new kinds, and the report names them; the export's own event is in the next folder."""
+    box.store.apply([RecordingTaken("c2", named(2), "sara", "play", "the list")])
+    box.store.apply([RecordingHeld("h1", "c2", "", "owner", "a lawsuit")])
+    box.store.apply([RecordingExported("c2", named(2), "command line: owner", "evidence", "a claim")])
+    box.store.apply([RecordingReleased("h1", "c2", "owner", "it is over")])
+    box.sign()
+    out = tmp_path / "evidence"
+    box.export(out)
+    assert checker(out).check(str(out), "") and verify.verify(out)
+    said = (out / "report-en.html").read_text(encoding="utf-8")
+    for kind in ("recording.taken", "recording.held", "recording.exported", "recording.released"):
+        assert said.count(kind) == 1, kind

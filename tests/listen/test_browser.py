@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Response
 
 from appliance.clock import VirtualClock
 from appliance.recorder import container, reading, viewer
@@ -25,9 +25,10 @@ from appliance.web.app import Page as Site
 from tests.listen import given
 from tests.recorder.given import CLASSIC, HYBRID, OTHER, named
 from tests.records.given import opened
-from tests.system.test_page import CHROMIUM, QUIET
+from tests.support.chromium import browser
 from tests.web.given import NOW, MadeUpCalls, Records
 
+__all__ = ["browser"]  # a fixture
 HOUR_SECONDS = 3600
 SEEKS = 60 if os.environ.get("PASOKH_LONG") else 3
 HEARD = """() => {
@@ -65,14 +66,6 @@ DECODED = """async ([key, id]) => {
   for (const byte of new Uint8Array(both.buffer)) text += String.fromCharCode(byte);
   return btoa(text);
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
 
 
 @contextlib.contextmanager

@@ -13,10 +13,12 @@ from appliance.recorder.disk import Disk
 from appliance.recorder.events import RecorderEvent, Sealed
 from appliance.recorder.live import LiveRecording, Recorder
 from appliance.recorder.settings import Recorder as Settings
+from appliance.recorder.telling import Occasion
 
 CLASSIC = keys.Identity("classic", bytes(range(32)))
 HYBRID = keys.Identity("hybrid", bytes(range(1, 33)))
 OTHER = keys.Identity("classic", bytes(range(2, 34)))
+NO_BOX = Occasion("sara", "an audit", Path("/nowhere/calls.sock"))
 PATIENCE_SECONDS = 120.0  # far more than a disk may stand still: virtual time must not go on without it
 
 

@@ -22,7 +22,7 @@ from appliance.recorder import bulk, bulk_commands, commands, export, reading
 from appliance.records.events import RecordingOpened, RecordingSealed
 from appliance.records.store import Store
 from appliance.signalling.numbers import e164
-from tests.recorder.given import CLASSIC, OTHER, Box, named
+from tests.recorder.given import CLASSIC, NO_BOX, OTHER, Box, named
 from tests.records.given import KEY, a_call, opened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +61,9 @@ def kept(data: Path, tmp_path: Path) -> Path:
 def run(*arguments: str | Path) -> int:
     parser = argparse.ArgumentParser(prog="pasokh")
     commands.register(parser.add_subparsers(required=True), e164)
-    chosen = parser.parse_args(["recording", "export-all", *(str(argument) for argument in arguments)])
+    chosen = parser.parse_args(
+        ["recording", "export-all", "--reason", "an audit", *(str(argument) for argument in arguments)]
+    )
     code: int = chosen.run(chosen)
     return code
 
@@ -250,7 +252,7 @@ STOPPED_AT = """
 import os, signal, sys
 from pathlib import Path
 from appliance.recorder import bulk, export
-from tests.recorder.given import CLASSIC
+from tests.recorder.given import CLASSIC, NO_BOX
 
 at, count = sys.argv[3], 0
 def counted(event, arguments):
@@ -260,7 +262,7 @@ def counted(event, arguments):
         if count == int(at):
             os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(counted)
-list(bulk.export_all(bulk.find(Path(sys.argv[1])), CLASSIC, Path(sys.argv[2]), ".opus"))
+list(bulk.export_all(bulk.find(Path(sys.argv[1])), CLASSIC, Path(sys.argv[2]), ".opus", NO_BOX))
 print(count)
 """
 
@@ -282,8 +284,8 @@ def test_killed_before_any_of_its_steps_it_leaves_whole_files_and_goes_on(kept: 
         assert export_to(out, stop).returncode == -signal.SIGKILL
         for file in out.glob("*.opus"):
             assert samples(file) == 8 * reading.open_recording(kept / file.stem, CLASSIC).milliseconds
-        done = list(bulk.export_all(bulk.find(kept), CLASSIC, out, ".opus"))
+        done = list(bulk.export_all(bulk.find(kept), CLASSIC, out, ".opus", NO_BOX))
         assert [each.entry.state for each in done] == ["whole", "whole"]
         assert files(out) == [f"{named(1)}.opus", f"{named(2)}.opus"] and set(listed(out)) == {named(1), named(2)}
-        assert not any(each.is_new for each in bulk.export_all(bulk.find(kept), CLASSIC, out, ".opus"))
+        assert not any(each.is_new for each in bulk.export_all(bulk.find(kept), CLASSIC, out, ".opus", NO_BOX))
     print(f"killed before each of {len(list(chosen))} steps of {steps}: nothing half written, all there in the end")

@@ -77,7 +77,8 @@ def test_verify_answers_in_words_in_json_and_by_its_exit_status(
 
 
 def test_export_writes_once_and_says_so(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ("recording", "export", named(1), "--data", data, "--key", tmp_path / "key", "--out")
+    given = ("--data", data, "--key", tmp_path / "key", "--reason", "a claim")
+    arguments = ("recording", "export", named(1), *given, "--out")
     assert run(*arguments, tmp_path / "x.wav") == 0
     assert "2.0 s, whole" in capsys.readouterr().out
     with pytest.raises(Problem, match=r"recorder\.exists"):

@@ -225,3 +225,13 @@ def test_the_command_says_why_in_both_languages(
     assert document["record"]["conversation"] == "c1" and document["score"] == 3
     with Reader(tmp_path / "calls.db", KEY) as reader:
         assert reader.conversation("c1") is not None
+
+
+def test_who_has_listened_already_is_known_from_the_plays(office: Office) -> None:
+    office.talk("c1", "+981", silence_ms=31_000)
+    office.talk("c2", "+982", silence_ms=31_000)
+    office.store.apply([events.RecordingTaken("c1", "c1-r", "sara", "play", "a complaint")])
+    office.store.apply([events.RecordingTaken("c1", "c1-r", "reza", "play", "the list")])
+    drawn = office.store.within(lambda db: sampling.drawn(db, office.now + 1))
+    plays = {each.sample.conversation: [play.actor for play in each.plays] for each in drawn}
+    assert plays == {"c1": ["reza", "sara"], "c2": []}

@@ -55,7 +55,7 @@ class Everything:
 
     def _is_meant(self, one: Conversation, query: Query) -> bool:
         spoke = {leg.party for leg in one.legs if leg.role == "agent" and leg.answered_ms is not None}
-        kept = sum(part.milliseconds for part in one.recordings if part.state in ("sealed", "recovered"))
+        kept = sum(part.milliseconds for part in one.recordings if part.is_kept)
         at_least, at_most = query.at_least_ms, query.at_most_ms
         return all(
             (

@@ -19,9 +19,10 @@ from appliance.messages.numbers import digits
 from appliance.records.database import Connection
 from appliance.records.reader import Conversation
 from tests.support.box import Box, free_ports, running
+from tests.support.chromium import Visit, browser
+from tests.support.queued import FLOW, always_open
 from tests.support.softphone import Softphone, Talk
 from tests.system.test_crashes import until
-from tests.system.test_page import ALWAYS, FLOW, PASSWORD, Visit, browser
 
 __all__ = ["browser"]  # a fixture
 MOST_PRESSES = 12
@@ -125,9 +126,7 @@ def an_office(browser: Browser) -> Iterator[Office]:
     """A box with two lines, whose first agent has an account."""
     (trunk,) = free_ports(1, "127.0.0.2")
     services, phones = ("media", "calls", "web"), ("desk1", "desk2")
-    box = Box(f"127.0.0.2:{trunk}", services=services, phones=phones, flow=FLOW, extra=QUEUES)
-    (box.folder / "flows" / "hours").mkdir()
-    (box.folder / "flows" / "hours" / "shop.toml").write_text(ALWAYS)
+    box = always_open(Box(f"127.0.0.2:{trunk}", services=services, phones=phones, flow=FLOW, extra=QUEUES))
     with running(box):
         the_agent(browser, box, "first")
         yield Office(box, trunk)
@@ -149,16 +148,7 @@ def the_agent(browser: Browser, box: Box, name: str) -> None:
     page.click("form:has([name=name][list]) button.main")
     code = page.inner_text("#code")
     visit = Visit(browser, box)
-    page = visit.page
-    page.goto(visit.address + "/sign-in")
-    page.fill("[name=name]", name)
-    page.fill("[name=secret]", code)
-    page.click("button.main")
-    page.wait_for_url("**/password")
-    page.fill("[name=new]", PASSWORD)
-    page.fill("[name=again]", PASSWORD)
-    page.click("button.main")
-    page.wait_for_url(visit.address + "/")
+    visit.sign_in(code, name)
     assert [*owner.complaints, *owner.elsewhere, *visit.complaints, *visit.elsewhere] == []
     owner.context.close()
     visit.context.close()
@@ -167,13 +157,8 @@ def the_agent(browser: Browser, box: Box, name: str) -> None:
 def at_the_desk(browser: Browser, box: Box, name: str = "first") -> Visit:
     """A browser of the agent, at their own page."""
     visit = Visit(browser, box)
-    page = visit.page
-    page.goto(visit.address + "/sign-in")
-    page.fill("[name=name]", name)
-    page.fill("[name=secret]", PASSWORD)
-    page.click("button.main")
-    page.wait_for_url(visit.address + "/")
-    page.goto(visit.address + "/me")
+    visit.sign_in_again(name)
+    visit.page.goto(visit.address + "/me")
     return visit
 
 

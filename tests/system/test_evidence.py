@@ -43,7 +43,17 @@ def test_a_call_is_shown_to_somebody_who_trusts_nothing_of_ours(tmp_path: Path) 
         owner = tmp_path / "owner.key"
         owner.write_text(box.identity.encode() + "\n")
         out = tmp_path / "evidence"
-        named = ["--config", str(box.file), "--identity", str(owner), "--out", str(out), "--json"]
+        named = [
+            "--config",
+            str(box.file),
+            "--identity",
+            str(owner),
+            "--out",
+            str(out),
+            "--json",
+            "--reason",
+            "a claim",
+        ]
         made = subprocess.run(
             [".venv/bin/pasokh", "evidence", "export", record.conversation, *named], capture_output=True, text=True
         )

@@ -21,13 +21,13 @@ from appliance.records import encode
 from appliance.records.database import Connection
 from appliance.records.events import RecordingTaken
 from tests.listen.given import samples
-from tests.listen.test_browser import browser as browser  # the fixture
 from tests.listen.test_browser import until
 from tests.support.box import Box, free_ports, running
+from tests.support.chromium import Visit, browser
 from tests.support.softphone import Softphone
 from tests.support.tap import Tap
-from tests.system.test_page import Visit
 
+__all__ = ["browser"]  # a fixture
 CALL_SECONDS = 6.0
 FLOW = """
 [flow]

@@ -10,45 +10,19 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser
 
 from appliance.messages.calendar import jalali_moment
 from appliance.records import encode
 from appliance.records.database import Connection
 from appliance.records.events import SwitchTurned
 from tests.support.box import Box, free_ports, running
+from tests.support.chromium import Visit, browser
+from tests.support.queued import FLOW, always_open
 from tests.support.softphone import Softphone, Talk
 from tests.system.test_crashes import until
 
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-]
-PASSWORD = "four words nobody guesses"
-FLOW = """
-[flow]
-name = "welcome"
-start = "open"
-languages = ["fa", "en"]
-needs_notice = false
-
-[node.open]
-kind = "hours"
-calendar = "shop"
-on_open = "line"
-on_closed = "closed"
-
-[node.line]
-kind = "enqueue"
-queue = "reception"
-on_nobody = "closed"
-
-[node.closed]
-kind = "goodbye"
-prompt = ["goodbye"]
-outcome = "closed"
-"""
+__all__ = ["browser"]  # a fixture
 QUEUES = """
 [[queue]]
 name = "reception"
@@ -58,15 +32,6 @@ agents = ["first"]
 name = "doctors"
 agents = ["first"]
 """
-ALWAYS = 'zone = "Asia/Tehran"\n\n[week]\nevery_day = "0-24"\n'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield found
-        found.close()
 
 
 @pytest.fixture
@@ -80,52 +45,9 @@ def site() -> Iterator[tuple[Box, int]]:
 def office() -> Iterator[tuple[Box, int]]:
     """A box with two waiting lines and hours that are always open."""
     (trunk,) = free_ports(1, "127.0.0.2")
-    box = Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), flow=FLOW, extra=QUEUES)
-    (box.folder / "flows" / "hours").mkdir()
-    (box.folder / "flows" / "hours" / "shop.toml").write_text(ALWAYS)
+    box = always_open(Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), flow=FLOW, extra=QUEUES))
     with running(box):
         yield box, trunk
-
-
-class Visit:
-    """A browser tab that notes every request to another origin and every complaint."""
-
-    def __init__(self, browser: Browser, box: Box, *, has_scripts: bool = True) -> None:
-        self.context = browser.new_context(viewport={"width": 1000, "height": 800}, java_script_enabled=has_scripts)
-        self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
-        self.elsewhere: list[str] = []
-        self.complaints: list[str] = []
-        self.address = f"http://127.0.0.1:{box.page}"
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", self._said)
-
-    def _said(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
-
-    def _asked(self, url: str) -> None:
-        if not url.startswith(self.address):
-            self.elsewhere.append(url)
-
-    def sign_in(self, code: str) -> None:
-        page = self.page
-        page.goto(self.address + "/")
-        assert page.url.endswith("/sign-in")
-        page.fill("[name=secret]", code)
-        page.click("button.main")
-        page.wait_for_url("**/password")
-        page.fill("[name=new]", PASSWORD)
-        page.fill("[name=again]", PASSWORD)
-        page.click("button.main")
-        page.wait_for_url(self.address + "/")
-
-    def sign_in_again(self) -> None:
-        self.page.goto(self.address + "/sign-in")
-        self.page.fill("[name=secret]", PASSWORD)
-        self.page.click("button.main")
-        self.page.wait_for_url(self.address + "/")
 
 
 class Caller:
@@ -152,6 +74,10 @@ class Caller:
             return self._phone.call("02188123456", number)
 
         return asyncio.run_coroutine_threadsafe(begin(), self._loop).result(20)
+
+    def hang_up(self, talk: Talk) -> None:
+        self._loop.call_soon_threadsafe(self._phone.hang_up, talk)
+        self.until_ended(talk)
 
     def until_ended(self, talk: Talk) -> None:
         asyncio.run_coroutine_threadsafe(until(lambda: talk.ended is not None, 30), self._loop).result(40)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.control.wire import Role
-from appliance.records.events import ConversationOpened, SurveyAnswered
+from appliance.records.events import ContactSaved, ConversationOpened, RecordingTaken, SurveyAnswered
 from tests.records.given import a_call, opened
 from tests.web.given import DAY, MINUTE, NOW, Browser, MadeUpCalls, Records
 
@@ -124,3 +124,18 @@ def test_whom_to_listen_to_stands_with_why_in_both_languages(records: Records) -
 def test_both_pages_are_in_persian_with_its_digits(records: Records) -> None:
     _, _, text = Browser(MadeUpCalls(), records.reader, language="fa").get("/conversations?since=1405/09/02")
     assert 'dir="rtl"' in text and "۰۲۱۴۴۵۵۶۶۷۷" in text and "مينا كاظمي" in text and "هم‌زمان‌گویی" in text
+
+
+def test_a_contact_is_found_and_shown_by_the_offices_name(records: Records) -> None:
+    records.at(
+        NOW, ContactSaved("k1", "فروشگاه نور", "Noor Shop", ("+989121234567",), "", False, False, False, "", "owner")
+    )
+    _, _, text = Browser(MadeUpCalls(), records.reader).get("/conversations?name=noor")
+    assert found(text) == ["c2", "c1"] and text.count("فروشگاه نور") == 2
+
+
+def test_the_list_says_who_has_listened_already(records: Records) -> None:
+    records.at(NOW, RecordingTaken("c3", "c3-recording", "sara", "play", "the list"))
+    _, _, text = Browser(MadeUpCalls("supervisor"), records.reader).get("/listening")
+    rows = {name: row for row in re.findall(r"<tr><td>.*?</tr>", text, re.DOTALL) for name in found(row)}
+    assert "sara" in rows["c3"] and "not yet" in rows["c1"] and "not yet" not in rows["c3"]

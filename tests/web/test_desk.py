@@ -14,7 +14,7 @@ from appliance.control import wire
 from appliance.control.wire import Role, Switches
 from appliance.errors import Problem
 from appliance.messages.calendar import moment_of
-from appliance.records.events import ContactSaved
+from appliance.records.events import ContactSaved, RecordingHeld
 from appliance.web.app import ROLES
 from tests.web.given import DAY, MINUTE, NOW, NUMBER, SNAPSHOT, WAITS, Browser, MadeUpCalls, Records
 
@@ -112,9 +112,14 @@ def test_every_route_of_the_table_answers_and_every_form_leads_to_one(records: R
     records.owe("promise", MINA, at=NOW - DAY, due=NOW + 5 * MINUTE)
     records.owe("message", ALI, at=NOW - 60 * MINUTE)
     records.at(NOW, ContactSaved("c1", "Ali", "", (ALI,), "", False, False, False, "", "owner"))
+    records.talk("c8", at=NOW)
+    records.at(NOW, RecordingHeld("h1", "", MINA, "owner", "a lawsuit"))
     browser = Browser(MadeUpCalls(), records.reader)
     paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/me", "/people"
-    pages = [browser.get(path) for path in (*paths, "/contacts?edit=c1")]
+    pages = [
+        browser.get(path)
+        for path in (*paths, "/contacts?edit=c1", f"/keeping?about={NUMBER}", f"/keeping?about={WAITS}")
+    ]
     assert [status for status, _, _ in pages] == [200] * len(pages)
     forms = {
         action for _, _, text in pages for action in re.findall(r'<form[^>]*method="post"[^>]*action="([^"]*)"', text)

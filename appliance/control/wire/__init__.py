@@ -42,6 +42,8 @@ from appliance.control.wire.envelope import (
     push_from,
 )
 from appliance.control.wire.orders import (
+    EXPORTED,
+    MOST_EXPORTED,
     ArchiveOrder,
     AskDesk,
     AskPeople,
@@ -50,6 +52,7 @@ from appliance.control.wire.orders import (
     CloseRequest,
     DeskOrder,
     EraseRecordings,
+    ExportRecordings,
     ExtendForm,
     GiveForm,
     GoAway,

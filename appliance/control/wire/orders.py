@@ -5,6 +5,9 @@ from __future__ import annotations
 from appliance.control.wire.shown import Contact, FormField
 from appliance.control.wire.struct import Message, Role
 
+MOST_EXPORTED = 500  # recordings in one order: their ids are 17 KB
+EXPORTED = ("wav", "flac", "opus", "ogg", "evidence")
+
 
 class FromPerson(Message, frozen=True):
     """``token`` says who asks: opaque, and calls alone knows which person and role that is.
@@ -125,6 +128,19 @@ class TakeRecording(FromPerson, frozen=True):
     why: str
 
 
+class ExportRecordings(FromPerson, frozen=True):
+    """Recordings are to be opened with the owner's key and written as ``form`` (``EXPORTED``). The owner, and commands.
+
+    ``user`` is who gave the command, as it says. At most ``MOST_EXPORTED`` of them; evidence of a conversation without
+    any names the conversation. Answered by Done once who, which and ``why`` are in the records, on the disk.
+    """
+
+    recordings: tuple[str, ...]
+    form: str
+    why: str
+    user: str = ""
+
+
 class AskDesk(FromPerson, frozen=True):
     """What an agent's own page shows. ``agent`` empty: who asks. Answered by DeskNow."""
 
@@ -242,6 +258,7 @@ OfficeOrder = (
     | CloseRequest
     | MoveCaller
     | TakeRecording
+    | ExportRecordings
     | SaveContacts
     | RemoveContacts
 )

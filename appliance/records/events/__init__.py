@@ -71,10 +71,14 @@ from appliance.records.events.notices import (
     ReplyReceived,
 )
 from appliance.records.events.recordings import (
+    KEPT_STATES as KEPT_STATES,
+)
+from appliance.records.events.recordings import (
     ConsentGiven,
     ConsentKept,
     RecordingDeleted,
     RecordingExpired,
+    RecordingExported,
     RecordingGap,
     RecordingHeld,
     RecordingOpened,
@@ -132,6 +136,7 @@ Happened = (
     | RecordingSealed
     | RecordingVerified
     | RecordingTaken
+    | RecordingExported
     | RecordingHeld
     | RecordingReleased
     | RecordingExpired

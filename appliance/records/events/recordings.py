@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+KEPT_STATES = ("sealed", "recovered")  # of a closed recording that has files, and can be heard
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:
@@ -127,6 +129,22 @@ class RecordingTaken:
     recording: str
     actor: str
     use: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingExported:
+    """The owner's key opened a recording for a file: written before anything of it is.
+
+    ``form`` is that of the file (wav, flac, opus, ogg), or evidence. ``conversation`` is empty where the records do
+    not know the recording (it was erased, or is of another box).
+    """
+
+    kind: ClassVar[str] = "recording.exported"
+    conversation: str
+    recording: str
+    actor: str
+    form: str
     why: str
 
 

@@ -31,6 +31,7 @@ from appliance.web.contacts import Contacts
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
+from appliance.web.keys import Keys
 from appliance.web.listen import PLACE, Listening
 from appliance.web.live import GONE
 from appliance.web.me import Me
@@ -68,6 +69,8 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/me/extend"): WORKS,
     ("POST", "/me/brief"): WORKS,
     ("POST", "/me/promise"): WORKS,
+    ("GET", "/keys"): OWNS,
+    ("GET", "/keys/test/{recording}/{part}"): OWNS,
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
@@ -89,7 +92,7 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
 # Where who has chosen a language goes on.
-PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/people")
+PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/people", "/keys")
 LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
@@ -131,6 +134,7 @@ class Page:
         self._desk = Desk(self._site, self._home)
         self._conversations = Conversations(self._site)
         self._listening = Listening(self._site, kept)
+        self._keys = Keys(self._site, kept.parent)
         self._me = Me(self._site)
         self._people = People(self._site)
         self._contacts = Contacts(self._site, office.area_code)
@@ -166,6 +170,8 @@ class Page:
             ("POST", "/me/extend"): self._me.extend,
             ("POST", "/me/brief"): self._me.brief,
             ("POST", "/me/promise"): self._me.promise,
+            ("GET", "/keys"): self._keys.show,
+            ("GET", "/keys/test/{recording}/{part}"): self._keys.part,
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,

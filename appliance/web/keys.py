@@ -67,7 +67,7 @@ class Keys:
             return self._test
 
 
-def _made(known: SignedSet, now_utc_ms: int) -> Test:
+def _made(known: SignedSet, now_utc_ms: int) -> Trial:
     with tempfile.TemporaryDirectory(prefix="pasokh-drill-") as scratch:
         base, _ = drill.record(Path(scratch), known, now_utc_ms)
         return Trial(known.text, base.name, {part: base.with_suffix(f".{part}").read_bytes() for part in PARTS})

@@ -45,8 +45,9 @@ export const numberOf = (word) => NUMBERS.get(word.trim().toLowerCase());
 
 // The private key of a sheet; a Fault names the wrong words and what belongs there.
 export function identityFromWords(text) {
-  const typed = text.length > MOST_LETTERS ? [] : text.toLowerCase().match(/[\p{L}]+/gu) ?? [];
-  if (typed.length !== WORDS) throw new Fault("ceremony.word_count", { sheet: 1, count: typed.length, needed: WORDS });
+  const isLong = text.length > MOST_LETTERS;
+  const typed = isLong ? text.trim().split(/\s+/) : text.toLowerCase().match(/\p{L}+/gu) ?? [];
+  if (isLong || typed.length !== WORDS) throw new Fault("ceremony.word_count", { sheet: 1, count: typed.length, needed: WORDS });
   const unknown = new Set(typed.flatMap((word, place) => (NUMBERS.has(word) ? [] : [place])));
   const symbols = typed.map((word) => NUMBERS.get(word) ?? NUMBERS.get(likeliest(word)));
   const found = located(syndromes([...MARK, ...symbols]), symbols);

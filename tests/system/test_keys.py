@@ -1,4 +1,4 @@
-"""The owner's keys from the first page to the first recording, in a real browser at a real box, by keyboard.
+"""The owner's keys from the first page to an opened recording, in a real browser at a real box, by keyboard.
 
 The passkey is a virtual authenticator's (WebAuthn, 11.2), which evaluates PRF. What passes at the line is kept: of no
 private key, and of no words of the sheet, do sixteen bytes pass.
@@ -6,12 +6,9 @@ private key, and of no words of the sheet, do sixteen bytes pass.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import random
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from tests.listen.test_browser import browser as browser  # the fixture
 from tests.listen.test_browser import files, key_file, tab, until
 from tests.support.box import Box, free_ports, running
 from tests.support.tap import Tap
-from tests.system.test_listening import FLOW, a_call, leaked, of_key, windows
+from tests.system.test_listening import leaked, of_key, windows
 from tests.system.test_page import Visit
 
 OWNERS = """async (bytes) => PasokhListen.identityFrom(new Uint8Array(bytes))"""
@@ -94,10 +91,10 @@ def printed(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def site() -> Iterator[tuple[Box, int]]:
+def site() -> Iterator[Box]:
     (trunk,) = free_ports(1, "127.0.0.2")
-    with running(Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), has_key=False, flow=FLOW)) as box:
-        yield box, trunk
+    with running(Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), has_key=False)) as box:
+        yield box
 
 
 def owner_file(content: bytes) -> Any:
@@ -105,10 +102,10 @@ def owner_file(content: bytes) -> Any:
 
 
 def test_keys_are_made_behind_a_passkey_installed_tried_and_used_and_none_crosses_the_line(
-    browser: Browser, site: tuple[Box, int]
+    browser: Browser, site: Box, tmp_path: Path
 ) -> None:
-    box, trunk = site
-    with contextlib.ExitStack() as again, Tap(box.page) as tap:
+    box = site
+    with Tap(box.page) as tap:
         visit = Visit(browser, box)
         visit.address = f"http://localhost:{tap.port}"
         page = visit.page
@@ -151,24 +148,18 @@ def test_keys_are_made_behind_a_passkey_installed_tried_and_used_and_none_crosse
         custody.install(box.data, downloaded(page, "#drill-done a").decode())
         assert custody.load(box.data).drill is not None
 
-        box.stop()  # what the box seals to is read at its start
-        box = again.enter_context(running(box.moved(box.folder)))
-        visit.sign_in_again()
-        with ThreadPoolExecutor(1) as beside:  # the browser has this thread's loop
-            beside.submit(asyncio.run, a_call(box, trunk)).result(60)
-        (conversation,) = box.conversations(1)
-        (recording,) = conversation.recordings
-        base = box.data / "kept" / recording.recording
+        base, _ = drill.record(tmp_path, known, MADE)
         assert reading.open_recording(base, owner).stereo == reading.open_recording(base, recovery).stereo
+        page.route("**/viewer.html", lambda route: route.fulfill(body=viewer.html(), content_type="text/html"))
         for by in ("passkey", "paper"):
-            page.goto(f"{visit.address}/listen/{recording.recording}")
+            page.goto(f"{visit.address}/viewer.html")
+            page.set_input_files("#viewer-files", files(base))
             if by == "passkey":
-                page.fill("[name=why]", "نمونه")
-                page.keyboard.press("Enter")
                 page.set_input_files("#listen-key-file", owner_file(wrapped))
                 page.wait_for_selector("#listen-open:focus")
             else:
-                page.fill("#listen-key-text", " ".join(words))
+                page.focus("#listen-key-text")
+                page.keyboard.insert_text(" ".join(words))
             page.keyboard.press("Enter")
             page.wait_for_selector("#listen-play:focus")
         page.context.close()

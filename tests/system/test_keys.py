@@ -23,7 +23,7 @@ from tests.listen.test_browser import browser as browser  # the fixture
 from tests.listen.test_browser import files, key_file, tab, until
 from tests.support.box import Box, free_ports, running
 from tests.support.tap import Tap
-from tests.system.test_listening import leaked, of_key, windows
+from tests.system.test_listening import FLOW, leaked, of_key, windows
 from tests.system.test_page import Visit
 
 OWNERS = """async (bytes) => PasokhListen.identityFrom(new Uint8Array(bytes))"""
@@ -93,7 +93,7 @@ def printed(page: Page) -> list[str]:
 @pytest.fixture
 def site() -> Iterator[Box]:
     (trunk,) = free_ports(1, "127.0.0.2")
-    with running(Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), has_key=False)) as box:
+    with running(Box(f"127.0.0.2:{trunk}", services=("media", "calls", "web"), has_key=False, flow=FLOW)) as box:
         yield box
 
 

@@ -23,6 +23,7 @@ TESTS = {
     "power-cuts": "tests/recorder/test_power_cuts.py",
     "recorder-kills": "tests/recorder/test_kills.py",
     "mutations": "tests/recorder/test_reading.py",
+    "listen-keys": "tests/listen/test_keys.py",
     "listen-mutations": "tests/listen/test_reader.py",
     "listen-seeks": "tests/listen/test_browser.py::test_a_seek_in_an_hour_fetches_what_is_heard_and_no_more",
     "sip-fuzz": "tests/signalling/test_torture.py",

@@ -7,6 +7,7 @@ secret is ever an argument: words come from standard input, the passphrase from 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from appliance.clock import SystemClock
 from appliance.errors import Problem
 from appliance.messages import calendar
 from appliance.progress import Bar
-from appliance.recorder import custody, export, keys, passphrase, signed
+from appliance.recorder import custody, export, keys, passphrase, signed, viewer
 from appliance.recorder.commands import DEFAULT_DATA
 from appliance.recorder.keys import Identity
 from appliance.recorder.reading import load_identity
@@ -42,6 +43,10 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
         metavar="COMMAND", required=True
     )
     _register_making(commands)
+    text = "one HTML file in which a browser makes the keys and tries the paper, without any box or network"
+    page = commands.add_parser("page", help=text, description=text)
+    page.add_argument("--out", type=Path, required=True, metavar="FILE", help="where it is written")
+    page.set_defaults(run=_page)
     text = "a key file out of the words of a sheet (from standard input), behind a new passphrase"
     restore = commands.add_parser("restore", help=text, description=text)
     restore.add_argument("--out", type=Path, required=True, metavar="FILE", help="where the key is written")
@@ -201,6 +206,13 @@ def _sheets(identity: Identity, known: SignedSet, is_shared: bool) -> Mapping[st
         f"recovery-{number}.html": sheet.page(made(words, " ".join(words).upper(), number)).encode()
         for number, words in enumerate(paper.shares_of(identity), 1)
     }
+
+
+def _page(chosen: argparse.Namespace) -> int:
+    content = viewer.html("ceremony").encode()
+    export.write_new(chosen.out, content, 0o644)
+    print(_say("recorder.viewer_written", file=str(chosen.out), digest=hashlib.sha256(content).hexdigest()))
+    return 0
 
 
 # Losing, trying, changing ---------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
 from appliance.web.home import Home
 from appliance.web.keeping import Keeping
+from appliance.web.keys import Keys
 from appliance.web.listen import PLACE, Listening
 from appliance.web.live import GONE
 from appliance.web.me import Me
@@ -75,6 +76,8 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/keeping/hold"): OWNS,
     ("POST", "/keeping/release"): OWNS,
     ("POST", "/keeping/erase"): OWNS,
+    ("GET", "/keys"): OWNS,
+    ("GET", "/keys/test/{recording}/{part}"): OWNS,
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
@@ -96,7 +99,9 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
 # Where who has chosen a language goes on.
-PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/keeping", "/people")
+PAGES = (
+    "/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/keeping", "/keys", "/people",
+)  # fmt: skip
 LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
@@ -138,6 +143,7 @@ class Page:
         self._desk = Desk(self._site, self._home)
         self._conversations = Conversations(self._site)
         self._listening = Listening(self._site, kept)
+        self._keys = Keys(self._site, kept.parent)
         self._me = Me(self._site)
         self._keeping = Keeping(self._site, office.area_code)
         self._people = People(self._site)
@@ -180,6 +186,8 @@ class Page:
             ("POST", "/keeping/hold"): keeping.hold,
             ("POST", "/keeping/release"): keeping.release,
             ("POST", "/keeping/erase"): keeping.erase,
+            ("GET", "/keys"): self._keys.show,
+            ("GET", "/keys/test/{recording}/{part}"): self._keys.part,
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,

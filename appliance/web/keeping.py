@@ -27,7 +27,7 @@ from appliance.records.erased import Place, Tombstone
 from appliance.records.keeping import Hold
 from appliance.records.reader import Conversation, conversations
 from appliance.retention.meant import Meant, meant
-from appliance.web.keys import keys
+from appliance.web.custody import keys
 from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import BAD, BUSY, GOOD, State, national
 

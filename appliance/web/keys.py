@@ -1,57 +1,73 @@
-"""Whom recordings are sealed to, and whether the paper that opens them was tried lately, as the events say."""
+"""The owner's keys on the page: made in the browser, and the test recording with which the paper is tried.
+
+The page serves a script and, once the box has a signed set, a recording of three seconds sealed to it. It takes nothing
+back: no service of the box may write the folder in which the set lies, so what the browser signs is a file, and `pasokh
+keys install` on the box is its only door.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from appliance import messages
-from appliance.errors import Problem
-from appliance.messages import Language, calendar
-from appliance.messages.calendar import DAY_MS
-from appliance.messages.numbers import digits
-from appliance.records.custody import DRILL_DAYS, LastCustody
-from appliance.web.views import BAD, BUSY, GOOD, State, word
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
-SOON_DAYS = 14  # before the next drill is due it is said
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    role: str
-    name: str
-    fingerprint: str
+from appliance.ceremony import drill
+from appliance.messages import LANGUAGES
+from appliance.recorder import custody, viewer
+from appliance.recorder.signed import SignedSet
+from appliance.web.listen import MOST_RANGE_BYTES, PARTS, asked_range, partial
+from appliance.web.site import Site
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """A test recording for the set whose text is ``known``; its files by their parts."""
+
+    known: str
+    recording: str
+    files: Mapping[str, bytes]
+
+
 class Keys:
-    """``todo`` is empty where nothing is to be done."""
+    """``data`` is the box's data folder, of which ``keys/`` is read."""
 
-    members: tuple[Member, ...]
-    drill: State
-    todo: str
+    def __init__(self, site: Site, data: Path) -> None:
+        self._site = site
+        self._data = data
+        self._test: Trial | None = None
+        self._making = asyncio.Lock()
+
+    async def show(self, request: Request) -> Response:
+        """Problem where the box's keys are not the owner's: then nothing is tried with them either."""
+        test = await self._for_set((await asyncio.to_thread(custody.load, self._data)).signed)
+        return self._site.render(request, "keys.html", test=test, catalogue=viewer.words(*LANGUAGES))
+
+    async def part(self, request: Request) -> Response:
+        """One range of one of the three files of the test recording."""
+        test, part = self._test, request.path_params["part"]
+        if test is None or request.path_params["recording"] != test.recording or part not in PARTS:
+            return PlainTextResponse("404\n", 404)
+        content = test.files[part]
+        first, last = asked_range(request)
+        if not 0 <= last - first < MOST_RANGE_BYTES or first >= len(content):
+            return PlainTextResponse("416\n", 416)
+        return partial(content[first : last + 1], first, len(content))
+
+    async def _for_set(self, known: SignedSet | None) -> Trial | None:
+        async with self._making:
+            if known is None:
+                self._test = None
+            elif self._test is None or self._test.known != known.text:
+                self._test = await asyncio.to_thread(_made, known, self._site.clock.utc_ms())
+            return self._test
 
 
-def keys(last: LastCustody, now_ms: int, language: Language) -> Keys:
-    members = tuple(_member(line, language) for line in (last.last.members.splitlines() if last.last else []))
-    if last.last is None or not last.last.version:
-        state, key = State(messages.text("web.drill_unsigned", language), BAD), "ceremony.unsigned"
-    elif not last.drilled:
-        state, key = State(messages.text("web.drill_never", language), BAD), "ceremony.never_drilled"
-    else:
-        days, due = (now_ms - last.drilled) // DAY_MS, last.drilled + DRILL_DAYS * DAY_MS
-        said = messages.text(
-            "web.drill_done", language, day=calendar.day(last.drilled, language), next=calendar.day(due, language)
-        )
-        tone = BAD if days > DRILL_DAYS else BUSY if days > DRILL_DAYS - SOON_DAYS else GOOD
-        state, key = State(said, tone), "" if tone == GOOD else "ceremony.drill_old"
-    fields = (
-        {"days": digits(max(0, (now_ms - last.drilled) // DAY_MS), language)} if key == "ceremony.drill_old" else {}
-    )
-    return Keys(members, state, messages.problem_lines(Problem(key, **fields), language)[1] if key else "")
-
-
-def _member(line: str, language: Language) -> Member:
-    """``role name fingerprint``, whose name may hold blanks; of a plain list the fingerprint alone."""
-    about, _, fingerprint = line.rpartition(" ")
-    role, _, name = about.partition(" ")
-    return Member(word(f"web.key_{role}", language) if role else "", name, fingerprint)
+def _made(known: SignedSet, now_utc_ms: int) -> Trial:
+    with tempfile.TemporaryDirectory(prefix="pasokh-drill-") as scratch:
+        base, _ = drill.record(Path(scratch), known, now_utc_ms)
+        return Trial(known.text, base.name, {part: base.with_suffix(f".{part}").read_bytes() for part in PARTS})

@@ -85,8 +85,7 @@ class Listening:
             return PlainTextResponse("403\n", 403)
         if part not in PARTS:
             return PlainTextResponse("404\n", 404)
-        asked = _RANGE.fullmatch(request.headers.get("range", ""))
-        first, last = (int(asked[1]), int(asked[2])) if asked else (1, 0)
+        first, last = asked_range(request)
         if not 0 <= last - first < MOST_RANGE_BYTES:
             return PlainTextResponse("416\n", 416)
         try:
@@ -97,8 +96,7 @@ class Listening:
             return PlainTextResponse("404\n", 404)
         if not content:
             return PlainTextResponse("416\n", 416, {"content-range": f"bytes */{size}"})
-        headers = {"content-range": f"bytes {first}-{first + len(content) - 1}/{size}", "accept-ranges": "bytes"}
-        return Response(content, 206, headers, "application/octet-stream")
+        return partial(content, first, size)
 
     async def _known(self, request: Request) -> Known:
         """What the records say of the recording that is asked for: its id is theirs from here on."""
@@ -122,6 +120,18 @@ class Listening:
             customer=digits(number, language),
             catalogue=viewer.words(language) if is_granted else "",
         )
+
+
+def asked_range(request: Request) -> tuple[int, int]:
+    """The first and the last byte that are asked for; the last before the first where nothing fit to give is."""
+    asked = _RANGE.fullmatch(request.headers.get("range", ""))
+    return (int(asked[1]), int(asked[2])) if asked else (1, 0)
+
+
+def partial(content: bytes, first: int, size: int) -> Response:
+    """Some bytes of a file of so many, from ``first`` on."""
+    headers = {"content-range": f"bytes {first}-{first + len(content) - 1}/{size}", "accept-ranges": "bytes"}
+    return Response(content, 206, headers, "application/octet-stream")
 
 
 def _of(token: str, recording: str) -> tuple[bytes, str]:

@@ -15,11 +15,18 @@ PACKAGE = Path(messages.__file__).parents[1]
 ROOMS = sorted(file.stem for file in (PACKAGE / "messages" / "en").glob("*.toml"))
 KEY = re.compile(rf"(?:{'|'.join(ROOMS)})\.[a-z0-9_]+")
 OPEN_KEY = re.compile(rf"((?:{'|'.join(ROOMS)})\.[a-z0-9_]*)")
-FILES = {"calls.db", "calls.sock", "listen.css", "listen.html", "listen.js"}  # look like keys and are names of files
+FILES = {
+    "calls.db",
+    "calls.sock",
+    "keys.html",
+    "listen.css",
+    "listen.html",
+    "listen.js",
+}  # look like keys and are names of files
 KINDS = PACKAGE / "records" / "events"  # names kinds of events, which look like keys
 LABEL = re.compile(r"\b_\(\s*(['\"])([a-z0-9_]+)\1")  # _('key') in a template of the page
-SCRIPTED = re.compile(r"""["'](listen\.[a-z0-9_]+)["']""")  # in a script of the player
-SCRIPTED_OPEN = re.compile(r"`(listen\.[a-z0-9_]+)\$\{")
+SCRIPTED = re.compile(r"""["']((?:listen|keys|ceremony|recorder)\.[a-z0-9_]+)["']""")  # in a script of the player
+SCRIPTED_OPEN = re.compile(r"`((?:listen|ceremony)\.[a-z0-9_]+)\$\{")
 CARRIERS = {"_Script"}  # keep a key for later, when it gets its fields
 ADDED = {"_problem": {"file", "line"}, "Remark": {"target"}}  # functions that add fields of their own
 

@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from appliance.recorder import container, reading
+from appliance.recorder.keys import Identity
 from appliance.recorder.reading import Opened
 from appliance.records import encode
 from appliance.records.database import Connection
@@ -97,9 +98,9 @@ def leaked(seen: bytes, secrets: set[bytes]) -> set[bytes]:
     return {seen[at : at + WINDOW] for at in range(len(seen) - WINDOW + 1)} & secrets
 
 
-def of_key(box: Box) -> set[bytes]:
+def of_key(identity: Identity) -> set[bytes]:
     """The key as text without its public prefix, as bytes, hex and base64."""
-    text, seed = box.identity.encode().partition("PQ-1")[2], box.identity.seed
+    text, seed = identity.encode().partition("PQ-1")[2], identity.seed
     forms = (text.encode(), text.lower().encode(), seed, seed.hex().encode(), base64.b64encode(seed))
     return set().union(*(windows(each) for each in forms))
 
@@ -156,7 +157,7 @@ def test_a_recording_is_heard_by_keyboard_alone_and_neither_key_nor_sound_crosse
     body = base.with_suffix(".body").read_bytes()
     assert body[container.NONCE_BYTES : container.CHUNK_BYTES] in down  # the tap does see what passes
     file_key = container.open_head(base.with_suffix(".head").read_bytes(), box.identity)
-    secrets = of_key(box) | of_sound(opened) | windows(file_key)
+    secrets = of_key(box.identity) | of_sound(opened) | windows(file_key)
     assert leaked(up, secrets) == set() and leaked(down, secrets) == set()
     at = max(range(0, len(opened.stereo), 100), key=lambda at: len(set(opened.stereo[at : at + 100])))
     for planted in (

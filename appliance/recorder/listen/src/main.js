@@ -1,23 +1,29 @@
 // Starts what the document asks for; everything is also there by name, for the tests and for who wants to build on it.
 
+import { startKeys, startKeysOffline } from "./keyroom.js";
 import { Viewer } from "./offline.js";
 import { startPage } from "./page.js";
 import { Words } from "./words.js";
 
+export { firstSet, isStrong, wrappedByPassphrase } from "./ceremony.js";
+export { drilled } from "./drill.js";
+export { identityOf, recipientOf } from "./identity.js";
 export { isWrapped, identityFrom } from "./key.js";
+export { identityFromWords, wordsOf } from "./paper.js";
 export { openRecording, Recording } from "./recording.js";
+export { member, readDrill, readSet, signDrill, signSet } from "./signed.js";
 export { FileSource, HttpSource } from "./source.js";
 export { overtalk, silences, stretches } from "./speech.js";
 export { Stretch } from "./stretch.js";
 
 function start() {
   const catalogues = JSON.parse(document.getElementById("listen-words").textContent);
-  const page = document.getElementById("listen");
+  const [page, keys, ceremony] = ["listen", "keys", "ceremony"].map((id) => document.getElementById(id));
+  const language = navigator.language.startsWith("fa") ? "fa" : document.documentElement.lang;
   if (page) startPage(page, new Words(catalogues, document.documentElement.lang));
-  else {
-    const language = navigator.language.startsWith("fa") ? "fa" : document.documentElement.lang;
-    new Viewer(document.getElementById("viewer"), catalogues, language);
-  }
+  else if (keys) startKeys(keys, catalogues);
+  else if (ceremony) startKeysOffline(ceremony, catalogues, language);
+  else new Viewer(document.getElementById("viewer"), catalogues, language);
 }
 
 if (typeof document !== "undefined") start();

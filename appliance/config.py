@@ -38,6 +38,7 @@ from appliance.media.settings import Media
 from appliance.messages.numbers import latin
 from appliance.notify.ready import Writing
 from appliance.notify.settings import Mail, Notify
+from appliance.outbound_lists.settings import OutboundList
 from appliance.places import Places, shipped_flows
 from appliance.provisioning.models import MODELS, mac_of, model_of
 from appliance.provisioning.settings import Provisioning
@@ -132,6 +133,7 @@ _LISTS: dict[str, type] = {
     "tariff": Tariff,
     "dial_hours": DialHours,
     "disposition": Disposition,
+    "outbound_list": OutboundList,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
@@ -140,6 +142,7 @@ _LISTS: dict[str, type] = {
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
     *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
+    (Calls, "outbound_lists"),
     (Retention, "keeps"),
 }
 
@@ -164,6 +167,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),
+    "spacing_minutes": (1, 100_000),
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
     "increment_seconds": (1, 3600),
@@ -214,6 +218,7 @@ def load(file: Path) -> Config:
             tariffs=tuple(lists["tariff"]),
             dial_hours=tuple(lists["dial_hours"]),
             dispositions=tuple(lists["disposition"]),
+            outbound_lists=tuple(lists["outbound_list"]),
         ),
         web=tables["web"],
         backup=tables["backup"],
@@ -351,6 +356,7 @@ def _check(config: Config) -> None:
     for queue in config.calls.queues:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
+    _check_lists(file, config.calls, trunks)
     _check_dispositions(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
@@ -390,6 +396,15 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_lists(file: str, calls: Calls, trunks: set[str]) -> None:
+    for each in calls.outbound_lists:
+        where = f"outbound_list {each.name}"
+        for name in each.agents:
+            _refers(file, where, "agents", name, {agent.name for agent in calls.agents})
+        if each.trunk:
+            _refers(file, where, "trunk", each.trunk, trunks)
 
 
 def _check_dispositions(file: str, calls: Calls) -> None:

@@ -20,7 +20,7 @@ from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
-from appliance.calls.outside import Permit
+from appliance.calls.outside import Permit, Purpose
 from appliance.calls.party import Party
 from appliance.flow.run import TICK_SECONDS
 from appliance.flow.steps import LISTENING
@@ -64,6 +64,7 @@ class Callback(Conversation):
     """
 
     direction = "out"
+    purpose: Purpose = "callback"
 
     def __init__(
         self,
@@ -114,12 +115,7 @@ class Callback(Conversation):
         finally:
             self.office.floor.leave(self.id)
         if self._is_dialled:
-            heard = self.customer.heard or ("early" if self._had_early_sound else "")
-            self.put(
-                events.CallbackEnded(
-                    self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
-                )
-            )
+            self._put_ended()
         self.office.book.release_all(self.id)
         self._when_ended(self._outcome if self._is_on_record else None)
         for party in self.parties.values():
@@ -127,7 +123,7 @@ class Callback(Conversation):
         if self._is_on_record:
             is_served = self.state is State.TALKING or self._outcome is Outcome.REACHED
             outcome = events.Outcome.SERVED if is_served else events.Outcome.FINISHED
-            await self.close(outcome, f"callback {self._outcome}")
+            await self.close(outcome, f"{self.purpose} {self._outcome}")
         self.office.legs.pop(self.customer.leg, None)
 
     async def _try(self) -> None:
@@ -170,8 +166,7 @@ class Callback(Conversation):
 
     async def _agent_first(self, agent: Party) -> None:
         self.agent = agent.name
-        key = await self._asked(agent, self._brief(), BRIEF_TRIES, YES)
-        if key != YES or self._is_held():
+        if not await self._agrees(agent) or self._is_held():
             self.hang_up(agent, Cause.NO_ANSWER)
             return
         if not await self._dial():
@@ -181,6 +176,10 @@ class Callback(Conversation):
         if self.customer.is_answered:
             self._outcome = Outcome.NOT_GIVEN
             await self._talk(agent)
+
+    async def _agrees(self, agent: Party) -> bool:
+        """Tells the agent whom this is about; whether the customer is to be dialled."""
+        return await self._asked(agent, self._brief(), BRIEF_TRIES, YES) == YES
 
     def _brief(self) -> tuple[str, ...]:
         """What the agent hears before the customer is dialled: why, which number, how long they have waited."""
@@ -204,10 +203,14 @@ class Callback(Conversation):
             if self.is_stopping or agent.has_ended:
                 raise
         if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
-            key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
-            self._outcome = SAID.get(key, self._outcome)
+            await self._ask_after(agent)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
+
+    async def _ask_after(self, agent: Party) -> None:
+        """The customer has gone, and the agent has not said whom they reached."""
+        key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
+        self._outcome = SAID.get(key, self._outcome)
 
     async def _until_over(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
         return await transfer.talk(
@@ -286,7 +289,7 @@ class Callback(Conversation):
         """
         self._outcome = Outcome.NETWORK
         permit = self.office.outside.permit(
-            self.id, self.customer.leg, self._wanted.customer, self._trunk.name, "callback", self.offset_ms()
+            self.id, self.customer.leg, self._wanted.customer, self._trunk.name, self.purpose, self.offset_ms()
         )
         if not isinstance(permit, Permit):
             return False
@@ -301,12 +304,7 @@ class Callback(Conversation):
             return False
         self._is_dialled = True
         self.office.book.rings(self._wanted.customer, self.id)  # nothing that they ask meanwhile is dialled beside it
-        self.put(
-            events.CallbackDialled(
-                self.id, self._wanted.request, leg, self._trunk.name, self._wanted.customer,
-                self.offset_ms(), runtime.encoded(key),
-            )
-        )  # fmt: skip
+        self._put_dialled(runtime.encoded(key))
         self.put(events.LegOpened(self.id, leg, "customer", self._wanted.customer, self._trunk.name, self.offset_ms()))
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
@@ -386,6 +384,22 @@ class Callback(Conversation):
                 if isinstance(item, media.PlayEnded) and item.stream == party.leg and item.play == play:
                     ends, deadline = now + KEY_SECONDS, now + TICK_SECONDS
         return ""
+
+    def _put_dialled(self, dial: str) -> None:
+        self.put(
+            events.CallbackDialled(
+                self.id, self._wanted.request, self.customer.leg, self._trunk.name, self._wanted.customer,
+                self.offset_ms(), dial,
+            )
+        )  # fmt: skip
+
+    def _put_ended(self) -> None:
+        heard = self.customer.heard or ("early" if self._had_early_sound else "")
+        self.put(
+            events.CallbackEnded(
+                self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
+            )
+        )
 
     def _is_held(self) -> bool:
         """Whether the customer is on the telephone already, or need not be called any more."""

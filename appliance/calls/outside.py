@@ -24,7 +24,7 @@ from appliance.signalling.numbers import Number
 from appliance.signalling.port import Cause, Identity, ToTrunk
 from appliance.signalling.settings import Signalling, Trunk
 
-Purpose = Literal["callback", "transfer", "divert", "phone", "request"]
+Purpose = Literal["callback", "list", "transfer", "divert", "phone", "request"]
 
 
 class NotPermitted(Exception):  # noqa: N818 - a fault of the code: somebody dials a trunk without asking
@@ -239,7 +239,7 @@ class Outside:
                 trunk=permit.trunk,
                 is_incoming=False,
                 began=permit.at,
-                is_callback=permit.purpose == "callback",
+                is_callback=permit.purpose in ("callback", "list"),
                 is_emergency=permit.is_emergency,
             )
         return [call for leg, call in found.items() if leg not in self._cut and leg != besides]

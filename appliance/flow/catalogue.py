@@ -54,6 +54,14 @@ PLAYED_BY_THE_BOX = frozenset(
         "callback_hello",
         "callback_ask_reached",
         "caller_blocked",
+        "list_next",
+        "list_left",
+        "list_ask_outcome",
+        "list_not_now",
+        "list_nobody",
+        "list_closed",
+        "list_paused",
+        "list_not_yours",
     }
 )
 SOUNDS = (".ulaw", ".alaw")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.control.wire.shown import Contact, FormField
+from appliance.control.wire.shown import Contact, FormField, ListRow
 from appliance.control.wire.struct import Message, Role
 
 
@@ -198,6 +198,61 @@ class RemoveContacts(FromPerson, frozen=True):
     contacts: tuple[str, ...]
 
 
+class AskLists(FromPerson, frozen=True):
+    """Answered by ListsNow."""
+
+
+class CheckNumbers(FromPerson, frozen=True):
+    """Whether these numbers may stand in an outbound list. Answered by Checked; nothing changes."""
+
+    list_name: str
+    numbers: tuple[str, ...]
+
+
+class AddToList(FromPerson, frozen=True):
+    """These shall be called by a list; who may not stand in it is left out. Answered by Counted."""
+
+    list_name: str
+    rows: tuple[ListRow, ...]
+
+
+class TurnList(FromPerson, frozen=True):
+    """Nobody of the list is dialled while it is paused."""
+
+    list_name: str
+    is_paused: bool
+
+
+class ForbidNumbers(FromPerson, frozen=True):
+    """No list dials these any more; ``why`` is page or import. Answered by Counted."""
+
+    numbers: tuple[str, ...]
+    why: str
+
+
+class AllowNumber(FromPerson, frozen=True):
+    """Lists may dial this number again."""
+
+    number: str
+
+
+class NextCustomer(FromPerson, frozen=True):
+    """The agent wants the next one of a list: their telephone rings, then the customer is dialled."""
+
+    agent: str
+    list_name: str
+
+
+class SayOutcome(FromPerson, frozen=True):
+    """What came of a call to somebody of a list; ``due`` is when to call again, as it was typed."""
+
+    agent: str
+    conversation: str
+    outcome: str
+    result: str = ""
+    due: str = ""
+
+
 class HoldRecordings(FromPerson, frozen=True):
     """Nothing of ``about`` is deleted or erased from now on: a conversation, or all with a number. Owner only.
 
@@ -225,6 +280,9 @@ class EraseRecordings(FromPerson, frozen=True):
 SessionOrder = SignIn | SignOut | WhoAmI | SetPassword | Watch | Unwatch
 """Who it is, and what they watch."""
 
+ListOrder = AskLists | CheckNumbers | AddToList | TurnList | ForbidNumbers | AllowNumber
+"""Outbound lists, by those who lead."""
+
 OfficeOrder = (
     HangUpCall
     | Turn
@@ -236,12 +294,13 @@ OfficeOrder = (
     | TakeRecording
     | SaveContacts
     | RemoveContacts
+    | ListOrder
 )
 ArchiveOrder = HoldRecordings | ReleaseRecordings | EraseRecordings
 Order = OfficeOrder | ArchiveOrder
 """What a person of the office orders; all else only asks."""
 
-DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief
+DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief | NextCustomer | SayOutcome
 """What an agent's own page asks and orders: of oneself, or by those who lead of anybody."""
 
 PeopleOrder = AskPeople | InvitePerson | RemovePerson

@@ -48,6 +48,7 @@ class ListCall(Callback):
         self.agent = agent
         self._asker = agent
         self._word: Outcome | None = None
+        self._has_rung = False  # an INVITE left
 
     @property
     def customer_name(self) -> str:
@@ -80,6 +81,7 @@ class ListCall(Callback):
 
     async def _dial(self) -> bool:
         if await super()._dial():
+            self._has_rung = True
             return True
         agent = next(party for party in self.parties.values() if party.role == "agent")
         if not agent.has_ended:
@@ -101,7 +103,8 @@ class ListCall(Callback):
 
     def _put_ended(self) -> None:
         if self._word is None:
-            self._settle(of_attempt(self._outcome))
+            is_given_up = self._has_rung and self._outcome is Attempt.NO_AGENT  # the agent hung up while it rang
+            self._settle(Outcome.NO_ANSWER if is_given_up else of_attempt(self._outcome))
 
     # What the agent says ----------------------------------------------------------------------------------------------
 

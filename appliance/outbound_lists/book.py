@@ -46,8 +46,9 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is true of an entry after an attempt."""
+    """What is true of an entry after an attempt; ``outcome`` is do_not_call where it was forbidden before it rang."""
 
+    outcome: Outcome
     is_open: bool
     not_before: int
     attempts: int
@@ -170,7 +171,9 @@ class ListBook:
         queue.open_count += known.is_open - was_open
         if not known.agent and known.is_open:
             self._wait(known)
-        return Settled(known.is_open, known.not_before, known.attempts)
+        is_forbidden = outcome in UNCOUNTED and known.number in self.forbidden
+        told = Outcome.DO_NOT_CALL if is_forbidden else outcome
+        return Settled(told, known.is_open, known.not_before, known.attempts)
 
     def release(self, agent: str) -> None:
         """The agent is done with the entry: it is done, or waits for its moment or in its place."""

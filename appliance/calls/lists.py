@@ -89,7 +89,15 @@ class Lists:
         state = "open" if settled.is_open else "done"
         self._office.records.put(
             events.ListAttemptSettled(
-                conversation, entry, settled.outcome, result, agent, state, settled.not_before, settled.attempts, offset_ms
+                conversation,
+                entry,
+                settled.outcome,
+                result,
+                agent,
+                state,
+                settled.not_before,
+                settled.attempts,
+                offset_ms,
             )
         )
         self._office.changed()

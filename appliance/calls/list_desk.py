@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from appliance.calls import list_call
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import due_of
@@ -9,8 +11,17 @@ from appliance.calls.list_call import ListCall
 from appliance.calls.office import Office
 from appliance.control import wire
 from appliance.errors import Problem
+from appliance.outbound_lists.book import Refusal
 from appliance.outbound_lists.outcomes import SAID, Outcome
 from appliance.records import lists
+
+WHY: Mapping[Refusal, str] = {
+    "not_yours": "lists.not_yours",
+    "paused": "lists.paused",
+    "closed": "lists.closed",
+    "in_hand": "lists.in_hand",
+    "nobody": "lists.nobody",
+}
 
 
 async def call_next(office: Office, agent: str, list_name: str) -> None:
@@ -20,7 +31,7 @@ async def call_next(office: Office, agent: str, list_name: str) -> None:
         raise Problem("lists.agent_not_free")
     entry = await office.lists.take(agent, list_name)
     if isinstance(entry, str):
-        raise Problem(f"lists.{entry}")
+        raise Problem(WHY[entry])
     call = list_call.prepared(office, entry, agent)
     if call is None:
         office.lists.release(agent)

@@ -86,20 +86,9 @@ class Lists:
         settled = self.book.settle(entry, conversation, outcome, self._office.clock.utc_ms(), due)
         if settled is None:
             return False
-        state = "open" if settled.is_open else "done"
-        self._office.records.put(
-            events.ListAttemptSettled(
-                conversation,
-                entry,
-                settled.outcome,
-                result,
-                agent,
-                state,
-                settled.not_before,
-                settled.attempts,
-                offset_ms,
-            )
-        )
+        told, state = settled.outcome, "open" if settled.is_open else "done"
+        after = state, settled.not_before, settled.attempts, offset_ms
+        self._office.records.put(events.ListAttemptSettled(conversation, entry, told, result, agent, *after))
         self._office.changed()
         return True
 

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from appliance.contacts import decoding, draft, sheet
+from appliance.contacts import check, decoding, draft, sheet
 from appliance.contacts.draft import Wrong
 from appliance.contacts.sheet import Sheet
 from appliance.control.wire import ListRow
@@ -22,6 +22,7 @@ CHUNK_ROWS = 500  # of one question to calls; it takes some 10 ms
 BATCH_ROWS = 50  # of one order, between two packets of SIP; 20 KB at most
 MOST_NAMED = 1_000  # wrong rows that are kept with their reasons; beyond it they are only counted
 LONGEST_NUMBER = 60
+UNREADABLE = ("no_number", "not_a_number", "too_long")  # shown as they are written
 
 _HEADINGS: Mapping[str, str] = {
     fold(heading): what
@@ -48,7 +49,6 @@ class Source:
 
     encoding: str
     separator: str
-    unknown: tuple[str, ...]
     sheet: Sheet
     columns: Sequence[str]
 
@@ -80,7 +80,7 @@ class Plan:
                 continue
             number, why = next(answers)
             if why:
-                shown = each.row.number[:20] if why in ("not_a_number", "too_long", "no_number") else number[-4:]
+                shown = check.shown(each.row.number) if why in UNREADABLE else number[-4:]
                 self._leave_out(Wrong(each.line, Problem(f"lists.row_{why}", number=shown)))
             elif number in self.taken:
                 twice = Problem("contacts.twice", number=number[-4:], line=self.taken[number])
@@ -103,7 +103,7 @@ def source(content: bytes) -> Source:
     columns = _columns(opened.headings)
     if "number" not in columns:
         raise Problem("contacts.no_headings", found=", ".join(opened.headings)[:80])
-    return Source(text.encoding, opened.separator, opened.unknown(columns), opened, columns)
+    return Source(text.encoding, opened.separator, opened, columns)
 
 
 def chunks(rows: Iterable[Found | Wrong]) -> Iterator[list[Found | Wrong]]:
@@ -111,6 +111,12 @@ def chunks(rows: Iterable[Found | Wrong]) -> Iterator[list[Found | Wrong]]:
     waiting = iter(rows)
     while chunk := list(itertools.islice(waiting, CHUNK_ROWS)):
         yield chunk
+
+
+def batches(rows: Sequence[ListRow]) -> Iterator[tuple[ListRow, ...]]:
+    """The rows to add, as many at once as one order takes."""
+    for at in range(0, len(rows), BATCH_ROWS):
+        yield tuple(rows[at : at + BATCH_ROWS])
 
 
 def numbers_of(chunk: Iterable[Found | Wrong]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-SAID = frozenset({Outcome.REACHED, Outcome.WRONG_NUMBER, Outcome.ANNOUNCEMENT, Outcome.CALL_AGAIN, Outcome.DO_NOT_CALL})
+SAID = (Outcome.REACHED, Outcome.WRONG_NUMBER, Outcome.ANNOUNCEMENT, Outcome.CALL_AGAIN, Outcome.DO_NOT_CALL)
 FINAL = frozenset({Outcome.REACHED, Outcome.WRONG_NUMBER, Outcome.DO_NOT_CALL, Outcome.NO_SUCH_NUMBER})
 UNCOUNTED = frozenset({Outcome.NETWORK, Outcome.NO_AGENT, Outcome.INTERRUPTED})
 

@@ -256,10 +256,10 @@ class ListWorld(World):
         await asyncio.sleep(120.0)
         self.read()
         with self.life.store.transaction() as db:
-            (left,) = db.execute("SELECT count(*) FROM list_attempt WHERE ended IS NULL OR outcome = ''").fetchone()
+            open_rows = db.execute("SELECT leg FROM list_attempt WHERE ended IS NULL OR outcome = ''").fetchall()
             outcomes = db.execute("SELECT outcome, count(*) FROM list_attempt GROUP BY outcome").fetchall()
-        if left:
-            self.fail(f"{left} attempts were never ended")
+        if open_rows:
+            self.fail(f"attempts that were never ended: {open_rows}")
         self.figures.update(dict(outcomes))
         self.mended = self.life.office.counters.get("presence_mended", 0)
         await self.die(self.life)

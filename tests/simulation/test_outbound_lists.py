@@ -1,4 +1,4 @@
-"""Outbound lists on the box's own ground, in virtual time: hours to the second, nobody twice, never who is forbidden."""
+"""Outbound lists on the box's own ground, in virtual time: hours to the second, nobody twice, no forbidden one."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ class Desks:
                 return await self._desk(self._agent(who, agent), who)
             case wire.NextCustomer(_, agent, list_name):
                 await list_desk.call_next(self._office, self._agent(who, agent), list_name)
-            case wire.SayOutcome(_, agent, conversation):
-                await list_desk.say(self._office, self._sessions.get(conversation), self._agent(who, agent), order)
+            case wire.SayOutcome(_, agent):
+                await list_desk.say(self._office, self._sessions, self._agent(who, agent), order)
             case wire.GoAway(_, agent, reason):
                 self._go_away(self._agent(who, agent), reason, who.actor)
             case wire.WriteForm(_, agent, conversation, fields):

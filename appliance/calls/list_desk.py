@@ -39,15 +39,15 @@ async def call_next(office: Office, agent: str, list_name: str) -> None:
     office.lists.begin(call)
 
 
-async def say(office: Office, session: Conversation | None, agent: str, said: wire.SayOutcome) -> None:
-    """What the agent says of the call, on the disk; ``session`` is that call where it still lasts."""
+async def say(office: Office, sessions: Mapping[str, Conversation], agent: str, said: wire.SayOutcome) -> None:
+    """What the agent says of the call (none named: of the last one), on the disk, also while it lasts."""
     if said.outcome not in SAID:
         raise Problem("desk.no_sense", value=said.outcome[:40])
     outcome = Outcome(said.outcome)
     due = due_of(said.due, office.clock.utc_ms()) if outcome is Outcome.CALL_AGAIN else 0
     if due is None:
         raise Problem("desk.no_such_moment", value=said.due[:40])
-    attempt = await office.records.call(lambda store: store.within(lambda db: lists.of_call(db, said.conversation)))
+    attempt = await _attempt(office, said.conversation, agent)
     if attempt is None or attempt.agent != agent:
         raise Problem("control.no_such_call")
     entry = attempt.entry
@@ -55,14 +55,21 @@ async def say(office: Office, session: Conversation | None, agent: str, said: wi
     if said.result and (known is None or said.result not in known.results):
         raise Problem("desk.no_sense", value=said.result[:40])
     result = said.result if outcome is Outcome.REACHED else ""
+    session = sessions.get(attempt.conversation)
     if isinstance(session, ListCall):
         session.judge(outcome, result, due)
     else:
-        if not office.lists.settle(entry.entry, said.conversation, outcome, agent, 0, result, due):
+        if not office.lists.settle(entry.entry, attempt.conversation, outcome, agent, 0, result, due):
             raise Problem("lists.called_since")
         if outcome is Outcome.DO_NOT_CALL:
-            office.lists.forbid(entry.number, agent, said.conversation)
+            office.lists.forbid(entry.number, agent, attempt.conversation)
     await office.records.flush()
+
+
+async def _attempt(office: Office, conversation: str, agent: str) -> lists.Attempt | None:
+    if not conversation:
+        return await office.records.call(lambda store: store.within(lambda db: lists.last_of(db, agent)))
+    return await office.records.call(lambda store: store.within(lambda db: lists.of_call(db, conversation)))
 
 
 async def shown(office: Office, agent: str) -> wire.DeskEntry | None:

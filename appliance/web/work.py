@@ -11,7 +11,7 @@ from appliance.control.wire import DeskForm, DeskNow, Written
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.outbound_lists import to_csv
-from appliance.outbound_lists.outcomes import SAID
+from appliance.outbound_lists.outcomes import SAID, Outcome
 from appliance.records.dossier import Contact, Dossier
 from appliance.records.drafts import FIELDS
 from appliance.web import owed
@@ -52,7 +52,7 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """Whom the agent calls by a list, or has called last; ``words`` are the outcomes that can be said."""
+    """Whom the agent calls by a list, or has called last; ``words`` are the outcomes that can be said by one press."""
 
     conversation: str
     name: str
@@ -140,7 +140,7 @@ def entry(desk: DeskNow, language: Language) -> EntryRow | None:
         outcome=to_csv.outcome(found.outcome, language),
         result=found.result,
         results=found.results,
-        words=tuple((each, to_csv.outcome(each, language)) for each in SAID),
+        words=tuple((each, to_csv.outcome(each, language)) for each in SAID if each is not Outcome.CALL_AGAIN),
     )
 
 

@@ -300,18 +300,18 @@ def test_by_page_the_agent_s_telephone_rings_first_and_the_word_is_said_there(tm
         assert shown is not None and (shown.number, shown.columns, shown.outcome) == (
             "+989121110001", ("a", "b", "c"), "",
         )  # fmt: skip
-        session = box.it.switchboard.sessions[shown.conversation]
+        sessions = box.it.switchboard.sessions
         said = wire.SayOutcome("", "first", shown.conversation, "reached", "sold")
         with pytest.raises(Problem):
-            await list_desk.say(box.it.office, session, "first", wire.SayOutcome("", "", shown.conversation, "bought"))
+            await list_desk.say(box.it.office, sessions, "first", wire.SayOutcome("", "", shown.conversation, "bought"))
         with pytest.raises(Problem):
-            await list_desk.say(box.it.office, session, "second", said)
-        await list_desk.say(box.it.office, session, "first", said)
+            await list_desk.say(box.it.office, sessions, "second", said)
+        await list_desk.say(box.it.office, sessions, "first", said)
         await asyncio.sleep(90.0)
         (first, *_) = await box.entries()
         assert (first.outcome, first.result, first.agent) == ("reached", "sold", "first")
-        again = wire.SayOutcome("", "first", shown.conversation, "call_again", due="1155")
-        await list_desk.say(box.it.office, None, "first", again)
+        again = wire.SayOutcome("", "first", "", "call_again", due="1155")
+        await list_desk.say(box.it.office, {}, "first", again)
         (first, *_) = await box.entries()
         assert (first.outcome, first.state) == ("call_again", "open") and first.not_before > MORNING_MS
 

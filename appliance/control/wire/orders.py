@@ -244,7 +244,7 @@ class NextCustomer(FromPerson, frozen=True):
 
 
 class SayOutcome(FromPerson, frozen=True):
-    """What came of a call to somebody of a list; ``due`` is when to call again, as it was typed."""
+    """What came of a call by a list (empty: the agent's last one); ``due`` is when to call again, as it was typed."""
 
     agent: str
     conversation: str

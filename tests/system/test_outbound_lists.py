@@ -1,4 +1,4 @@
-"""An outbound list over real SIP: imported by command line, worked by a desk phone with ``*45``, seen in the records."""
+"""An outbound list over real SIP: imported by command line, worked by a desk phone by ``*45``, kept in the records."""
 
 from __future__ import annotations
 

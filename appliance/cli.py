@@ -94,6 +94,7 @@ def _parser() -> _Parser:
     from appliance.hours import commands as hours
     from appliance.lookup import commands as lookup
     from appliance.notify import commands as notify
+    from appliance.outbound_lists import commands as lists
     from appliance.prompts import commands as prompts
     from appliance.provisioning import commands as provisioning
     from appliance.recorder import commands as recorder
@@ -130,6 +131,7 @@ def _parser() -> _Parser:
     prompts.register(commands)
     calls.register(commands, _load, DEFAULT_CONFIG)
     contacts.register(commands, _load, DEFAULT_CONFIG)
+    lists.register(commands, _load, DEFAULT_CONFIG)
     provisioning.register(commands, _phone_files, DEFAULT_CONFIG)
     evidence.register(commands)
     backup.register(commands, _box_of, DEFAULT_CONFIG)

@@ -39,6 +39,7 @@ from appliance.media.settings import Media
 from appliance.messages.numbers import latin
 from appliance.notify.ready import Writing
 from appliance.notify.settings import Mail, Notify
+from appliance.outbound_lists.settings import OutboundList
 from appliance.places import Places, shipped_flows
 from appliance.provisioning.models import MODELS, mac_of, model_of
 from appliance.provisioning.settings import Provisioning
@@ -133,6 +134,7 @@ _LISTS: dict[str, type] = {
     "tariff": Tariff,
     "dial_hours": DialHours,
     "disposition": Disposition,
+    "outbound_list": OutboundList,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
@@ -141,6 +143,7 @@ _LISTS: dict[str, type] = {
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
     *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
+    (Calls, "outbound_lists"),
     (Retention, "keeps"),
 }
 
@@ -166,6 +169,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),
+    "spacing_minutes": (1, 100_000),
     "attempts": (1, 20),
     "lock_minutes": (1, 10_000),
     "increment_seconds": (1, 3600),
@@ -216,6 +220,7 @@ def load(file: Path) -> Config:
             tariffs=tuple(lists["tariff"]),
             dial_hours=tuple(lists["dial_hours"]),
             dispositions=tuple(lists["disposition"]),
+            outbound_lists=tuple(lists["outbound_list"]),
         ),
         web=tables["web"],
         backup=tables["backup"],
@@ -357,6 +362,7 @@ def _check(config: Config) -> None:
     if config.calls.screen_pop:
         _check_screen_pop(file, config)
     agent_numbers.check(config.calls, config.signalling.trunks, file)
+    _check_lists(file, config.calls, trunks)
     _check_dispositions(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
@@ -408,6 +414,15 @@ def _check_screen_pop(file: str, config: Config) -> None:
     )
     for sent in next(each.sends for each in config.elsewhere.lookups if each.name == name):
         _refers(file, f"lookup {name}", "sends", sent, screen_pop.FIELDS)
+
+
+def _check_lists(file: str, calls: Calls, trunks: set[str]) -> None:
+    for each in calls.outbound_lists:
+        where = f"outbound_list {each.name}"
+        for name in each.agents:
+            _refers(file, where, "agents", name, {agent.name for agent in calls.agents})
+        if each.trunk:
+            _refers(file, where, "trunk", each.trunk, trunks)
 
 
 def _check_dispositions(file: str, calls: Calls) -> None:

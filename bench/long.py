@@ -48,6 +48,7 @@ TESTS = {
     "answers": "tests/system/test_answers.py",
     "outside-agents": "tests/system/test_outside_agents.py",
     "contacts": "tests/contacts/test_large_list.py",
+    "outbound-lists": "tests/simulation/test_list_walks.py",
     "notices": "tests/system/test_notices.py",
     "upstream-kills": "tests/sync/test_process.py::test_kills_at_random_moments_lose_nothing_and_send_nothing_twice",
     "upstream-outage": "tests/sync/test_process.py::test_after_days_without_upstream_everything_arrives_once",

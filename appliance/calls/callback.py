@@ -22,7 +22,7 @@ from appliance.calls.asking import YES, ask, tries_on
 from appliance.calls.conversation import Conversation, Left, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
-from appliance.calls.outside import Permit
+from appliance.calls.outside import Permit, Purpose
 from appliance.calls.party import Party
 from appliance.ids import uuid7
 from appliance.media import port as media
@@ -62,6 +62,7 @@ class Callback(Conversation):
     """
 
     direction = "out"
+    purpose: Purpose = "callback"
 
     def __init__(
         self,
@@ -113,12 +114,7 @@ class Callback(Conversation):
         finally:
             self.office.floor.leave(self.id)
         if self._is_dialled:
-            heard = self.customer.heard or ("early" if self._had_early_sound else "")
-            self.put(
-                events.CallbackEnded(
-                    self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
-                )
-            )
+            self._put_ended()
         self.office.book.release_all(self.id)
         self._when_ended(self._outcome if self._is_on_record else None)
         for party in self.parties.values():
@@ -126,7 +122,7 @@ class Callback(Conversation):
         if self._is_on_record:
             is_served = self.state is State.TALKING or self._outcome is Outcome.REACHED
             outcome = events.Outcome.SERVED if is_served else events.Outcome.FINISHED
-            await self.close(outcome, f"callback {self._outcome}")
+            await self.close(outcome, f"{self.purpose} {self._outcome}")
         self.office.legs.pop(self.customer.leg, None)
 
     async def _try(self) -> None:
@@ -169,10 +165,7 @@ class Callback(Conversation):
 
     async def _agent_first(self, agent: Party) -> None:
         self.agent = agent.name
-        is_said = bool(agent.trunk)  # who is rung outside has been asked
-        if not is_said:
-            is_said = await self._asked(agent, self._brief(self._wanted.language), BRIEF_TRIES, YES) == YES
-        if not is_said or self._is_held():
+        if not await self._agrees(agent) or self._is_held():
             self.hang_up(agent, Cause.NO_ANSWER)
             return
         if not await self._dial():
@@ -182,6 +175,12 @@ class Callback(Conversation):
         if self.customer.is_answered:
             self._outcome = Outcome.NOT_GIVEN
             await self._talk(agent)
+
+    async def _agrees(self, agent: Party) -> bool:
+        """Tells the agent whom this is about; whether the customer is to be dialled. Who is rung outside was asked."""
+        return (
+            bool(agent.trunk) or await self._asked(agent, self._brief(self._wanted.language), BRIEF_TRIES, YES) == YES
+        )
 
     def _brief(self, language: str) -> tuple[str, ...]:
         """What the agent hears before the customer is dialled: why, which number, how long they have waited."""
@@ -206,8 +205,7 @@ class Callback(Conversation):
             if self.is_stopping or agent.has_ended:
                 raise
         if not agent.has_ended and self._outcome is Outcome.NOT_GIVEN:
-            key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
-            self._outcome = SAID.get(key, self._outcome)
+            await self._ask_after(agent)
         if self._outcome is Outcome.NOT_GIVEN:
             self._outcome = self._unsaid(self._outcome)
         if not agent.has_ended:
@@ -230,6 +228,11 @@ class Callback(Conversation):
                 )
         except TimeoutError:
             log.warning("callback %s is not recorded: the records do not answer", self._wanted.request)
+
+    async def _ask_after(self, agent: Party) -> None:
+        """The customer has gone, and the agent has not said whom they reached."""
+        key = await self._asked(agent, ("callback_ask_reached",), ASKED_TRIES, "".join(SAID))
+        self._outcome = SAID.get(key, self._outcome)
 
     async def _until_over(self, agent: Party, said: Callable[[Said], Awaitable[tuple[str, ...]]]) -> Party:
         return await transfer.talk(
@@ -310,7 +313,7 @@ class Callback(Conversation):
         """
         self._outcome = Outcome.NETWORK
         permit = self.office.outside.permit(
-            self.id, self.customer.leg, self._wanted.customer, self._trunk.name, "callback", self.offset_ms()
+            self.id, self.customer.leg, self._wanted.customer, self._trunk.name, self.purpose, self.offset_ms()
         )
         if not isinstance(permit, Permit):
             return False
@@ -326,12 +329,7 @@ class Callback(Conversation):
         await self._find_word()
         self._is_dialled = True
         self.office.book.rings(self._wanted.customer, self.id)  # nothing that they ask meanwhile is dialled beside it
-        self.put(
-            events.CallbackDialled(
-                self.id, self._wanted.request, leg, self._trunk.name, self._wanted.customer,
-                self.offset_ms(), runtime.encoded(key),
-            )
-        )  # fmt: skip
+        self._put_dialled(runtime.encoded(key))
         self.put(events.LegOpened(self.id, leg, "customer", self._wanted.customer, self._trunk.name, self.offset_ms()))
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
@@ -388,6 +386,22 @@ class Callback(Conversation):
     async def _asked(self, party: Party, prompts: tuple[str, ...], tries: int, keys: str) -> str:
         """The key that ``party`` pressed of ``keys``; empty where none was, or they went."""
         return await ask(self, party, prompts, tries, keys, self._wanted.language)
+
+    def _put_dialled(self, dial: str) -> None:
+        self.put(
+            events.CallbackDialled(
+                self.id, self._wanted.request, self.customer.leg, self._trunk.name, self._wanted.customer,
+                self.offset_ms(), dial,
+            )
+        )  # fmt: skip
+
+    def _put_ended(self) -> None:
+        heard = self.customer.heard or ("early" if self._had_early_sound else "")
+        self.put(
+            events.CallbackEnded(
+                self.id, self._wanted.request, self._outcome, self.agent, self.offset_ms(), heard=heard
+            )
+        )
 
     def _is_held(self) -> bool:
         """Whether the customer is on the telephone already, or need not be called any more."""

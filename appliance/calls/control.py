@@ -19,6 +19,7 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from appliance.calls.access import Access, Grant, Session
 from appliance.calls.upstream import Upstream
@@ -50,6 +51,7 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.CloseRequest: WORKS,
     wire.SaveContacts: LEADS,
     wire.RemoveContacts: LEADS,
+    **dict.fromkeys(get_args(wire.ListOrder), LEADS),
     wire.HoldRecordings: OWNS,
     wire.ReleaseRecordings: OWNS,
     wire.EraseRecordings: OWNS,
@@ -64,6 +66,8 @@ MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
             wire.ExtendForm,
             wire.WriteBrief,
             wire.PauseRecording,
+            wire.NextCustomer,
+            wire.SayOutcome,
         ),
         WORKS,
     ),
@@ -72,7 +76,7 @@ MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
 
-_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts | wire.ExportRecordings
+_OF_COMMANDS = wire.SaveContacts | wire.RemoveContacts | wire.ExportRecordings | wire.ListOrder
 _OF_SYNC = (
     wire.TellReceipts | wire.TellDestroyed | wire.TellUpstream | wire.AskPulse | wire.AskUpstream | wire.TryUpstream
 )
@@ -278,6 +282,12 @@ class ControlServer:
                 | wire.ExportRecordings(token)
                 | wire.SaveContacts(token)
                 | wire.RemoveContacts(token)
+                | wire.AskLists(token)
+                | wire.CheckNumbers(token)
+                | wire.AddToList(token)
+                | wire.TurnList(token)
+                | wire.ForbidNumbers(token)
+                | wire.AllowNumber(token)
                 | wire.HoldRecordings(token)
                 | wire.ReleaseRecordings(token)
                 | wire.EraseRecordings(token)
@@ -292,6 +302,8 @@ class ControlServer:
                 | wire.ExtendForm(token)
                 | wire.WriteBrief(token)
                 | wire.PauseRecording(token)
+                | wire.NextCustomer(token)
+                | wire.SayOutcome(token)
                 | wire.AskPeople(token)
                 | wire.InvitePerson(token)
                 | wire.RemovePerson(token)

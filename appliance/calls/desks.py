@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from appliance.calls import list_desk
 from appliance.calls.access import LONGEST_NAME, OWNER, Access, Session
 from appliance.calls.conversation import Conversation
 from appliance.calls.office import Office, PauseAsked
@@ -34,7 +35,11 @@ class Desks:
         """Does what ``who``, whose role may, has asked. Problem where it cannot be done."""
         match order:
             case wire.AskDesk(_, agent):
-                return self._desk(self._agent(who, agent), who)
+                return await self._desk(self._agent(who, agent), who)
+            case wire.NextCustomer(_, agent, list_name):
+                await list_desk.call_next(self._office, self._agent(who, agent), list_name)
+            case wire.SayOutcome(_, agent):
+                await list_desk.say(self._office, self._sessions, self._agent(who, agent), order)
             case wire.GoAway(_, agent, reason):
                 self._go_away(self._agent(who, agent), reason, who.actor)
             case wire.WriteForm(_, agent, conversation, fields):
@@ -77,7 +82,7 @@ class Desks:
 
     # What is shown ----------------------------------------------------------------------------------------------------
 
-    def _desk(self, agent: str, who: Session) -> wire.DeskNow:
+    async def _desk(self, agent: str, who: Session) -> wire.DeskNow:
         now = next(each for each in self._office.agents_now() if each.name == agent)
         form = self._office.wrap_ups.of(agent)
         return wire.DeskNow(
@@ -89,6 +94,8 @@ class Desks:
             agents=(agent,) if who.role == "agent" else tuple(self._office.agents),
             call=self._call(agent),
             form=self._form(form) if form is not None else None,
+            lists=self._office.lists.of_agent(agent),
+            entry=await list_desk.shown(self._office, agent),
         )
 
     def _call(self, agent: str) -> wire.DeskCall | None:

@@ -6,7 +6,7 @@ customer with whom this phone's agent spoke last; the time as in desk.py. ``*512
 201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78``
 (do not disturb), which count for a telephone without an agent too. ``*72`` and a number sends the calls for this
 telephone there, ``*73`` rings it again, ``*72`` alone tells where they go. ``*8`` takes a call that rings at somebody
-else's, ``*8201`` the one at extension 201.
+else's, ``*8201`` the one at extension 201. ``*45`` dials the next customer of an outbound list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP = "*28", "*35", "*51", "*6", "*8"
 FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB = "*72", "*73", "*78", "*79"
-CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB)
+NEXT = "*45"
+CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB, NEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +69,16 @@ class Supervise:
 
 
 @dataclass(frozen=True, slots=True)
+class NextCustomer:
+    """Dials the next one of the first outbound list of the phone's agent that has one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Supervise | Unknown
+Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Supervise | NextCustomer | Unknown
 
 
 def is_code(dialled: str) -> bool:
@@ -100,7 +106,12 @@ def meant(dialled: str) -> Feature:
     return Unknown()
 
 
-_WHOLE: Mapping[str, Feature] = {FORWARD_OFF: Forward(""), DISTURB_NOT: Presence(True), DISTURB: Presence(False)}
+_WHOLE: Mapping[str, Feature] = {
+    FORWARD_OFF: Forward(""),
+    DISTURB_NOT: Presence(True),
+    DISTURB: Presence(False),
+    NEXT: NextCustomer(),
+}
 _PRESENCE: Mapping[str, Feature] = {"": Presence(None), "0": Presence(False), "1": Presence(True)}
 
 

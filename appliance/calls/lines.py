@@ -42,6 +42,13 @@ def checked_flows(
             raise Problem(
                 "config.no_such", file=file, where=where, setting="calendar", value=hours.calendar, known=known
             )
+    for each in calls.outbound_lists:
+        if each.calendar not in house.calendars:
+            known = ", ".join(sorted(house.calendars)) or "-"
+            where = f"outbound_list {each.name}"
+            raise Problem(
+                "config.no_such", file=file, where=where, setting="calendar", value=each.calendar, known=known
+            )
     return flows, house
 
 

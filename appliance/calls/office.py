@@ -17,6 +17,7 @@ from appliance.calls.forwarding import Followed, follow
 from appliance.calls.inbox import Inbox
 from appliance.calls.inside import Inside, known, whom
 from appliance.calls.lamps import Lamps
+from appliance.calls.lists import Lists
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
 from appliance.calls.peers import CameBack, extension_at
@@ -146,6 +147,7 @@ class Office:
     lamps: Lamps = field(init=False)
     wrap_ups: WrapUps = field(init=False)
     screen_pops: ScreenPops = field(init=False)
+    lists: Lists = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
@@ -154,6 +156,7 @@ class Office:
         self.lamps = Lamps(self, self.line)
         self.line = GuardedLine(self.lamps, self.outside)
         self.contacts = Directory(self.records, self.clock, self.sip.area_code)
+        self.lists = Lists(self)
         self.arrange(self.settings)
         self.desk = Desk(self.records, self.clock, self.changed, self.book, self)
         self.answers = BoxAnswers(self.desk, self.servers, self.records, self.clock, self.holidays_to_confirm)
@@ -164,6 +167,7 @@ class Office:
         self.agents = {agent.name: agent for agent in settings.agents}
         self.seats = Seats(settings.agents)
         self.outside.arrange()
+        self.lists.arrange()
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
         agents = tuple(agent.name for agent in settings.agents)
         self.floor = Floor(

@@ -72,6 +72,18 @@ class Orders:
                 return Saved(await self._office.contacts.save(contacts, by))
             case wire.RemoveContacts(_, contacts):
                 await self._office.contacts.remove(contacts, by)
+            case wire.AskLists():
+                return self._office.lists.now()
+            case wire.CheckNumbers(_, list_name, numbers):
+                return self._office.lists.check(list_name, numbers)
+            case wire.AddToList(_, list_name, rows):
+                return await self._office.lists.add(list_name, rows, by)
+            case wire.TurnList(_, list_name, is_paused):
+                await self._office.lists.turn(list_name, is_paused, by)
+            case wire.ForbidNumbers(_, numbers, why):
+                return await self._office.lists.forbid_all(numbers, by, why[:MOST_LETTERS])
+            case wire.AllowNumber(_, number):
+                await self._office.lists.allow(number, by)
             case wire.MoveCaller(_, conversation, line, seen):
                 self._move(conversation, line, seen)
             case wire.TakeRecording(_, recording, use, why):

@@ -25,7 +25,7 @@ from appliance.signalling.numbers import Number
 from appliance.signalling.port import BEGINS_HERE, Cause, Identity, Passage, ToTrunk
 from appliance.signalling.settings import Signalling, Trunk
 
-Purpose = Literal["callback", "transfer", "divert", "phone", "request", "agent"]
+Purpose = Literal["callback", "list", "transfer", "divert", "phone", "request", "agent"]
 
 
 class NotPermitted(Exception):  # noqa: N818 - a fault of the code: somebody dials a trunk without asking
@@ -294,7 +294,7 @@ class Outside:
                 trunk=permit.trunk,
                 is_incoming=False,
                 began=permit.at,
-                is_callback=permit.purpose == "callback",
+                is_callback=permit.purpose in ("callback", "list"),
                 is_emergency=permit.is_emergency,
                 is_inside=permit.is_inside,
             )

@@ -17,7 +17,7 @@ from appliance.calls.switchboard import Switchboard
 from appliance.clock import Clock
 from appliance.contacts import reading
 from appliance.queue import callbacks as callback_book
-from appliance.records import drafts, events, ledger
+from appliance.records import drafts, events, ledger, lists
 from appliance.records.store import Store
 from appliance.records.writer import Records
 from appliance.signalling.port import LegKey
@@ -65,6 +65,7 @@ def recall(office: Office, store: Store) -> None:
     turned = switches.restored(store.within(ledger.switch_values))
     office.desk.restore(store.within(ledger.next_number), turned)
     office.contacts.restore(reading.everybody(store.within))
+    office.lists.restore(store)
 
 
 async def note_settings(records: Records, sha256: str) -> None:
@@ -102,13 +103,16 @@ async def take_over(office: Office, callbacks: Callbacks, left_over: Sequence[Le
     for conversation, request, began_ms in await office.records.call(lambda store: store.within(ledger.unended)):
         office.records.put(events.CallbackEnded(conversation, request, callback_book.Outcome.INTERRUPTED, "", began_ms))
     callbacks.restore(owed, in_vain)
-    return await aftermath.settle(office, [*left_over, *_dialled(owed, left_over, now)])
+    unended = await office.records.call(lambda store: store.within(lists.unended))
+    office.lists.interrupted(unended)
+    dialled = [*((each.dial, each.dialled) for each in owed), *((each.dial, each.began) for each in unended)]
+    return await aftermath.settle(office, [*left_over, *_dialled(dialled, left_over, now)])
 
 
-def _dialled(owed: Sequence[ledger.OpenCallback], left_over: Sequence[LegKey], now: int) -> Iterator[LegKey]:
+def _dialled(owed: Sequence[tuple[str, int]], left_over: Sequence[LegKey], now: int) -> Iterator[LegKey]:
     """Customers who may still be ringing, and of whom only the record knows: the power was cut."""
     known = {key.leg for key in left_over}
-    for each in owed:
-        key = runtime.decoded(each.dial)
-        if key is not None and key.leg not in known and 0 <= now - each.dialled < RINGS_MOST_MS:
+    for dial, began in owed:
+        key = runtime.decoded(dial)
+        if key is not None and key.leg not in known and 0 <= now - began < RINGS_MOST_MS:
             yield key

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appliance.outbound_lists.settings import OutboundList
 from appliance.queue.callbacks import MINUTE_MS, Policy
 from appliance.queue.line import Rules
 from appliance.signalling.numbers import EMERGENCY, Plan
@@ -164,6 +165,7 @@ class Calls:
     tariffs: tuple[Tariff, ...] = field(default=())
     dial_hours: tuple[DialHours, ...] = field(default=())
     dispositions: tuple[Disposition, ...] = field(default=())
+    outbound_lists: tuple[OutboundList, ...] = field(default=())
 
     @property
     def plan(self) -> Plan:

@@ -19,6 +19,7 @@ from appliance.calls.callbacks import Callbacks
 from appliance.calls.conversation import Conversation
 from appliance.calls.desk import asked_by
 from appliance.calls.feature_call import FeatureCall
+from appliance.calls.next_call import NextCall
 from appliance.calls.office import EndCall, Item, Office
 from appliance.calls.peer_call import PeerCall, is_direct
 from appliance.calls.peers import CameBack
@@ -77,6 +78,7 @@ class Switchboard:
         self._is_draining = False
         self._early: list[signalling.Event] | None = None  # what came before it was open; None: it is
         self.callbacks = Callbacks(office, self._begin)
+        office.lists.begin = self._begin
         office.outside.conversations = self.sessions.values
         office.outside.is_up = self._is_up
 
@@ -310,6 +312,8 @@ class Switchboard:
             self._begin(PickUpCall(self.office, offered, phone, taken, self._language))
         elif isinstance(meant, features.Supervise):
             self._begin(SuperviseCall(self.office, offered, phone, meant.whom, self.sessions.values, self._language))
+        elif isinstance(meant, features.NextCustomer):
+            self._begin(NextCall(self.office, offered, phone, self._language))
         elif meant is not None:
             self._begin(FeatureCall(self.office, offered, phone, self._language))
         else:

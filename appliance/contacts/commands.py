@@ -91,8 +91,8 @@ def register(
 
 def _import(chosen: argparse.Namespace, settings: Settings) -> int:
     language = messages.chosen_language()
-    source = plan.source(_read(chosen.file))
-    with _reader(settings) as reader:
+    source = plan.source(read_file(chosen.file))
+    with reader_of(settings) as reader:
 
         def steps() -> Iterator[plan.Step]:
             return plan.steps(source.rows(), lambda numbers: _of(reader, numbers), settings.signalling.area_code)
@@ -127,7 +127,7 @@ def _told(file: str, source: Source, found: Plan, language: Language) -> Iterato
 
 
 def _export(chosen: argparse.Namespace, settings: Settings) -> int:
-    with _reader(settings) as reader:
+    with reader_of(settings) as reader:
         content = "".join(to_csv.lines(reading.everybody(reader.within), messages.chosen_language())).encode()
     if chosen.file is None:
         sys.stdout.flush()
@@ -143,7 +143,7 @@ def _export(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(chosen: argparse.Namespace, settings: Settings) -> int:
-    with _reader(settings) as reader:
+    with reader_of(settings) as reader:
         found = reader.within(lambda db: reading.search(db, " ".join(chosen.words), chosen.last))
     language = messages.chosen_language()
     if chosen.json:
@@ -175,7 +175,7 @@ def _set(chosen: argparse.Namespace, settings: Settings) -> int:
         note=chosen.note,
         **{name: draft.mark(given) for word, name in _MARKS.items() if (given := getattr(chosen, word)) is not None},
     )
-    with _reader(settings) as reader:
+    with reader_of(settings) as reader:
         contact = plan.merged(row, lambda numbers: _of(reader, numbers), settings.signalling.area_code)
     asyncio.run(_with_calls(settings, lambda calls: calls.order(wire.SaveContacts("", (contact,)))))
     print(messages.text("contacts.saved", messages.chosen_language(), name=contact.name or contact.numbers[0]))
@@ -183,14 +183,14 @@ def _set(chosen: argparse.Namespace, settings: Settings) -> int:
 
 
 def _remove(chosen: argparse.Namespace, settings: Settings) -> int:
-    with _reader(settings) as reader:
+    with reader_of(settings) as reader:
         known = plan.known(chosen.number, lambda numbers: _of(reader, numbers), settings.signalling.area_code)
     asyncio.run(_with_calls(settings, lambda calls: calls.order(wire.RemoveContacts("", (known.contact,)))))
     print(messages.text("contacts.removed", messages.chosen_language(), name=known.name or known.numbers[0]))
     return 0
 
 
-def _read(file: Path) -> bytes:
+def read_file(file: Path) -> bytes:
     """The file, or as much of it as shows that it is too large."""
     try:
         with file.open("rb") as opened:
@@ -199,7 +199,7 @@ def _read(file: Path) -> bytes:
         raise Problem("contacts.unreadable", file=str(file), reason=error.strerror or str(error)) from error
 
 
-def _reader(settings: Settings) -> Reader:
+def reader_of(settings: Settings) -> Reader:
     places = settings.places
     secret = places.secret(DATABASE_KEY)
     if not places.database.is_file():

@@ -25,7 +25,7 @@ def lines(contacts: Iterable[Contact], language: Language) -> Iterator[str]:
     words = _YES_NO[language]
     for each in contacts:
         marks = (words[each.is_vip], words[each.is_blocked], words[each.is_unrecorded])
-        numbers = SEPARATE.join(_here(number) for number in each.numbers)
+        numbers = SEPARATE.join(here(number) for number in each.numbers)
         yield _line((each.name, each.latin, numbers, each.language, *marks, each.note))
 
 
@@ -35,6 +35,6 @@ def _line(cells: Iterable[str]) -> str:
     return written.getvalue()
 
 
-def _here(number: str) -> str:
+def here(number: str) -> str:
     """As people write it in this country; 00 abroad, for a plus begins a formula."""
     return "0" + number[3:] if number.startswith("+98") else "00" + number[1:] if number.startswith("+") else number

@@ -62,6 +62,14 @@ PLAYED_BY_THE_BOX = frozenset(
         "agent_press",
         "agent_wraps_up",
         "caller_blocked",
+        "list_next",
+        "list_left",
+        "list_ask_outcome",
+        "list_not_now",
+        "list_nobody",
+        "list_closed",
+        "list_paused",
+        "list_not_yours",
     }
 )
 SOUNDS = (".ulaw", ".alaw")

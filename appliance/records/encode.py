@@ -67,6 +67,12 @@ def subject(happened: Happened) -> str:
             return happened.conversation or happened.notice
         case events.ContactSaved() | events.ContactRemoved():
             return happened.contact
+        case events.ListEntryAdded() | events.ListAttemptSettled():
+            return happened.entry  # an entry that is done stays so when the conversation is erased
+        case events.ListTurned():
+            return happened.list_name
+        case events.DoNotCallSet() | events.DoNotCallLifted():
+            return happened.mark
         case events.HeadSigned():
             return "chain"
         case events.RecipientsChanged() | events.KeysDrilled():
@@ -117,6 +123,7 @@ def subject(happened: Happened) -> str:
             | events.WrapUpMissed()
             | events.TransferBriefed()
             | events.CallerBlocked()
+            | events.ListEntryDialled()
         ):
             return happened.conversation
 

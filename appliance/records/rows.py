@@ -8,7 +8,7 @@ that counts, and an event about something unknown changes nothing.
 from __future__ import annotations
 
 from appliance.messages.folding import fold
-from appliance.records import events
+from appliance.records import events, list_rows
 from appliance.records.database import Value
 from appliance.records.events import Happened
 
@@ -80,6 +80,7 @@ _OF_CONVERSATION = (
     "recording", "leg", "cdr", "request", "attempt", "survey", "identified", "message", "notice", "reply",
     "passed_on", "supervised", "wrap_up", "brief", "draft", "hold", "going",
     "paused",
+    "list_attempt",
 )  # fmt: skip
 _TOMBSTONE = """INSERT INTO tombstone (conversation, n, at, reason, actor) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (conversation) DO UPDATE SET n = excluded.n, at = excluded.at,
@@ -247,6 +248,15 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             return _contact(happened, at)
         case events.ContactRemoved(contact):
             return (_CONTACT_GONE, (contact,)), (_CONTACT_NUMBERS_GONE, (contact,))
+        case (
+            events.ListEntryAdded()
+            | events.ListTurned()
+            | events.ListEntryDialled()
+            | events.ListAttemptSettled()
+            | events.DoNotCallSet()
+            | events.DoNotCallLifted()
+        ):
+            return list_rows.changes(happened, n, at)
         case events.UpstreamReceipt(target, unit, key, recording, first, last, sha256, size, place):
             values = target, key, unit, recording, first, last, sha256, size, place, n, at
             return (_RECEIPT, values), *(((_SENT, (at, recording, target)),) if recording else ())

@@ -20,7 +20,7 @@ DERIVED = (
     "conversation", "leg", "recording", "cdr", "tombstone", "trunk_state", "phone_state", "service_state",
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
     "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
-    "hold", "going", "paused", "taken_away",
+    "hold", "going", "paused", "taken_away", "list_entry", "list_attempt", "list_state", "do_not_call",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -353,6 +353,31 @@ CREATE INDEX going_by_conversation ON going (conversation);
 CREATE INDEX tombstone_by_order ON tombstone (n);
 """
 
+_LISTS = """
+CREATE TABLE list_entry (
+    id TEXT PRIMARY KEY, n INTEGER NOT NULL, list_name TEXT NOT NULL, number TEXT NOT NULL, name TEXT NOT NULL,
+    language TEXT NOT NULL, first TEXT NOT NULL, second TEXT NOT NULL, third TEXT NOT NULL, added INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'open',  -- open, done
+    attempts INTEGER NOT NULL DEFAULT 0, not_before INTEGER NOT NULL DEFAULT 0, outcome TEXT NOT NULL DEFAULT '',
+    result TEXT NOT NULL DEFAULT '', agent TEXT NOT NULL DEFAULT '', changed INTEGER NOT NULL DEFAULT 0  -- UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE INDEX list_entry_in_order ON list_entry (list_name, n);
+CREATE INDEX list_entry_by_number ON list_entry (number);
+CREATE TABLE list_attempt (
+    conversation TEXT PRIMARY KEY, entry TEXT NOT NULL, leg TEXT NOT NULL, agent TEXT NOT NULL,
+    began INTEGER NOT NULL, began_ms INTEGER NOT NULL, ended INTEGER,  -- UTC ms; ms of the conversation; UTC ms
+    outcome TEXT NOT NULL DEFAULT '', result TEXT NOT NULL DEFAULT '', dial TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX list_attempt_by_agent ON list_attempt (agent, began);
+CREATE INDEX list_attempt_open ON list_attempt (began) WHERE ended IS NULL;
+CREATE TABLE list_state (
+    list_name TEXT PRIMARY KEY, is_paused INTEGER NOT NULL, by TEXT NOT NULL, since INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE do_not_call (
+    number TEXT PRIMARY KEY, mark TEXT NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL, why TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -482,6 +507,11 @@ def contact_names(database: Database) -> None:
     database.execute("ALTER TABLE contact ADD COLUMN folded_name TEXT NOT NULL DEFAULT ''")
     for contact, name, latin in database.execute("SELECT id, name, latin FROM contact").fetchall():
         database.execute("UPDATE contact SET folded_name = ? WHERE id = ?", (fold(f"{name} {latin}"), contact))
+
+
+@migrations()
+def outbound_lists(database: Database) -> None:
+    _run(database, _LISTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -34,6 +34,7 @@ from appliance.web.home import Home
 from appliance.web.keeping import Keeping
 from appliance.web.keys import Keys
 from appliance.web.listen import PLACE, Listening
+from appliance.web.lists import Lists
 from appliance.web.live import GONE
 from appliance.web.me import Me
 from appliance.web.monitor import Monitor
@@ -87,6 +88,15 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/contacts/import"): LEADS,
     ("POST", "/contacts/import/do"): LEADS,
     ("GET", "/contacts/export"): LEADS,
+    ("POST", "/me/next"): WORKS,
+    ("POST", "/me/outcome"): WORKS,
+    ("GET", "/lists"): LEADS,
+    ("POST", "/lists/turn"): LEADS,
+    ("POST", "/lists/import"): LEADS,
+    ("POST", "/lists/import/do"): LEADS,
+    ("POST", "/lists/forbid"): LEADS,
+    ("POST", "/lists/allow"): LEADS,
+    ("GET", "/lists/export"): LEADS,
     ("GET", "/sign-in"): ANYBODY,
     ("POST", "/sign-in"): ANYBODY,
     ("GET", "/password"): EVERYONE,
@@ -100,9 +110,10 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
 }
 # Where who has chosen a language goes on.
 PAGES = (
-    "/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/keeping", "/keys", "/people",
+    "/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/lists", "/switches", "/keeping", "/keys",
+    "/people",
 )  # fmt: skip
-LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
+LARGEST = dict.fromkeys(("/contacts/import", "/lists/import"), LARGEST_BYTES + 4_096)  # a file and its form
 SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -148,6 +159,7 @@ class Page:
         self._keeping = Keeping(self._site, office.area_code)
         self._people = People(self._site)
         self._contacts = Contacts(self._site, office.area_code)
+        self._lists = Lists(self._site)
         self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
         self._static = _static_files()
 
@@ -197,6 +209,15 @@ class Page:
             ("POST", "/contacts/import"): contacts.look,
             ("POST", "/contacts/import/do"): contacts.carry_out,
             ("GET", "/contacts/export"): contacts.export,
+            ("POST", "/me/next"): self._me.next_customer,
+            ("POST", "/me/outcome"): self._me.outcome,
+            ("GET", "/lists"): self._lists.show,
+            ("POST", "/lists/turn"): self._lists.turn,
+            ("POST", "/lists/import"): self._lists.look,
+            ("POST", "/lists/import/do"): self._lists.carry_out,
+            ("POST", "/lists/forbid"): self._lists.forbid,
+            ("POST", "/lists/allow"): self._lists.allow,
+            ("GET", "/lists/export"): self._lists.export,
             ("GET", "/sign-in"): self._sign_in_form,
             ("POST", "/sign-in"): self._sign_in,
             ("GET", "/password"): self._password_form,

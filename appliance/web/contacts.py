@@ -8,7 +8,6 @@ contacts by orders of some fifty, so that an import of thousands holds up no cal
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,13 +25,12 @@ from appliance.messages import Language
 from appliance.messages.numbers import digits
 from appliance.records.database import Connection
 from appliance.web import forms, upload
+from appliance.web.held import HeldFiles
 from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import national
 
 SHOWN = 100
 SHOWN_WRONG = 100
-HELD_SECONDS = 900.0
-MOST_HELD = 2  # files of at most 16 MB
 DONE: Mapping[str, str] = {"saved": "web.contact_saved", "removed": "web.contact_removed"}
 _FORM = ("contact", "name", "latin", "numbers", "language", "note", "vip", "blocked", "unrecorded")
 
@@ -53,7 +51,7 @@ class Contacts:
     def __init__(self, site: Site, area_code: str) -> None:
         self._site = site
         self._area_code = area_code
-        self._held: dict[str, tuple[float, bytes]] = {}  # who has sent it: until when, and the file
+        self._held = HeldFiles(site.clock)
         self._reads_alone = asyncio.Lock()  # a large file takes some 100 MB while it is read
 
     async def show(self, request: Request) -> Response:
@@ -90,7 +88,7 @@ class Contacts:
             content = sent.get("file", b"")
             async with self._reads_alone:
                 source, found = await asyncio.to_thread(self._planned, content)
-            self._hold(request, content)
+            self._held.hold(self._site.token(request), content)
         except Problem as problem:
             return await self._list(request, problem)
         return self._show_plan(request, source, found)
@@ -100,7 +98,7 @@ class Contacts:
         count = 0
         try:
             await self._site.form(request)
-            content = self._taken(request)
+            content = self._held.taken(self._site.token(request))
             async with self._reads_alone:
                 batches = await asyncio.to_thread(self._batches, content)
                 while (batch := await asyncio.to_thread(next, batches, None)) is not None:
@@ -185,24 +183,6 @@ class Contacts:
 
     def _batches(self, content: bytes) -> Iterator[tuple[Contact, ...]]:
         return plan.batches(self._steps(plan.source(content)))
-
-    # Files that wait --------------------------------------------------------------------------------------------------
-
-    def _hold(self, request: Request, content: bytes) -> None:
-        now = self._site.clock.monotonic()
-        kept = {who: held for who, held in self._held.items() if held[0] > now and who != self._who(request)}
-        while len(kept) >= MOST_HELD:
-            del kept[min(kept, key=lambda who: kept[who][0])]
-        self._held = {**kept, self._who(request): (now + HELD_SECONDS, content)}
-
-    def _taken(self, request: Request) -> bytes:
-        until, content = self._held.pop(self._who(request), (0.0, b""))
-        if until <= self._site.clock.monotonic():
-            raise Problem("contacts.no_file")
-        return content
-
-    def _who(self, request: Request) -> str:
-        return hashlib.sha256(self._site.token(request).encode()).hexdigest()
 
 
 def _row(contact: Contact, language: Language) -> ContactRow:

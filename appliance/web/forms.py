@@ -89,6 +89,15 @@ def pause(form: Form, token: str) -> wire.PauseRecording:
     return wire.PauseRecording(token, *_of_call(form), is_on=form.get("is_on") == "1")
 
 
+def next_customer(form: Form, token: str) -> wire.NextCustomer:
+    return wire.NextCustomer(token, _typed(form, "agent", LONGEST_NAME), _typed(form, "list", LONGEST_NAME))
+
+
+def outcome(form: Form, token: str) -> wire.SayOutcome:
+    said = _typed(form, "outcome", LONGEST_NAME), _typed(form, "result", LONGEST_NAME)
+    return wire.SayOutcome(token, *_of_call(form), *said, _typed(form, "due", LONGEST_MOMENT))
+
+
 def _of_call(form: Form) -> tuple[str, str]:
     return _typed(form, "agent", LONGEST_NAME), _typed(form, "conversation", LONGEST_NAME)
 

@@ -25,7 +25,12 @@ from appliance.records.dossier import Dossier
 from appliance.web import forms, owed, work
 from appliance.web.site import Site, leave_to_guard
 
-DONE = {"given": "web.done_given", "extended": "web.done_extended", "briefed": "web.done_briefed"}
+DONE = {
+    "given": "web.done_given",
+    "extended": "web.done_extended",
+    "briefed": "web.done_briefed",
+    "told": "web.done_told",
+}
 
 
 class Me:
@@ -67,6 +72,12 @@ class Me:
 
     async def extend(self, request: Request) -> Response:
         return await self._ordered(request, forms.extend, "extended")
+
+    async def next_customer(self, request: Request) -> Response:
+        return await self._ordered(request, forms.next_customer, "")
+
+    async def outcome(self, request: Request) -> Response:
+        return await self._ordered(request, forms.outcome, "told")
 
     async def brief(self, request: Request) -> Response:
         return await self._ordered(request, forms.brief, "briefed")
@@ -208,6 +219,9 @@ class Me:
                 resolutions=work.resolutions(language),
                 values=values or work.NO_VALUES,
                 promise=work.promised(form, promise, language),
+            ),
+            "list": site.part(
+                "list", words, desk=desk, entry=work.entry(desk, language), lists=work.lists(desk, language)
             ),
             "draft": site.part("draft", words, form_of=form),
         }

@@ -10,6 +10,8 @@ from appliance import messages
 from appliance.control.wire import DeskForm, DeskNow, Written
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
+from appliance.outbound_lists import to_csv
+from appliance.outbound_lists.outcomes import SAID, Outcome
 from appliance.records.dossier import Contact, Dossier
 from appliance.records.drafts import FIELDS
 from appliance.web import owed
@@ -37,6 +39,29 @@ class Value:
 
     value: str = ""
     version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """``why_closed`` is empty where the next one can be asked for."""
+
+    name: str
+    remaining: str
+    why_closed: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """Whom the agent calls by a list, or has called last; ``words`` are the outcomes that can be said by one press."""
+
+    conversation: str
+    name: str
+    number: str
+    columns: tuple[str, ...]
+    outcome: str
+    result: str
+    results: tuple[str, ...]
+    words: tuple[tuple[str, str], ...]
 
 
 NO_VALUES: Mapping[str, Value] = dict.fromkeys(FIELDS, Value())
@@ -94,6 +119,33 @@ def address(agent: str) -> str:
 def caller(desk: DeskNow) -> tuple[str, str] | None:
     """The conversation and customer of the call that is shown; None where there is none."""
     return (desk.call.conversation, desk.call.customer) if desk.call is not None else None
+
+
+def lists(desk: DeskNow, language: Language) -> list[ListRow]:
+    return [
+        ListRow(each.name, digits(each.remaining, language), _why_closed(each.why_closed, language))
+        for each in desk.lists
+    ]
+
+
+def _why_closed(word: str, language: Language) -> str:
+    return messages.text(f"web.list_is_{word}", language) if word else ""
+
+
+def entry(desk: DeskNow, language: Language) -> EntryRow | None:
+    found = desk.entry
+    if found is None:
+        return None
+    return EntryRow(
+        conversation=found.conversation,
+        name=found.name,
+        number=digits(national(found.number), language),
+        columns=found.columns,
+        outcome=to_csv.outcome(found.outcome, language),
+        result=found.result,
+        results=found.results,
+        words=tuple((each, to_csv.outcome(each, language)) for each in SAID if each is not Outcome.CALL_AGAIN),
+    )
 
 
 def state(desk: DeskNow, language: Language) -> tuple[State, int, str]:

@@ -20,6 +20,7 @@ from appliance.flow.model import KINDS, forms
 from appliance.lookup.settings import Identity, Lookup, Sms, SmsTemplate
 from appliance.media.settings import Media
 from appliance.notify.settings import Mail, Notify
+from appliance.outbound_lists.settings import OutboundList
 from appliance.provisioning.settings import Provisioning
 from appliance.recorder.settings import Recorder
 from appliance.retention.settings import Keep, Retention
@@ -37,6 +38,7 @@ TABLES: tuple[tuple[str, type], ...] = (
     ("[[agent]]", Agent),
     ("[[queue]]", Queue),
     ("[[disposition]]", Disposition),
+    ("[[outbound_list]]", OutboundList),
     ("[signalling]", Signalling),
     ("[media]", Media),
     ("[recorder]", Recorder),

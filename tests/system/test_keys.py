@@ -22,9 +22,9 @@ from tests.ceremony.given import MADE, PASSPHRASE
 from tests.listen.test_browser import browser as browser  # the fixture
 from tests.listen.test_browser import files, key_file, tab, until
 from tests.support.box import Box, free_ports, running
+from tests.support.chromium import Visit
 from tests.support.tap import Tap
 from tests.system.test_listening import FLOW, leaked, of_key, windows
-from tests.system.test_page import Visit
 
 OWNERS = """async (bytes) => PasokhListen.identityFrom(new Uint8Array(bytes))"""
 FIELD = "label:has([data-place]) [data-place]"

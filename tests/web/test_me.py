@@ -171,7 +171,7 @@ def test_the_live_page_says_again_what_changed_and_leaves_the_form_into_which_pe
     calls = MadeUpCalls("agent")
     text = Browser(calls).get("/me/live")[2]
     parts = json.loads(text.split("data: ", 1)[1].split("\n", 1)[0])
-    assert set(parts) == {"findings", "presence", "call", "task", "wrap", "draft"}
+    assert set(parts) == {"findings", "presence", "call", "task", "list", "wrap", "draft"}
     assert 'data-same="c9"' in parts["wrap"] and "the</b>" not in parts["wrap"]
     assert 'data-name="note" data-version="2" data-value="asks for &lt;b&gt;the&lt;/b&gt; price"' in parts["draft"]
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from appliance.control.wire.shown import DeskCall, DeskForm, FormField, Line, Person, Upstream
+from appliance.control.wire.shown import (
+    DeskCall,
+    DeskEntry,
+    DeskForm,
+    FormField,
+    Line,
+    ListNow,
+    Person,
+    Upstream,
+)
 from appliance.control.wire.struct import Field, Message, Role
 
 
@@ -55,6 +64,8 @@ class DeskNow(Message, frozen=True):
     agents: tuple[str, ...]
     call: DeskCall | None = None
     form: DeskForm | None = None
+    lists: tuple[ListNow, ...] = ()  # that the agent may work
+    entry: DeskEntry | None = None
 
 
 class Written(Message, frozen=True):
@@ -94,6 +105,24 @@ class PhoneFile(Message, frozen=True):
 
     def __repr__(self) -> str:
         return "PhoneFile(***)"
+
+
+class Checked(Message, frozen=True):
+    """Of each number that was asked about its one form, and why it cannot stand in the list; empty where it can."""
+
+    numbers: tuple[tuple[str, str], ...]
+
+
+class Counted(Message, frozen=True):
+    """How many of what was sent were new, and stand now."""
+
+    count: int
+
+
+class ListsNow(Message, frozen=True):
+    """Every outbound list of the settings."""
+
+    lists: tuple[ListNow, ...]
 
 
 class Affected(Message, frozen=True):
@@ -148,6 +177,9 @@ Reply = (
     | Promised
     | Saved
     | Affected
+    | Checked
+    | Counted
+    | ListsNow
     | PhoneFile
     | DeskNow
     | Written

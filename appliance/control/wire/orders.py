@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from appliance.control.wire.shown import Contact, FormField
+from appliance.control.wire.shown import Contact, FormField, ListRow
 from appliance.control.wire.struct import Message, Role
 
 MOST_EXPORTED = 500  # recordings in one order: their ids are 17 KB
@@ -222,6 +222,61 @@ class RemoveContacts(FromPerson, frozen=True):
     contacts: tuple[str, ...]
 
 
+class AskLists(FromPerson, frozen=True):
+    """Answered by ListsNow."""
+
+
+class CheckNumbers(FromPerson, frozen=True):
+    """Whether these numbers may stand in an outbound list. Answered by Checked; nothing changes."""
+
+    list_name: str
+    numbers: tuple[str, ...]
+
+
+class AddToList(FromPerson, frozen=True):
+    """These shall be called by a list; who may not stand in it is left out. Answered by Counted."""
+
+    list_name: str
+    rows: tuple[ListRow, ...]
+
+
+class TurnList(FromPerson, frozen=True):
+    """Nobody of the list is dialled while it is paused."""
+
+    list_name: str
+    is_paused: bool
+
+
+class ForbidNumbers(FromPerson, frozen=True):
+    """No list dials these any more; ``why`` is page or import. Answered by Counted."""
+
+    numbers: tuple[str, ...]
+    why: str
+
+
+class AllowNumber(FromPerson, frozen=True):
+    """Lists may dial this number again."""
+
+    number: str
+
+
+class NextCustomer(FromPerson, frozen=True):
+    """The agent wants the next one of a list: their telephone rings, then the customer is dialled."""
+
+    agent: str
+    list_name: str
+
+
+class SayOutcome(FromPerson, frozen=True):
+    """What came of a call by a list (empty: the agent's last one); ``due`` is when to call again, as it was typed."""
+
+    agent: str
+    conversation: str
+    outcome: str
+    result: str = ""
+    due: str = ""
+
+
 class HoldRecordings(FromPerson, frozen=True):
     """Nothing of ``about`` is deleted or erased from now on: a conversation, or all with a number. Owner only.
 
@@ -249,6 +304,9 @@ class EraseRecordings(FromPerson, frozen=True):
 SessionOrder = SignIn | SignOut | WhoAmI | SetPassword | Watch | Unwatch
 """Who it is, and what they watch."""
 
+ListOrder = AskLists | CheckNumbers | AddToList | TurnList | ForbidNumbers | AllowNumber
+"""Outbound lists, by those who lead."""
+
 OfficeOrder = (
     HangUpCall
     | Turn
@@ -261,12 +319,15 @@ OfficeOrder = (
     | ExportRecordings
     | SaveContacts
     | RemoveContacts
+    | ListOrder
 )
 ArchiveOrder = HoldRecordings | ReleaseRecordings | EraseRecordings
 Order = OfficeOrder | ArchiveOrder
 """What a person of the office orders; all else only asks."""
 
-DeskOrder = AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief | PauseRecording
+DeskOrder = (
+    AskDesk | GoAway | WriteForm | GiveForm | ExtendForm | WriteBrief | PauseRecording | NextCustomer | SayOutcome
+)
 """What an agent's own page asks and orders: of oneself, or by those who lead of anybody."""
 
 PeopleOrder = AskPeople | InvitePerson | RemovePerson

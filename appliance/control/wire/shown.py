@@ -158,6 +158,38 @@ class Brief(Struct, frozen=True):
     text: str
 
 
+class ListRow(Struct, frozen=True):
+    """Somebody who shall stand in an outbound list; ``columns`` are at most three of the owner's own."""
+
+    number: str
+    name: str = ""
+    language: str = ""
+    columns: tuple[str, ...] = ()
+
+
+class ListNow(Struct, frozen=True):
+    """An outbound list: how many of it are not done, and why nobody is dialled now (paused, closed, or empty)."""
+
+    name: str
+    remaining: int
+    why_closed: str
+    results: tuple[str, ...] = ()
+
+
+class DeskEntry(Struct, frozen=True):
+    """Whom an agent calls by a list, or has called last; ``outcome`` and ``result`` are what was said so far."""
+
+    conversation: str
+    list_name: str
+    number: str
+    name: str
+    columns: tuple[str, ...]
+    attempts: int
+    outcome: str
+    result: str
+    results: tuple[str, ...]
+
+
 class DeskCall(Struct, frozen=True):
     """The call for which an agent's telephone rings, or in which they speak.
 

@@ -63,6 +63,14 @@ from appliance.records.events.conversations import (
 from appliance.records.events.conversations import (
     State as State,
 )
+from appliance.records.events.lists import (
+    DoNotCallLifted,
+    DoNotCallSet,
+    ListAttemptSettled,
+    ListEntryAdded,
+    ListEntryDialled,
+    ListTurned,
+)
 from appliance.records.events.notices import (
     NoticeDelivered,
     NoticeEnded,
@@ -178,6 +186,12 @@ Happened = (
     | ContactSaved
     | ContactRemoved
     | CallerBlocked
+    | ListEntryAdded
+    | ListTurned
+    | ListEntryDialled
+    | ListAttemptSettled
+    | DoNotCallSet
+    | DoNotCallLifted
     | HeadSigned
     | RecipientsChanged
     | KeysDrilled

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance import saying
 from appliance.calls import promises, ringing, runtime, transfer
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import Conversation, Left, Trouble, key_of
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.office import Office
@@ -238,7 +238,7 @@ class Callback(Conversation):
                 return ()
             case PromiseAt(digits):
                 return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
-            case PassOn() | Transfer():
+            case PassOn() | Transfer() | Park():
                 return ()  # bridge.talk has dealt with it
 
     # Customer first ---------------------------------------------------------------------------------------------------

@@ -38,7 +38,9 @@ class FeatureCall(ByPhone):
                 return self._present(is_away)
             case features.Forward(to):
                 return self._forward(to)
-            case features.PickUp() | features.Supervise() | features.Unknown():  # nothing rings that could be picked up
+            case (
+                features.PickUp() | features.TakeParked() | features.Supervise() | features.Unknown()
+            ):  # calls of their own
                 return ("feature_unknown",)
 
     def _present(self, is_away: bool | None) -> tuple[str, ...]:

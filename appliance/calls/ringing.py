@@ -31,6 +31,8 @@ TAKEN_BACK = "taken_back"
 ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where the flow has another way
 NO_OTHER_WAY = frozenset({"busy", "declined", "no_answer", TAKEN_BACK})  # no other trunk would change it
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
+RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
+LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 FORBIDDEN = 403
 SIP_CODES = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}
 
@@ -260,7 +262,7 @@ async def _ring_one(
             item = await conversation.next(until)
             if watch is not None and watch(item):
                 return TAKEN_BACK
-            if isinstance(item, PickedUp) and conversation.rung:
+            if isinstance(item, PickedUp) and (conversation.rung or conversation.parked):
                 conversation.adopt(item.party)
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE)
                 return item.party

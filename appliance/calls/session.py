@@ -12,7 +12,7 @@ import logging
 from collections import deque
 
 from appliance.calls import answering, promises, ringing, transfer
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
+from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
@@ -299,7 +299,7 @@ class Session(Conversation):
             case PromiseAt(digits):
                 customer = self.customer_number
                 return promises.by_keys(self, digits, customer, self.trunk)
-            case Reached() | RecordedVoice() | PassOn() | Transfer():
+            case Reached() | RecordedVoice() | PassOn() | Transfer() | Park():
                 return ()  # who calls in is there; bridge.talk deals with the others
 
     async def _divert(self) -> bool:

@@ -3,9 +3,9 @@
 A code begins with a star, and nothing of it is passed on: ``*1`` the customer was reached, ``*2`` somebody or something
 else was, ``*3`` a recorded voice, ``*4`` and a time with a hash at its end is a promise to call at that time (``1630``,
 or ``09151630`` with month and day of the Jalali year), ``*7`` and a number with a hash passes the customer on, ``*8``
-and one asks there first, ``*9`` parks the customer. While it is asked ``*7`` passes on, ``*8`` goes to and fro between the two, and ``*0`` takes
-the customer back. Two stars are one star for the other side. What begins like a code and is none is passed on as it was
-pressed; so is a star that nothing follows for a while.
+and one asks there first, ``*9`` parks the customer. While it is asked ``*7`` passes on, ``*8`` goes to and fro between
+the two, and ``*0`` takes the customer back. Two stars are one star for the other side. What begins like a code and is
+none is passed on as it was pressed; so is a star that nothing follows for a while.
 """
 
 from __future__ import annotations

@@ -155,13 +155,10 @@ def test_without_a_free_slot_the_agent_keeps_the_customer_or_is_rung_again(tmp_p
 
     async def scene() -> None:
         leg, agent = await box.talking()
-        for key in "*9":
-            box.it.mouth.press(agent, key)
+        await box.keys(agent, "*9")
+        assert box.hears[agent] == "park_full"
         if hangs_up:
             box.it.line.hang_up(agent)
-        else:
-            await asyncio.sleep(0.2)
-            assert box.hears[agent] == "park_full"
         await asyncio.sleep(6.0)
         assert box.joined[leg] == box.rung["desk1"][-1] and (box.rung["desk1"][-1] == agent) is not hangs_up
         await asyncio.sleep(5.0)

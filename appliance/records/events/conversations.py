@@ -144,7 +144,8 @@ class CustomerPassedOn:
     """A step of a transfer. ``how``: keys, refer, replaces, park (into a slot, for anybody to take).
 
     ``state``: asked, parked, asking (the other side speaks with the agent), done, back (the agent has the customer
-    again), recalled (was rung again for that), line (the customer waits in a line), left (the customer hung up), lost (nobody).
+    again), recalled (was rung again for that), line (the customer waits in a line), left (the customer hung up), lost
+    (nobody).
     """
 
     kind: ClassVar[str] = "call.passed_on"

@@ -110,7 +110,7 @@ def test_while_somebody_is_asked_a_star_and_a_key_turn_the_talk(keys: str, said:
         ("*60", Presence(False)),
         ("*61#", Presence(True)),
         ("*62", Unknown()),
-        ("*99", Unknown()),
+        ("*90", Unknown()),
     ],
 )
 def test_a_dialled_code_means_what_the_list_says(dialled: str, feature: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone
 from tests.system.test_crashes import until
-from tests.system.test_transfers import A, B, CUSTOMER, FLOW, Case, judge
+from tests.system.test_transfers import CUSTOMER, FLOW, A, B, Case, judge
 
 
 @pytest.mark.timeout(120)

@@ -166,6 +166,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "ring_seconds": (3, 300),
     "misses": (1, 100),
     "vip_priority": (0, 9),
+    "park_recall_seconds": (10, 3600),
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),

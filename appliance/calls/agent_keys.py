@@ -3,9 +3,10 @@
 A code begins with a star, and nothing of it is passed on: ``*1`` the customer was reached, ``*2`` somebody or something
 else was, ``*3`` a recorded voice, ``*4`` and a time with a hash at its end is a promise to call at that time (``1630``,
 or ``09151630`` with month and day of the Jalali year), ``*5`` pauses the recording and resumes it, ``*7`` and a number
-with a hash passes the customer on, ``*8`` and one asks there first. While it is asked ``*7`` passes on, ``*8`` goes to
-and fro between the two, and ``*0`` takes the customer back. Two stars are one star for the other side. What begins like
-a code and is none is passed on as it was pressed; so is a star that nothing follows for a while.
+with a hash passes the customer on, ``*8`` and one asks there first, ``*9`` parks the customer. While it is asked ``*7``
+passes on, ``*8`` goes to and fro between the two, and ``*0`` takes the customer back. Two stars are one star for the
+other side. What begins like a code and is none is passed on as it was pressed; so is a star that nothing follows for a
+while.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Literal
 
 STAR, ENDS = "*", "#"
 REACHED, NOT_REACHED, RECORDED, PROMISE, PAUSE = "1", "2", "3", "4", "5"
-PASS_ON, CONSULT, BACK = "7", "8", "0"
+PASS_ON, CONSULT, BACK, PARK = "7", "8", "0", "9"
 WITH_DIGITS = frozenset({PROMISE, PASS_ON, CONSULT})  # and a hash behind them
 WAIT_SECONDS = 4.0  # after each key of a code
 MOST_DIGITS = {PROMISE: 8, PASS_ON: 20, CONSULT: 20}
@@ -61,7 +62,12 @@ class TurnPause:
     """The recording pauses, or goes on where it is paused."""
 
 
-Said = PassOn | Reached | RecordedVoice | PromiseAt | Transfer | TurnPause
+@dataclass(frozen=True, slots=True)
+class Park:
+    """The agent parks the customer, for anybody to take."""
+
+
+Said = PassOn | Reached | RecordedVoice | PromiseAt | Transfer | TurnPause | Park
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ class AgentKeys:
             return [RecordedVoice()]
         if key == PAUSE:
             return [TurnPause()]
+        if key == PARK:
+            return [Park()]
         return [PassOn(STAR if key == STAR else keys)]
 
     def _taken(self) -> str:

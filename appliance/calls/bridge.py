@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from appliance.calls import at_peer
-from appliance.calls.agent_keys import AgentKeys, PassOn, Said, Transfer, Turn
+from appliance.calls.agent_keys import AgentKeys, Park, PassOn, Said, Transfer, Turn
 from appliance.calls.conversation import Conversation, Left, key_of
 from appliance.calls.office import Item
 from appliance.calls.party import Party
@@ -35,6 +35,7 @@ class Wish:
     asks_first: bool = False
     referred: str = ""
     replaces: str = ""
+    parks: bool = False  # to nobody: into a slot
 
 
 async def talk(
@@ -71,6 +72,8 @@ async def talk(
                         press(conversation, conversation.customer, each.digits)
                     elif isinstance(each, Transfer):
                         wish = Wish(each.digits, each.asks_first) if passes_on == agent.leg else None
+                    elif isinstance(each, Park):
+                        wish = Wish("", parks=True) if passes_on == agent.leg else None
                     elif prompts := await said(each):
                         await aside(conversation, agent, prompts)
             match item:

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance import saying
 from appliance.calls import consents, promises, ringing, runtime, transfer, wrap_up_keys
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
+from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.asking import YES, ask, tries_on
 from appliance.calls.conversation import Conversation, Left, Trouble
 from appliance.calls.floor import AgentsOffered
@@ -265,7 +265,7 @@ class Callback(Conversation):
                 return promises.by_keys(self, digits, self._wanted.customer, self._trunk)
             case TurnPause():
                 return self.pausing.turn(self.agent, "keys")
-            case PassOn() | Transfer():
+            case PassOn() | Transfer() | Park():
                 return ()  # bridge.talk has dealt with it
 
     # Customer first ---------------------------------------------------------------------------------------------------

@@ -93,6 +93,7 @@ class Conversation(ABC):
         self.contact: Contact | None = None  # who the customer is, where the office knows them
         self._ringing: frozenset[str] = frozenset()
         self.briefs: dict[str, str] = {}  # agent: what they have written for whoever gets the customer next
+        self.parked = 0  # the slot in which the customer is, and may be taken from
         self.gives: Party | None = None  # who may go on in another conversation, as one of its parties
         self.passage = signalling.BEGINS_HERE  # what the call has come through, where it came from a peer
         self.sent_back: set[tuple[str, str]] = set()  # peer and extension that has sent this call on to us
@@ -206,7 +207,7 @@ class Conversation(ABC):
             case signalling.TransferAsked(leg):
                 if leg != self.takes_referral:
                     self.office.line.submit(signalling.TransferEnded(leg, 603))
-            case PickedUp(taker) if not self.rung:  # somebody else was faster
+            case PickedUp(taker) if not self.rung and not self.parked:  # somebody else was faster
                 self.adopt(taker)
                 self.hang_up(taker, Cause.ANSWERED_ELSEWHERE)
             case SupervisorCame():
@@ -291,17 +292,24 @@ class Conversation(ABC):
         address = self._address if party is self.customer else self.office.sip.address
         self.office.mouth.submit(media.Open(party.leg, address))
         deadline = self.office.clock.monotonic() + MEDIA_SECONDS
-        while True:
-            match await self.next(deadline):
-                case media.Opened(stream, port) if stream == party.leg:
-                    party.port = port
-                    return
-                case media.OpenFailed(stream, reason) if stream == party.leg:
-                    raise Trouble(503, f"media: {reason}")
-                case None:
-                    raise Trouble(503, "media: no answer")
-                case _:
-                    continue
+        came: list[Item] = []  # somebody takes the call before it rings: a leg that must not be lost
+        try:
+            while True:
+                match await self.next(deadline):
+                    case media.Opened(stream, port) if stream == party.leg:
+                        party.port = port
+                        return
+                    case media.OpenFailed(stream, reason) if stream == party.leg:
+                        raise Trouble(503, f"media: {reason}")
+                    case None:
+                        raise Trouble(503, "media: no answer")
+                    case PickedUp() as taken:
+                        came.append(taken)
+                    case _:
+                        continue
+        finally:
+            for each in came:
+                self.inbox.put(each)
 
     def agree(self, party: Party, local: sdp.Description, remote: sdp.Description) -> bool:
         """Both descriptions are known: media may flow. False where they have nothing in common."""

@@ -39,7 +39,11 @@ class FeatureCall(ByPhone):
             case features.Forward(to):
                 return self._forward(to)
             case (  # nothing rings that could be picked up; the others have calls of their own
-                features.PickUp() | features.Supervise() | features.NextCustomer() | features.Unknown()
+                features.PickUp()
+                | features.TakeParked()
+                | features.Supervise()
+                | features.NextCustomer()
+                | features.Unknown()
             ):
                 return ("feature_unknown",)
 

@@ -6,7 +6,8 @@ customer with whom this phone's agent spoke last; the time as in desk.py. ``*512
 201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78``
 (do not disturb), which count for a telephone without an agent too. ``*72`` and a number sends the calls for this
 telephone there, ``*73`` rings it again, ``*72`` alone tells where they go. ``*8`` takes a call that rings at somebody
-else's, ``*8201`` the one at extension 201. ``*45`` dials the next customer of an outbound list.
+else's, ``*8201`` the one at extension 201. ``*93`` has the caller who is parked in slot 3, ``*9`` who was parked first.
+``*45`` dials the next customer of an outbound list.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP = "*28", "*35", "*51", "*6", "*8"
+from appliance.calls.slots import SLOTS
+
+SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, TAKE_PARKED = "*28", "*35", "*51", "*6", "*8", "*9"
 FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB = "*72", "*73", "*78", "*79"
 NEXT = "*45"
-CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB, NEXT)
+CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, TAKE_PARKED, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB, NEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,13 @@ class PickUp:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeParked:
+    """Has the caller who is parked in ``slot``; 0: who was parked first."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Supervise:
     """Listens to the agent ``whom`` (a name or an extension), who speaks with a customer."""
 
@@ -78,7 +88,18 @@ class Unknown:
     """No code of ours."""
 
 
-Feature = TellSwitches | TurnSwitches | PromiseCall | Presence | Forward | PickUp | Supervise | NextCustomer | Unknown
+Feature = (
+    TellSwitches
+    | TurnSwitches
+    | PromiseCall
+    | Presence
+    | Forward
+    | PickUp
+    | TakeParked
+    | Supervise
+    | NextCustomer
+    | Unknown
+)
 
 
 def is_code(dialled: str) -> bool:
@@ -95,6 +116,8 @@ def meant(dialled: str) -> Feature:
         return PromiseCall(number, due) if star else Unknown()
     if dialled.startswith(PICK_UP):
         return PickUp(dialled.removeprefix(PICK_UP).rstrip("#"))
+    if dialled.startswith(TAKE_PARKED):
+        return _SLOTS.get(dialled.removeprefix(TAKE_PARKED).rstrip("#"), Unknown())
     if dialled.startswith(FORWARD):
         return Forward(dialled.removeprefix(FORWARD).rstrip("#") or None)
     if dialled.rstrip("#") in _WHOLE:
@@ -112,6 +135,7 @@ _WHOLE: Mapping[str, Feature] = {
     DISTURB: Presence(False),
     NEXT: NextCustomer(),
 }
+_SLOTS: Mapping[str, Feature] = {"": TakeParked(0), **{str(slot): TakeParked(slot) for slot in SLOTS}}
 _PRESENCE: Mapping[str, Feature] = {"": Presence(None), "0": Presence(False), "1": Presence(True)}
 
 

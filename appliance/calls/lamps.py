@@ -5,8 +5,8 @@ new way of ringing can forget a lamp. An extension has one lamp: of several call
 it can be picked up; then one that speaks. Who has dialled is not shown as ringing before the answer: telephones that
 look at the state alone would offer the call to be picked up.
 
-``look`` finds what does not come by a leg: who is away, who waits in a line, and messages. Colleagues are told with
-whom somebody speaks only where ``lamps_show_numbers`` says so.
+``look`` finds what does not come by a leg: who is away, who waits in a line or a slot, and messages. Colleagues are
+told with whom somebody speaks only where ``lamps_show_numbers`` says so.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Protocol
 from appliance.calls import features
 from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls
+from appliance.calls.slots import Slots
 from appliance.queue.callbacks import Book
 from appliance.signalling import port as signalling
 from appliance.signalling.port import FromPhone, Identity, LampState, Leg, ShowLamp, ShowMessages, ToPhone
@@ -36,6 +37,7 @@ class Around(Protocol):
     book: Book
     agents: Mapping[str, Agent]
     seats: Seats
+    slots: Slots
 
     def why_away(self, name: str) -> str: ...
 
@@ -117,6 +119,8 @@ class Lamps:
             for name in _names(queue.name, queue.extension):
                 self._show(ShowLamp(name, state))
         self._look_outside()
+        for name, is_taken in around.slots.names():
+            self._show(ShowLamp(name, LampState.BUSY if is_taken else LampState.DARK))
         self._look_at_messages()
 
     def _look_outside(self) -> None:

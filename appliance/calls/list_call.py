@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from appliance import saying
 from appliance.calls import promises, ringing
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
+from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.callback import ASKED_TRIES, Callback
 from appliance.calls.desk import due_of
 from appliance.calls.office import Office
@@ -138,7 +138,7 @@ class ListCall(Callback):
                 return ("promise_made", *number, *promises.moment(self.language, due))
             case TurnPause():
                 return self.pausing.turn(self.agent, "keys")
-            case PassOn() | Transfer():
+            case PassOn() | Transfer() | Park():
                 pass  # bridge.talk has dealt with it
         return ()
 

@@ -24,6 +24,7 @@ from appliance.calls.peers import CameBack, extension_at
 from appliance.calls.screen_pop import ScreenPops
 from appliance.calls.seats import Seats
 from appliance.calls.settings import Agent, Calls, Queue
+from appliance.calls.slots import Slots
 from appliance.calls.spoken import Spoken
 from appliance.calls.wrap_ups import WrapUps
 from appliance.clock import Clock
@@ -127,6 +128,7 @@ class Office:
     verify: Callable[[media.RecordingSealed], None]
     legs: dict[str, Inbox[Item]] = field(default_factory=dict)
     recordings: dict[str, Inbox[Item]] = field(default_factory=dict)
+    slots: Slots = field(default_factory=Slots)  # of who is parked
     registered: dict[str, set[str]] = field(default_factory=dict)  # phone: its contacts
     counters: dict[str, int] = field(default_factory=dict)
     spoken: Spoken | None = None  # prompts by telephone; None: there are none, and none can be made

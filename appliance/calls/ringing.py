@@ -38,6 +38,8 @@ NOT_TAKEN = frozenset({"declined", "no_answer"})  # by a person, and no fault of
 NO_OTHER_WAY = NOT_TAKEN | {"busy", TAKEN_BACK}  # no other trunk would change it
 NO_OTHER_WAY_TO_AGENT = NO_OTHER_WAY | {"not_registered"}  # 480: their telephone is off
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
+RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
+LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 FORBIDDEN = 403
 SIP_CODES = {
     "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480,
@@ -370,7 +372,7 @@ async def _ring_one(conversation: Conversation, ring: Ring, watch: Watch | None)
             item = await conversation.next(ring.deadline)
             if watch is not None and watch(item):
                 return TAKEN_BACK
-            if isinstance(item, PickedUp) and conversation.rung:
+            if isinstance(item, PickedUp) and (conversation.rung or conversation.parked):
                 conversation.adopt(item.party)
                 conversation.hang_up(party, Cause.ANSWERED_ELSEWHERE)
                 return item.party

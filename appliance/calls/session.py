@@ -12,7 +12,7 @@ import logging
 from collections import deque
 
 from appliance.calls import answering, promises, ringing, transfer, wrap_up_keys
-from appliance.calls.agent_keys import PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
+from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
 from appliance.calls.conversation import MUSIC, Conversation, Left, Trouble
 from appliance.calls.desk import Asked, asked_by
 from appliance.calls.office import Office
@@ -311,7 +311,7 @@ class Session(Conversation):
                 return promises.by_keys(self, digits, customer, self.trunk)
             case TurnPause():
                 return self.pausing.turn(self.agent, "keys")
-            case Reached() | RecordedVoice() | PassOn() | Transfer():
+            case Reached() | RecordedVoice() | PassOn() | Transfer() | Park():
                 return ()  # who calls in is there; bridge.talk deals with the others
 
     async def _divert(self) -> bool:

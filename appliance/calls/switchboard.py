@@ -29,6 +29,7 @@ from appliance.calls.runtime import KeptLegs
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
 from appliance.calls.supervise_call import SuperviseCall
+from appliance.calls.take_parked_call import TakeParkedCall
 from appliance.calls.upstream import Strain
 from appliance.control import wire
 from appliance.control.wire import Contact
@@ -310,6 +311,8 @@ class Switchboard:
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))
         elif (taken := self._picked_up(meant, phone)) is not None:
             self._begin(PickUpCall(self.office, offered, phone, taken, self._language))
+        elif isinstance(meant, features.TakeParked):
+            self._begin(TakeParkedCall(self.office, offered, phone, meant.slot, self._language))
         elif isinstance(meant, features.Supervise):
             self._begin(SuperviseCall(self.office, offered, phone, meant.whom, self.sessions.values, self._language))
         elif isinstance(meant, features.NextCustomer):
@@ -489,7 +492,7 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
         conversation=session.id,
         line=session.line_name,
         customer=session.shown_customer,
-        state=session.state.value,
+        state="parked" if session.parked else session.state.value,
         agent=session.agent if is_speaking and session.state in (State.TALKING, State.HOLD) else "",
         since_utc_ms=session.since_utc_ms,
         recording="paused" if session.pausing.is_on else session.recording.state,
@@ -498,4 +501,5 @@ def _shown(session: Conversation, queue: str, place: int) -> wire.LiveCall:
         place=place,
         direction=session.direction,
         name=session.customer_name[:SHOWN_NAME],
+        slot=session.parked,
     )

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from appliance.calls import bridge, consents, ringing
+from appliance.calls import bridge, consents, parking, ringing
 from appliance.calls.agent_keys import ConsultKeys, PassOn, Said, Turn
 from appliance.calls.bridge import Wish
 from appliance.calls.conversation import RING_BACK, Conversation, Left
 from appliance.calls.inside import Inside
 from appliance.calls.office import Item, Surrender, Surrendered
 from appliance.calls.party import Party
-from appliance.calls.ringing import TAKEN_BACK
+from appliance.calls.ringing import LINE_SECONDS, RECALL_SECONDS, TAKEN_BACK
 from appliance.calls.wrap_up import About
 from appliance.flow.steps import Enqueue, TransferTo
 from appliance.ids import uuid7
@@ -31,8 +31,6 @@ from appliance.signalling import port as signalling
 from appliance.signalling.port import Cause
 
 RING_SECONDS = 25.0
-RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
-LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 HANDED_SECONDS = 2.0
 TOLD_SECONDS = 4.0
 
@@ -62,7 +60,11 @@ async def talk(
         if wish is None:
             return found
         moved(None)
-        speaks = await pass_on(conversation, found, wish, line_for(found), trunk)
+        speaks = await (
+            parking.park(conversation, found, line_for(found), trunk)
+            if wish.parks
+            else pass_on(conversation, found, wish, line_for(found), trunk)
+        )
         if speaks is None:
             return found
         found = speaks

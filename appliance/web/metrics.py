@@ -16,7 +16,7 @@ from typing import Literal
 from appliance.control.wire import Measured
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-STATES = ("ringing", "menu", "waiting", "talking", "hold")
+STATES = ("ringing", "menu", "waiting", "talking", "hold", "parked")
 MEDIA = ("up", "full", "lost", "unknown")
 _NUMBER = re.compile(r"\d{5,}")
 

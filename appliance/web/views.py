@@ -15,7 +15,7 @@ from appliance.records.reader import Conversation
 
 GOOD, BUSY, BAD, IDLE = "good", "busy", "bad", "idle"
 _TRUNK_TONES = {"up": GOOD, "starting": BUSY, "refused": BAD, "unreachable": BAD, "stopped": IDLE}
-_CALL_TONES = {"ringing": BUSY, "menu": BUSY, "waiting": BUSY, "talking": GOOD, "hold": BUSY}
+_CALL_TONES = {"ringing": BUSY, "menu": BUSY, "waiting": BUSY, "talking": GOOD, "hold": BUSY, "parked": BUSY}
 _OUTCOME_TONES = {"served": GOOD, "finished": IDLE, "abandoned": BUSY, "refused": BAD, "crashed": BAD, "failed": BAD}
 _RECORDING_TONES = {
     "verified": GOOD, "sealed": BUSY, "live": BUSY, "recovered": BUSY, "open": BUSY, "": IDLE, "empty": IDLE,
@@ -123,6 +123,12 @@ def calls(snapshot: Snapshot, language: Language) -> list[CallRow]:
     return [_call(each, snapshot.now_utc_ms, language) for each in snapshot.calls if not each.place]
 
 
+def _state_of(call: LiveCall, language: Language) -> str:
+    if call.slot:
+        return messages.text("web.state_parked", language, slot=digits(str(call.slot), language))
+    return word(f"web.state_{call.state}", language)
+
+
 def _call(call: LiveCall, now: int, language: Language) -> CallRow:
     return CallRow(
         call=call.conversation,
@@ -130,7 +136,7 @@ def _call(call: LiveCall, now: int, language: Language) -> CallRow:
         name=call.name,
         line=call.line,
         agent=call.agent,
-        state=State(word(f"web.state_{call.state}", language), _CALL_TONES.get(call.state, IDLE)),
+        state=State(_state_of(call, language), _CALL_TONES.get(call.state, IDLE)),
         recording=State(
             word(f"web.recording_now_{call.recording}", language),
             {"live": GOOD, "paused": BUSY, "refused": BAD}.get(call.recording, IDLE),

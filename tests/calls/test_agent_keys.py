@@ -15,6 +15,7 @@ from appliance.calls.agent_keys import (
     WAIT_SECONDS,
     AgentKeys,
     ConsultKeys,
+    Park,
     PassOn,
     PromiseAt,
     Reached,
@@ -48,6 +49,8 @@ def pressed(keys: str) -> list[Said]:
         ("*5", [TurnPause()]),
         ("*7201#", [Transfer("201", asks_first=False)]),
         ("*809121234567#", [Transfer("09121234567", asks_first=True)]),
+        ("*9", [Park()]),
+        ("*93", [Park(), PassOn("3")]),
         ("*7#", [Transfer("", asks_first=False)]),
         ("*72", []),
         ("*", [PassOn("*")]),
@@ -109,7 +112,7 @@ def test_while_somebody_is_asked_a_star_and_a_key_turn_the_talk(keys: str, said:
         ("*60", Presence(False)),
         ("*61#", Presence(True)),
         ("*62", Unknown()),
-        ("*99", Unknown()),
+        ("*90", Unknown()),
     ],
 )
 def test_a_dialled_code_means_what_the_list_says(dialled: str, feature: object) -> None:

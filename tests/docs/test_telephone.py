@@ -18,9 +18,9 @@ def test_codes_while_talking_are_the_ones_of_the_list() -> None:
     listed = set(re.findall(r"^\| `\*([0-9*])`? ?", TALKING, re.MULTILINE))
     assert listed == {
         agent_keys.REACHED, agent_keys.NOT_REACHED, agent_keys.RECORDED, agent_keys.PROMISE,
-        agent_keys.PAUSE, agent_keys.PASS_ON, agent_keys.CONSULT, "*",
+        agent_keys.PAUSE, agent_keys.PASS_ON, agent_keys.CONSULT, agent_keys.PARK, "*",
     }  # fmt: skip
-    for digit in "069#":
+    for digit in "06#":
         machine = AgentKeys()
         machine.press("*", 0.0)
         assert machine.press(digit, 0.1) == [PassOn("*" + digit)]

@@ -566,7 +566,7 @@ class Walk:
         own = [leg for leg in box.it.line._legs if leg not in legs and leg != customer]
         target = chance.choice(["201", "202", "203", "300", "kitchen", "second", "09351112233", "0044", "7"])
         doer = chance.choice(legs) if legs else ""
-        match chance.randrange(10):
+        match chance.randrange(13):
             case 0 | 1 if doer and target.isdigit():
                 await box.keys(doer, f"*{chance.choice('78')}{target}#")
             case 2 | 3 if doer:
@@ -581,6 +581,13 @@ class Walk:
                 box.it.line.hold(doer) if chance.random() < 0.5 else box.it.line.resume(doer)
             case 9:
                 box.it.line.call_from(chance.choice(["desk2", "desk3", "kitchen"]), "*8" + chance.choice(["", target]))
+            case 10 | 11 if doer:
+                await box.keys(doer, "*9")
+            case 12:
+                for _ in range(chance.choice([1, 1, 2])):
+                    box.it.line.call_from(
+                        chance.choice(["desk1", "desk2", "desk3", "kitchen"]), "*9" + chance.choice(["", "1", "2"])
+                    )
             case 8 if own:
                 box.it.line.refer(chance.choice(own), target, chance.choice(["", *legs]))
 
@@ -611,4 +618,4 @@ def test_random_walks_lose_nobody(tmp_path: Path) -> None:
         for state in steps(record):
             steps_seen[state] = steps_seen.get(state, 0) + 1
     print(f"walks: {WALKS}, steps: {dict(sorted(steps_seen.items()))}")
-    assert steps_seen.keys() >= {"asked", "asking", "done", "back", "left", "line"}
+    assert steps_seen.keys() >= {"asked", "asking", "done", "back", "left", "line", "parked", "recalled"}

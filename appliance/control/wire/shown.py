@@ -28,7 +28,7 @@ class LiveCall(Struct, frozen=True):
     conversation: str
     line: str
     customer: str
-    state: str  # a word of records.events.State
+    state: str  # a word of records.events.State, or parked
     agent: str
     since_utc_ms: int
     recording: str  # none, live, refused, stopped
@@ -37,6 +37,7 @@ class LiveCall(Struct, frozen=True):
     place: int = 0  # 1 for the next; 0 for one who does not wait
     direction: str = "in"
     name: str = ""  # by which the office knows the customer
+    slot: int = 0  # in which the customer is parked; 0: in none
 
 
 class Line(Struct, frozen=True):

@@ -141,10 +141,11 @@ class LegMoved:
 
 @dataclass(frozen=True, slots=True)
 class CustomerPassedOn:
-    """A step of a transfer. ``how``: keys, refer, replaces.
+    """A step of a transfer. ``how``: keys, refer, replaces, park (into a slot, for anybody to take).
 
-    ``state``: asked, asking (the other side speaks with the agent), done, back (the agent has the customer again),
-    recalled (was rung again for that), line (the customer waits in a line), left (the customer hung up), lost (nobody).
+    ``state``: asked, parked, asking (the other side speaks with the agent), done, back (the agent has the customer
+    again), recalled (was rung again for that), line (the customer waits in a line), left (the customer hung up), lost
+    (nobody).
     """
 
     kind: ClassVar[str] = "call.passed_on"

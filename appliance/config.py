@@ -20,12 +20,15 @@ from typing import Any, Literal, TypeVar
 from appliance.backup.settings import Backup
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
+    MISSED,
+    MOST_AWAY_REASONS,
     MOST_DISPOSITIONS,
     MOST_LEVELS,
     Agent,
     CalledLine,
     Calls,
     DialHours,
+    AwayReason,
     Disposition,
     Queue,
     Tariff,
@@ -132,6 +135,7 @@ _LISTS: dict[str, type] = {
     "tariff": Tariff,
     "dial_hours": DialHours,
     "disposition": Disposition,
+    "away_reason": AwayReason,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
@@ -139,7 +143,7 @@ _LISTS: dict[str, type] = {
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
-    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
+    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions", "away_reasons")),
     (Retention, "keeps"),
 }
 
@@ -214,6 +218,7 @@ def load(file: Path) -> Config:
             tariffs=tuple(lists["tariff"]),
             dial_hours=tuple(lists["dial_hours"]),
             dispositions=tuple(lists["disposition"]),
+            away_reasons=tuple(lists["away_reason"]),
         ),
         web=tables["web"],
         backup=tables["backup"],
@@ -338,7 +343,8 @@ def _check(config: Config) -> None:
     for line in config.calls.lines:
         _refers(file, f"line {line.name}", "trunk", line.trunk, trunks)
     for agent in config.calls.agents:
-        _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
+        if agent.phone:
+            _refers(file, f"agent {agent.name}", "phone", agent.phone, phones)
         for written in agent.skills:
             skill = skill_of(written)
             if skill is None:
@@ -352,6 +358,7 @@ def _check(config: Config) -> None:
         for name in (*queue.agents, *queue.later):
             _refers(file, f"queue {queue.name}", "agents", name, {agent.name for agent in config.calls.agents})
     _check_dispositions(file, config.calls)
+    _check_away(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
     _check_extensions(file, config)
@@ -390,6 +397,15 @@ def _check(config: Config) -> None:
             least=config.media.first_port + 1,
             most=65_535,
         )
+
+
+def _check_away(file: str, calls: Calls) -> None:
+    """As many reasons as there are keys, by names that can stand in the record of who is away for what."""
+    for reason in calls.away_reasons:
+        is_name = reason.name.isascii() and reason.name.replace("_", "").isalnum()
+        if not is_name or reason.name == MISSED or len(calls.away_reasons) > MOST_AWAY_REASONS:
+            where = f"away_reason {reason.name}"
+            raise Problem("config.away_reason", file=file, where=where, found=reason.name, most=MOST_AWAY_REASONS)
 
 
 def _check_dispositions(file: str, calls: Calls) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from appliance.calls.access import LONGEST_NAME, OWNER, Access, Session
 from appliance.calls.conversation import Conversation
 from appliance.calls.office import Office
-from appliance.calls.switches import AWAY
 from appliance.calls.wrap_up import Change, Form
 from appliance.control import wire
 from appliance.control.wire import Done, Reply
@@ -140,8 +139,9 @@ class Desks:
     # What is ordered --------------------------------------------------------------------------------------------------
 
     def _go_away(self, agent: str, reason: str, by: str) -> None:
-        if reason and reason not in AWAY:
+        if reason and reason not in {each.name for each in self._office.settings.known_away}:
             raise Problem("desk.no_sense", value=reason[:40])
+        self._office.breaks.withdraw(agent)
         self._office.desk.turn("sign_off" if reason else "sign_on", f"{agent}={reason}" if reason else agent, by)
         self._office.floor.look()
 

@@ -253,11 +253,13 @@ class _Process:
             "replies": self._replies.run(),
             "heads": self._heads.run(),
             "lamps": self._office.lamps.run(),
+            "timekeeper": self._office.timekeeper.run(),
         }
 
     async def _stop(self) -> None:
         service.notify("STOPPING=1")
         await self._switchboard.drain(DRAIN_SECONDS + self._office.settings.seal_wait_seconds)
+        await self._office.timekeeper.stop()
         await self._agent.stop()
         await self._control.close()
         self._mouth.stop()

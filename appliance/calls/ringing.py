@@ -32,7 +32,9 @@ ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where 
 NO_OTHER_WAY = frozenset({"busy", "declined", "no_answer", TAKEN_BACK})  # no other trunk would change it
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 FORBIDDEN = 403
-SIP_CODES = {"busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480}
+SIP_CODES = {
+    "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480, "not_seated": 480,
+}  # fmt: skip
 
 Watch = Callable[[Item | None], bool]
 """Sees whatever happens while it rings (None: time has passed); true ends the ringing as ``taken_back``."""

@@ -10,7 +10,10 @@ from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, near, word
 
-DOING_TONES = {"free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY, "not_registered": IDLE, "absent": IDLE}
+DOING_TONES = {
+    "free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY,
+    "not_registered": IDLE, "not_seated": IDLE, "absent": IDLE,
+}  # fmt: skip
 TIMED = ("offered", "talking", "wrap_up")  # how long an agent does these is worth knowing
 NEXT_DAYS = 7
 

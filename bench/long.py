@@ -38,6 +38,7 @@ TESTS = {
     "callbacks": "tests/system/test_callbacks.py",
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
+    "agents-week": "tests/simulation/test_agents_week.py",
     "agents-lives": "tests/simulation/test_agents_lives.py",
     "transfers": "tests/simulation/test_transfers.py",
     "no-plain-sound": "tests/system/test_no_plain_sound.py",

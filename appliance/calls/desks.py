@@ -33,20 +33,20 @@ class Desks:
         """Does what ``who``, whose role may, has asked. Problem where it cannot be done."""
         match order:
             case wire.AskDesk(_, agent):
-                return self._desk(self._agent(who, agent), who)
+                return self._desk(self.agent_of(who, agent), who)
             case wire.GoAway(_, agent, reason):
-                self._go_away(self._agent(who, agent), reason, who.actor)
+                self._go_away(self.agent_of(who, agent), reason, who.actor)
             case wire.WriteForm(_, agent, conversation, fields):
-                found = await self._office.wrap_ups.write(self._agent(who, agent), conversation, _changes(fields))
+                found = await self._office.wrap_ups.write(self.agent_of(who, agent), conversation, _changes(fields))
                 return _written(*found)
             case wire.GiveForm(_, agent, conversation, fields):
-                given = self._office.wrap_ups.give(self._agent(who, agent), conversation, _changes(fields))
+                given = self._office.wrap_ups.give(self.agent_of(who, agent), conversation, _changes(fields))
                 await self._office.records.flush()
                 return _written(*given)
             case wire.ExtendForm(_, agent, conversation):
-                self._office.wrap_ups.extend(self._agent(who, agent), conversation)
+                self._office.wrap_ups.extend(self.agent_of(who, agent), conversation)
             case wire.WriteBrief(_, agent, conversation, text):
-                await self._brief(self._agent(who, agent), conversation, text)
+                await self._brief(self.agent_of(who, agent), conversation, text)
             case wire.AskPeople():
                 return self._people()
             case wire.InvitePerson(_, name, role):
@@ -55,7 +55,7 @@ class Desks:
                 await self._remove(name)
         return Done()
 
-    def _agent(self, who: Session, wanted: str) -> str:
+    def agent_of(self, who: Session, wanted: str) -> str:
         """The agent whose desk is meant; Problem where there is none, or it is somebody else's."""
         own = next((name for name in self._office.agents if name.lower() == who.actor), "")
         if who.role == "agent":
@@ -86,6 +86,7 @@ class Desks:
             agents=(agent,) if who.role == "agent" else tuple(self._office.agents),
             call=self._call(agent),
             form=self._form(form) if form is not None else None,
+            away=away_choices(self._office),
         )
 
     def _call(self, agent: str) -> wire.DeskCall | None:
@@ -179,6 +180,11 @@ class Desks:
         if actor == OWNER:
             raise Problem("access.one_owner")
         await self._access.remove(actor)
+
+
+def away_choices(office: Office) -> tuple[wire.Choice, ...]:
+    """For what agents may be away."""
+    return tuple(wire.Choice(each.name, each.persian, each.english) for each in office.settings.known_away)
 
 
 def _changes(fields: tuple[wire.FormField, ...]) -> list[Change]:

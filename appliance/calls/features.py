@@ -3,12 +3,11 @@
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
 customer with whom this phone's agent spoke last; the time as in desk.py. ``*51201`` listens to the agent at extension
-201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away, ``*613`` for the third reason of the
-settings; so do ``*79`` and ``*78``
-(do not disturb), which count for a telephone without an agent too. ``*72`` and a number sends the calls for this
-telephone there, ``*73`` rings it again, ``*72`` alone tells where they go. ``*8`` takes a call that rings at somebody
-else's, ``*8201`` the one at extension 201. ``*41`` signs an agent in at this telephone by PIN, ``*41201`` the one at
-extension 201; ``*42`` signs out who sits there, ``*43`` asks for a break.
+201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away, ``*613`` for the third
+reason of the settings; so do ``*79`` and ``*78`` (do not disturb), which count for a telephone without an agent too.
+``*72`` and a number sends the calls for this telephone there, ``*73`` rings it again, ``*72`` alone tells where they
+go. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at extension 201. ``*41`` signs an agent in at
+this telephone by PIN, ``*41201`` the one at extension 201; ``*42`` signs out who sits there, ``*43`` asks for a break.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ from appliance.calls.phone_files import PhoneFiles, desk_files
 from appliance.calls.publisher import Publisher
 from appliance.calls.replies import Replies
 from appliance.calls.runtime import KeptLegs
+from appliance.calls.seat_orders import SeatOrders
 from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
 from appliance.calls.spoken import Spoken
@@ -183,6 +184,7 @@ class _Process:
             self._found_at,
             area_code=settings.area_code,
         )
+        desks = Desks(self._office, self._switchboard.sessions, self._access)
         self._control = ControlServer(
             places.control_socket,
             self._access,
@@ -190,7 +192,8 @@ class _Process:
             self._carry_out,
             self._clock,
             upstream=self._upstream,
-            desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
+            desks=desks.answer,
+            seats=SeatOrders(self._office, desks, self._access).answer,
             phone_file=PhoneFiles(phones, self._office.count).answer if keeping.provisioning.serves else None,
         )
         self._upkeep = Upkeep(

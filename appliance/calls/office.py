@@ -44,7 +44,6 @@ from appliance.records.writer import Records
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Names, Signalling, Trunk
 
-
 BOX = "box"  # by whom a switch is turned that nobody has turned
 
 

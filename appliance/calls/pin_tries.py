@@ -1,8 +1,8 @@
 """How often a PIN may be wrong: a machine over agents and the telephones at which they are tried.
 
-Policy: after ``FREE_TRIES`` wrong ones for an agent, or at a telephone, the next answer is held back a second, then two,
-four, up to ``LONGEST_SECONDS``. Ten wrong ones lock: the telephone for everybody, and the agent everywhere; tries while
-either is locked are not looked at, so a lock ends ``LOCK_SECONDS`` after the last one that was. A stranger at one
+Policy: after ``FREE_TRIES`` wrong ones for an agent, or at a telephone, the next answer is held back a second, then
+two, four, up to ``LONGEST_SECONDS``. Ten wrong ones lock: the telephone for everybody, and the agent everywhere; tries
+while either is locked are not looked at, so a lock ends ``LOCK_SECONDS`` after the last one that was. A stranger at one
 telephone can so lock that telephone and one agent, or ten agents' tenths, and nobody else; who is locked is let in by
 whoever leads, or by their own password on the page. A right PIN forgets the wrong ones of its agent alone: nobody goes
 on guessing at others by showing their own between.

@@ -1,6 +1,6 @@
 """The PINs by which agents sign in at telephones: made, checked, locked after too many wrong ones.
 
-Kept as Argon2id hashes only (records/pins.py). Four digits are guessed from a hash in a second whatever made it, so what
+Kept as Argon2id hashes only (records/pins.py). Four digits are guessed from a hash in minutes whatever made it, so what
 guards them are the limit of tries (pin_tries.py) and the cipher of calls.db. No PIN is in a log, an event, an exception
 or a representation. A PIN that somebody else has made is good for choosing one.
 """
@@ -105,7 +105,7 @@ class Pins:
         return bool(self._tries.locked(agent, phone, self._clock.monotonic()))
 
     async def check(self, agent: str, phone: str, pin: str) -> Checked:
-        """Whether it is this agent's; ``agent`` empty: nobody's, which takes as long. ``code``: right, and not chosen."""
+        """Whether it is this agent's (empty: nobody's, which takes as long). ``code``: it is, and they must choose one."""
         now = self._clock.monotonic()
         if self._tries.locked(agent, phone, now) or self._waiting >= MOST_WAITING:
             return "locked"

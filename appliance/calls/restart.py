@@ -68,6 +68,7 @@ def recall(office: Office, store: Store) -> None:
     office.contacts.restore(reading.everybody(store.within))
     office.seating.restore(store.within(ledger.seats))
     office.pins.restore(store)
+    office.timekeeper.restore(store)
 
 
 async def note_settings(records: Records, sha256: str) -> None:

@@ -25,7 +25,7 @@ class Seating:
         self._office = office
 
     def restore(self, rows: Iterable[tuple[str, str, int]]) -> None:
-        """What was so when the box last ran: agent, telephone (empty: none), since when. Telephones that went are none."""
+        """What was so when the box last ran: agent, telephone (empty: none), since when."""
         phones = {phone.name for phone in self._office.sip.phones}
         for agent, phone, since in rows:
             self._office.seats.restore(agent, phone if phone in phones else "", since)

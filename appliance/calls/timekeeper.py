@@ -17,6 +17,7 @@ from appliance.queue.line import Doing
 from appliance.records import attendance, events
 from appliance.records.attendance import BEAT_SECONDS, State
 from appliance.records.events import State as CallState
+from appliance.records.store import Store
 
 if TYPE_CHECKING:
     from appliance.calls.conversation import Conversation
@@ -39,15 +40,19 @@ class Timekeeper:
         self._known: dict[str, Now] = {}
         self._is_started = False
         self._is_waiting = False
+        self._lived_until = 0
         self._apart = 0  # wall less monotonic milliseconds
         self._beat_at = 0.0
 
+    def restore(self, store: Store) -> None:
+        """Until when the process before this one is known to have lived; before anything new is put."""
+        self._lived_until = store.within(attendance.last_alive)
+
     async def start(self) -> None:
         """The box runs again: until now nobody knows, and from now on everything is put on record."""
-        lived = await self._office.records.call(lambda store: store.within(attendance.last_alive))
         now = self._office.clock.utc_ms()
-        if lived:
-            self._office.records.put(events.AttendanceGap("off", min(lived, now), now))
+        if self._lived_until:
+            self._office.records.put(events.AttendanceGap("off", min(self._lived_until, now), now))
         self._apart, self._is_started = self._offset(), True
         self.look()
         await self._beat()
@@ -63,6 +68,7 @@ class Timekeeper:
         """Looks once a second, for ever."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            self._office.floor.look()
             self._office.floor.pass_time()
             self._look_at_clock()
             self._office.seating.look()

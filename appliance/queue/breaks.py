@@ -33,7 +33,7 @@ class Breaks:
         return tuple(self._waiting)
 
     def ask(self, agent: str, away: Collection[str]) -> int:
-        """0: the agent goes now. Else their place in the line from now on, 1 for the next; asking again changes nothing."""
+        """0: the agent goes now. Else their place in the line from now on, 1 for the next, however often they ask."""
         if agent in self._waiting:
             return self._waiting.index(agent) + 1
         if self._has_room(agent, {*away, *self._waiting}):

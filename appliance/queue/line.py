@@ -157,7 +157,7 @@ class Lines:
         return self._agents[agent].paused_until > now
 
     def given_up(self, agent: str) -> bool:
-        """Whether this agent is to be set away for offers that they did not take; they are offered nothing until then."""
+        """Whether this agent is to be set away for offers not taken; until then they are offered nothing more."""
         return self._agents[agent].paused_until == inf
 
     # Callers ----------------------------------------------------------------------------------------------------------

@@ -67,8 +67,7 @@ class Part:
 def parts(marks: Sequence[Mark], gaps: Iterable[Gap], begins: int, ends: int) -> list[Part]:
     """The span from ``begins`` to ``ends`` cut up: ``marks`` in order of their events, the last one before it too."""
     found = [Part(begins, ends, State.UNKNOWN, "")] if begins < ends else []
-    for at, mark in _in_order(marks):
-        at = max(at, begins)
+    for at, mark in _in_order(marks, begins):
         if at < ends:
             found = [*_until(found, at), Part(at, ends, mark.state, mark.detail)]
     for gap in gaps:
@@ -85,8 +84,8 @@ def sums(found: Iterable[Part]) -> Mapping[tuple[State, str], int]:
     return counted
 
 
-def _in_order(marks: Iterable[Mark]) -> Iterator[tuple[int, Mark]]:
-    latest = 0
+def _in_order(marks: Iterable[Mark], begins: int) -> Iterator[tuple[int, Mark]]:
+    latest = begins
     for mark in marks:
         latest = max(latest, mark.at)
         yield latest, mark

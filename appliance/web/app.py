@@ -27,6 +27,7 @@ from appliance.messages import LANGUAGES, Language
 from appliance.provisioning.settings import Provisioning
 from appliance.recorder import viewer
 from appliance.records.reader import Reader
+from appliance.web.agents import Agents
 from appliance.web.contacts import Contacts
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
@@ -68,6 +69,10 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/me/extend"): WORKS,
     ("POST", "/me/brief"): WORKS,
     ("POST", "/me/promise"): WORKS,
+    ("POST", "/me/pin"): WORKS,
+    ("GET", "/agents"): LEADS,
+    ("POST", "/agents/pin"): LEADS,
+    ("POST", "/agents/unlock"): LEADS,
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
@@ -89,9 +94,9 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "/provision/{token}/{name}"): ANYBODY,  # for phones, each with a token of its own
 }
 # Where who has chosen a language goes on.
-PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/people")
+PAGES = ("/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/switches", "/agents", "/people")
 LARGEST = {"/contacts/import": LARGEST_BYTES + 4_096}  # a file and its form
-SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
+SECRETS = ("new", "again", "secret", "password", "pin")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -133,6 +138,7 @@ class Page:
         self._listening = Listening(self._site, kept)
         self._me = Me(self._site)
         self._people = People(self._site)
+        self._agents = Agents(self._site)
         self._contacts = Contacts(self._site, office.area_code)
         self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
         self._static = _static_files()
@@ -166,6 +172,10 @@ class Page:
             ("POST", "/me/extend"): self._me.extend,
             ("POST", "/me/brief"): self._me.brief,
             ("POST", "/me/promise"): self._me.promise,
+            ("POST", "/me/pin"): self._me.pin,
+            ("GET", "/agents"): self._agents.show,
+            ("POST", "/agents/pin"): self._agents.make_pin,
+            ("POST", "/agents/unlock"): self._agents.unlock,
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,

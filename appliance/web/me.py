@@ -25,7 +25,12 @@ from appliance.records.dossier import Dossier
 from appliance.web import forms, owed, work
 from appliance.web.site import Site, leave_to_guard
 
-DONE = {"given": "web.done_given", "extended": "web.done_extended", "briefed": "web.done_briefed"}
+DONE = {
+    "given": "web.done_given",
+    "extended": "web.done_extended",
+    "briefed": "web.done_briefed",
+    "pin": "web.done_pin",
+}
 
 
 class Me:
@@ -71,6 +76,9 @@ class Me:
     async def brief(self, request: Request) -> Response:
         return await self._ordered(request, forms.brief, "briefed")
 
+    async def pin(self, request: Request) -> Response:
+        return await self._ordered(request, forms.pin, "pin")
+
     async def draft(self, request: Request) -> Response:
         """What was typed so far; the script is told the fields as they stand, by 409 where others had changed some."""
         try:
@@ -104,7 +112,7 @@ class Me:
         return self._back(form, f"code={reply.code}")
 
     async def _ordered(
-        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder], done: str
+        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.ChoosePin], done: str
     ) -> Response:
         form = await self._site.fields(request)
         try:
@@ -114,7 +122,9 @@ class Me:
         return self._back(form, f"done={done}" if done else "")
 
     async def _order(
-        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.MakePromise]
+        self,
+        request: Request,
+        order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.MakePromise | wire.ChoosePin],
     ) -> wire.Reply:
         form = await self._site.form(request)
         return await self._site.control.order(order_of(form, self._site.token(request)))
@@ -189,7 +199,7 @@ class Me:
         form = desk.form
         return {
             "presence": site.part(
-                "presence", words, desk=desk, state=work.state(desk, language), reasons=work.reasons(language)
+                "presence", words, desk=desk, state=work.state(desk, language), reasons=work.reasons(desk, language)
             ),
             "call": site.part(
                 "call", words, call=work.call(desk, known, now, language), is_known=known.about is not None

@@ -95,7 +95,7 @@ class MadeUpCalls(ControlClient):
         self.snapshot = SNAPSHOT
         self.has_picture = True
         self.signed_out: list[str] = []
-        self.orders: list[wire.Order | wire.DeskOrder | wire.PeopleOrder] = []
+        self.orders: list[wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder] = []
         self.refusal: Problem | None = None
         self.is_stopped = False
         self.reply: wire.Reply = wire.Done()
@@ -121,7 +121,7 @@ class MadeUpCalls(ControlClient):
     async def sign_out(self, token: str) -> None:
         self.signed_out.append(token)
 
-    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> wire.Reply:
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder) -> wire.Reply:
         self.orders.append(order)
         if self.refusal is not None:
             raise self.refusal

@@ -105,7 +105,7 @@ class Pins:
         return bool(self._tries.locked(agent, phone, self._clock.monotonic()))
 
     async def check(self, agent: str, phone: str, pin: str) -> Checked:
-        """Whether it is this agent's (empty: nobody's, which takes as long). ``code``: it is, and they must choose one."""
+        """Whether it is this agent's (empty: nobody's, which takes as long). ``code``: they must choose one."""
         now = self._clock.monotonic()
         if self._tries.locked(agent, phone, now) or self._waiting >= MOST_WAITING:
             return "locked"

@@ -69,7 +69,8 @@ class Timekeeper:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self._office.floor.look()
-            self._office.floor.pass_time()
+            if any(state is State.WRAP_UP for state, _ in self._known.values()):
+                self._office.floor.pass_time()
             self._look_at_clock()
             self._office.seating.look()
             self._office.breaks.look()

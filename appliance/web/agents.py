@@ -86,8 +86,11 @@ class Agents:
         )
 
     def _read(self, begins: int, now: int) -> Mapping[str, Sequence[Part]]:
-        reader = self._site.reader()
-        return reader.within(lambda db: attendance.read(db, begins, begins + calendar.DAY_MS, now))
+        try:
+            reader = self._site.reader()
+            return reader.within(lambda db: attendance.read(db, begins, begins + calendar.DAY_MS, now))
+        except Problem:  # what is on record cannot be read now: seats can still be seen
+            return {}
 
 
 def table(found: Mapping[str, Sequence[Part]], away: Sequence[wire.Choice], language: Language) -> Table:

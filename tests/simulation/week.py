@@ -64,7 +64,8 @@ class Week(World):
         drawn = drawn_rules(chance)
         line = dataclasses.replace(
             drawn.queues[0], name="q1", agents=AGENTS, later=(), most_waiting=0, strategy="longest_idle",
-            ring_seconds=RING_SECONDS, wrap_up_seconds=WRAP_SECONDS, misses=MISSES, after_misses="away", prefer_seconds=0.0,
+            ring_seconds=RING_SECONDS, wrap_up_seconds=WRAP_SECONDS, misses=MISSES, prefer_seconds=0.0,
+            after_misses="away",
         )  # fmt: skip
         self.rules = dataclasses.replace(
             drawn, agents=AGENTS, queues=(line,), max_calls=0, most_callbacks=0, disk_seconds=0.02

@@ -84,6 +84,9 @@ CALL = wire.DeskCall(
 DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM)
 
 
+AWAY = (wire.Choice("break", "استراحت", "Break"), wire.Choice("meal", "غذا", "Meal"))
+
+
 class MadeUpCalls(ControlClient):
     """Knows the token ``good`` only, whose role it is told; keeps every order and refuses those it is told to."""
 
@@ -102,6 +105,9 @@ class MadeUpCalls(ControlClient):
         self.desk_now = DESK
         self.asked_desks: list[str] = []
         self.desk_stops = False
+        self.seated = wire.Seated(
+            (wire.SeatNow("Sara", "desk1", "locked"), wire.SeatNow("Reza", "", "none")), ("hall",), ("Sara",), AWAY
+        )
         self.people_now = wire.People(
             (wire.Person("owner", "owner", True), wire.Person("sara", "agent", False)), ("Sara", "Reza")
         )
@@ -132,6 +138,9 @@ class MadeUpCalls(ControlClient):
             raise Problem("control.calls_is_stopped")
         self.asked_desks.append(agent)
         return self.desk_now
+
+    async def seats(self, token: str) -> wire.Seated:
+        return self.seated
 
     async def people(self, token: str) -> wire.People:
         return self.people_now

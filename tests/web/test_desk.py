@@ -113,7 +113,7 @@ def test_every_route_of_the_table_answers_and_every_form_leads_to_one(records: R
     records.owe("message", ALI, at=NOW - 60 * MINUTE)
     records.at(NOW, ContactSaved("c1", "Ali", "", (ALI,), "", False, False, False, "", "owner"))
     browser = Browser(MadeUpCalls(), records.reader)
-    paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/me", "/people"
+    paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/me", "/agents", "/people"
     pages = [browser.get(path) for path in (*paths, "/contacts?edit=c1")]
     assert [status for status, _, _ in pages] == [200] * len(pages)
     forms = {

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from starlette.types import ASGIApp, Message
 
+from appliance.calls.settings import AWAY_REASONS
 from appliance.clock import VirtualClock
 from appliance.control import wire
 from appliance.control.client import ControlClient
@@ -81,10 +82,8 @@ CALL = wire.DeskCall(
     since_utc_ms=NOW - 5_000,
     briefs=(wire.Brief("reza", "wants <i>two</i> of them"),),
 )
-DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM)
-
-
-AWAY = (wire.Choice("break", "استراحت", "Break"), wire.Choice("meal", "غذا", "Meal"))
+AWAY = tuple(wire.Choice(each.name, each.persian, each.english) for each in AWAY_REASONS)
+DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM, AWAY)
 
 
 class MadeUpCalls(ControlClient):

@@ -98,6 +98,7 @@ def _parser() -> _Parser:
     from appliance.prompts import commands as prompts
     from appliance.provisioning import commands as provisioning
     from appliance.recorder import commands as recorder
+    from appliance.records import attendance_commands as attendance
     from appliance.records import commands as records
     from appliance.records import owed_commands as owed
     from appliance.records import search_commands as search
@@ -124,6 +125,7 @@ def _parser() -> _Parser:
     ceremony.register(commands)
     records.register(commands)
     search.register(commands, _e164)
+    attendance.register(commands)
     owed.register(commands)
     saying.register(commands)
     hours.register(commands)

@@ -21,9 +21,12 @@ from appliance.backup.settings import Backup
 from appliance.calls import agent_numbers, peer_check, screen_pop
 from appliance.calls.capacity import kept_for_callers
 from appliance.calls.settings import (
+    MISSED,
+    MOST_AWAY_REASONS,
     MOST_DISPOSITIONS,
     MOST_LEVELS,
     Agent,
+    AwayReason,
     CalledLine,
     Calls,
     DialHours,
@@ -135,6 +138,7 @@ _LISTS: dict[str, type] = {
     "dial_hours": DialHours,
     "disposition": Disposition,
     "outbound_list": OutboundList,
+    "away_reason": AwayReason,
     "lookup": Lookup,
     "sms_template": SmsTemplate,
     "target": Target,
@@ -142,7 +146,7 @@ _LISTS: dict[str, type] = {
 }
 _LISTED = {  # fields that the arrays of tables fill
     *((Signalling, name) for name in ("trunks", "phones")),
-    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions")),
+    *((Calls, name) for name in ("lines", "agents", "queues", "tariffs", "dial_hours", "dispositions", "away_reasons")),
     (Calls, "outbound_lists"),
     (Retention, "keeps"),
 }
@@ -222,6 +226,7 @@ def load(file: Path) -> Config:
             dial_hours=tuple(lists["dial_hours"]),
             dispositions=tuple(lists["disposition"]),
             outbound_lists=tuple(lists["outbound_list"]),
+            away_reasons=tuple(lists["away_reason"]),
         ),
         web=tables["web"],
         backup=tables["backup"],
@@ -365,6 +370,7 @@ def _check(config: Config) -> None:
     agent_numbers.check(config.calls, config.signalling.trunks, file)
     _check_lists(file, config.calls, trunks)
     _check_dispositions(file, config.calls)
+    _check_away(file, config.calls)
     _check_phones(file, config)
     _check_dialling(file, config.calls)
     _check_extensions(file, config)
@@ -424,6 +430,15 @@ def _check_lists(file: str, calls: Calls, trunks: set[str]) -> None:
             _refers(file, where, "agents", name, {agent.name for agent in calls.agents})
         if each.trunk:
             _refers(file, where, "trunk", each.trunk, trunks)
+
+
+def _check_away(file: str, calls: Calls) -> None:
+    """As many reasons as there are keys, by names that can stand in the record of who is away for what."""
+    for reason in calls.away_reasons:
+        is_name = reason.name.isascii() and reason.name.replace("_", "").isalnum()
+        if not is_name or reason.name == MISSED or len(calls.away_reasons) > MOST_AWAY_REASONS:
+            where = f"away_reason {reason.name}"
+            raise Problem("config.away_reason", file=file, where=where, found=reason.name, most=MOST_AWAY_REASONS)
 
 
 def _check_dispositions(file: str, calls: Calls) -> None:

@@ -39,6 +39,7 @@ TESTS = {
     "callbacks": "tests/system/test_callbacks.py",
     "requests": "tests/system/test_requests.py",
     "random-office": "tests/simulation/test_random_office.py",
+    "agents-week": "tests/simulation/test_agents_week.py::test_every_second_of_every_agent_is_accounted_for",
     "agents-lives": "tests/simulation/test_agents_lives.py",
     "transfers": "tests/simulation/test_transfers.py",
     "no-plain-sound": "tests/system/test_no_plain_sound.py",

@@ -188,6 +188,18 @@ class Access:
         await self._end_sessions(session.actor)
         return await self._begin(Session(session.actor, session.role, must_set_password=False))
 
+    async def confirm(self, session: Session, secret: str) -> None:
+        """Problem ``pins.wrong_password`` unless this is the password of who is signed in; guesses are held back."""
+        address, now = f"confirm {session.actor}", self._clock.monotonic()
+        closed = self._delays.closed_seconds(address, now)
+        if closed > 0:
+            raise Problem("access.too_soon", seconds=math.ceil(closed))
+        self._delays.failed(address, address, now)
+        if not await self._fits(self._credentials.get(session.actor), secret):
+            self._records.put(events.SignInRefused(session.actor, "wrong"))
+            raise Problem("pins.wrong_password")
+        self._delays.succeeded(address, address)
+
     def people(self) -> list[tuple[str, Role, bool]]:
         """Who may sign in, by name: their role, and whether they have set a password."""
         known = sorted(self._credentials.items())

@@ -29,7 +29,7 @@ def check(calls: Calls, trunks: Sequence[Trunk], file: str) -> None:
     taken: dict[Meant, str] = {}
     for agent in calls.agents:
         where = f"agent {agent.name}"
-        if bool(agent.phone) == bool(agent.number) or (agent.phone and agent.trunk):
+        if agent.phone and (agent.number or agent.trunk):
             raise Problem("config.agent_where", file=file, where=where)
         extension = extension_at(trunks, agent.number)
         if extension is not None:

@@ -42,6 +42,11 @@ class ByPhone(Conversation):
         self.shown_number = phone
         self.agent = office.seats.first_at(phone)
 
+    @property
+    def recorded(self) -> str:
+        """What was dialled, as the record keeps it."""
+        return self.offered.called
+
     @abstractmethod
     async def serve(self) -> None:
         """What was dialled; the phone's leg has a port, and is not answered yet."""
@@ -76,7 +81,7 @@ class ByPhone(Conversation):
     def _open_record(self) -> None:
         self.parties[self.customer.leg] = self.customer
         self.office.legs[self.customer.leg] = self.inbox
-        called = self.offered.called[: numbers.MAX_LENGTH]
+        called = self.recorded[: numbers.MAX_LENGTH]
         self.put(
             events.ConversationOpened(
                 conversation=self.id,

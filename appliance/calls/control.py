@@ -56,7 +56,7 @@ MAY: Mapping[type[wire.Order], frozenset[Role]] = {
     wire.ReleaseRecordings: OWNS,
     wire.EraseRecordings: OWNS,
 }
-MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
+MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder], frozenset[Role]] = {
     **dict.fromkeys(
         (
             wire.AskDesk,
@@ -72,6 +72,8 @@ MAY_ASK: Mapping[type[wire.DeskOrder | wire.PeopleOrder], frozenset[Role]] = {
         WORKS,
     ),
     **dict.fromkeys((wire.AskPeople, wire.InvitePerson, wire.RemovePerson), OWNS),
+    **dict.fromkeys((wire.AskSeats, wire.MakePin, wire.UnlockPin), LEADS),
+    wire.ChoosePin: WORKS,
 }
 BUTTON = frozenset({"night_on", "night_off"})  # what the panel may turn without anybody having signed in
 COMMAND_LINE = "command line"  # who ordered, where root or calls' own user did
@@ -128,6 +130,7 @@ class ControlServer:
         users: Mapping[int, str] | None = None,
         upstream: Upstream | None = None,
         desks: Callable[[wire.DeskOrder | wire.PeopleOrder, Session], Awaitable[Reply]] | None = None,
+        seats: Callable[[wire.SeatOrder, Session], Awaitable[Reply]] | None = None,
         phone_file: Callable[[wire.AskPhoneFile], wire.PhoneFile] | None = None,
     ) -> None:
         self._path = path
@@ -138,6 +141,7 @@ class ControlServer:
         self._users = service_users() if users is None else users
         self._upstream = upstream
         self._desks = desks
+        self._seats = seats
         self._phone_file = phone_file
         self._connections: set[_Connection] = set()
         self._listener: socket.socket | None = None
@@ -312,6 +316,10 @@ class ControlServer:
                 session = self._access.permitted(token, MAY_ASK[type(request)], is_use=is_use)
                 assert self._desks is not None
                 return await self._desks(request, session)
+            case wire.AskSeats(token) | wire.MakePin(token) | wire.UnlockPin(token) | wire.ChoosePin(token):
+                session = self._access.permitted(token, MAY_ASK[type(request)])
+                assert self._seats is not None
+                return await self._seats(request, session)
             case wire.AskPhoneFile():
                 if self._phone_file is None:
                     raise Problem("provisioning.no_file")

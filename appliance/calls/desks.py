@@ -13,7 +13,6 @@ from appliance.calls import list_desk
 from appliance.calls.access import LONGEST_NAME, OWNER, Access, Session
 from appliance.calls.conversation import Conversation
 from appliance.calls.office import Office, PauseAsked
-from appliance.calls.switches import AWAY
 from appliance.calls.wrap_up import Change, Form
 from appliance.control import wire
 from appliance.control.wire import Done, Reply
@@ -35,26 +34,26 @@ class Desks:
         """Does what ``who``, whose role may, has asked. Problem where it cannot be done."""
         match order:
             case wire.AskDesk(_, agent):
-                return await self._desk(self._agent(who, agent), who)
+                return await self._desk(self.agent_of(who, agent), who)
             case wire.NextCustomer(_, agent, list_name):
-                await list_desk.call_next(self._office, self._agent(who, agent), list_name)
+                await list_desk.call_next(self._office, self.agent_of(who, agent), list_name)
             case wire.SayOutcome(_, agent):
-                await list_desk.say(self._office, self._sessions, self._agent(who, agent), order)
+                await list_desk.say(self._office, self._sessions, self.agent_of(who, agent), order)
             case wire.GoAway(_, agent, reason):
-                self._go_away(self._agent(who, agent), reason, who.actor)
+                self._go_away(self.agent_of(who, agent), reason, who.actor)
             case wire.WriteForm(_, agent, conversation, fields):
-                found = await self._office.wrap_ups.write(self._agent(who, agent), conversation, _changes(fields))
+                found = await self._office.wrap_ups.write(self.agent_of(who, agent), conversation, _changes(fields))
                 return _written(*found)
             case wire.GiveForm(_, agent, conversation, fields):
-                given = self._office.wrap_ups.give(self._agent(who, agent), conversation, _changes(fields))
+                given = self._office.wrap_ups.give(self.agent_of(who, agent), conversation, _changes(fields))
                 await self._office.records.flush()
                 return _written(*given)
             case wire.ExtendForm(_, agent, conversation):
-                self._office.wrap_ups.extend(self._agent(who, agent), conversation)
+                self._office.wrap_ups.extend(self.agent_of(who, agent), conversation)
             case wire.WriteBrief(_, agent, conversation, text):
-                await self._brief(self._agent(who, agent), conversation, text)
+                await self._brief(self.agent_of(who, agent), conversation, text)
             case wire.PauseRecording(_, agent, conversation, is_on):
-                self._pause(self._agent(who, agent), conversation, is_on)
+                self._pause(self.agent_of(who, agent), conversation, is_on)
             case wire.AskPeople():
                 return self._people()
             case wire.InvitePerson(_, name, role):
@@ -63,7 +62,7 @@ class Desks:
                 await self._remove(name)
         return Done()
 
-    def _agent(self, who: Session, wanted: str) -> str:
+    def agent_of(self, who: Session, wanted: str) -> str:
         """The agent whose desk is meant; Problem where there is none, or it is somebody else's."""
         own = next((name for name in self._office.agents if name.lower() == who.actor), "")
         if who.role == "agent":
@@ -96,6 +95,7 @@ class Desks:
             form=self._form(form) if form is not None else None,
             lists=self._office.lists.of_agent(agent),
             entry=await list_desk.shown(self._office, agent),
+            away=away_choices(self._office),
         )
 
     def _call(self, agent: str) -> wire.DeskCall | None:
@@ -157,8 +157,9 @@ class Desks:
     # What is ordered --------------------------------------------------------------------------------------------------
 
     def _go_away(self, agent: str, reason: str, by: str) -> None:
-        if reason and reason not in AWAY:
+        if reason and reason not in {each.name for each in self._office.settings.known_away}:
             raise Problem("desk.no_sense", value=reason[:40])
+        self._office.breaks.withdraw(agent)
         self._office.desk.turn("sign_off" if reason else "sign_on", f"{agent}={reason}" if reason else agent, by)
         self._office.floor.look()
 
@@ -204,6 +205,11 @@ class Desks:
         if actor == OWNER:
             raise Problem("access.one_owner")
         await self._access.remove(actor)
+
+
+def away_choices(office: Office) -> tuple[wire.Choice, ...]:
+    """For what agents may be away."""
+    return tuple(wire.Choice(each.name, each.persian, each.english) for each in office.settings.known_away)
 
 
 def _changes(fields: tuple[wire.FormField, ...]) -> list[Change]:

@@ -10,6 +10,7 @@ from appliance import saying
 from appliance.calls import answering, features, forwarding, promises
 from appliance.calls.by_phone import ByPhone
 from appliance.calls.promises import moment
+from appliance.calls.settings import MISSED
 from appliance.records import ledger
 from appliance.records.events import State
 
@@ -34,8 +35,8 @@ class FeatureCall(ByPhone):
                 return self._switches() if all(turned) else ("feature_no_sense",)
             case features.PromiseCall(number, due):
                 return await self._promise(number, due)
-            case features.Presence(is_away):
-                return self._present(is_away)
+            case features.Presence(is_away, reason):
+                return self._present(is_away, reason)
             case features.Forward(to):
                 return self._forward(to)
             case (  # nothing rings that could be picked up; the others have calls of their own
@@ -46,13 +47,24 @@ class FeatureCall(ByPhone):
                 | features.Unknown()
             ):
                 return ("feature_unknown",)
+            case features.SignIn() | features.SignOut() | features.AskBreak():  # SeatCall's
+                return ("feature_unknown",)
 
-    def _present(self, is_away: bool | None) -> tuple[str, ...]:
+    def _present(self, is_away: bool | None, reason: int) -> tuple[str, ...]:
         """The agent of this telephone signs off or on, or the telephone itself; what is so now."""
+        known = self.office.settings.known_away
+        if reason > len(known):
+            return ("feature_no_sense",)
         if is_away is not None:
-            self.office.desk.turn("sign_off" if is_away else "sign_on", self._who, self.phone)
-        is_away = self._who in self.office.desk.switches.absent
+            why = f"={known[reason - 1].name}" if reason else ""
+            self.office.desk.turn("sign_off" if is_away else "sign_on", self._who + why, self.phone)
+            self.office.breaks.withdraw(self._who)
+            self.office.floor.look()
+        absent = self.office.desk.switches.absent
+        is_away = self._who in absent
         if self.agent:
+            if absent.get(self.agent) == MISSED:
+                return ("agent_missed",)
             return ("agent_away",) if is_away else ("agent_there",)
         return ("phone_silent",) if is_away else ("phone_rings",)
 

@@ -3,11 +3,13 @@
 ``*28`` tells how the box answers now; ``*280`` back to the hours, ``*281`` night, ``*2822130`` open until 21:30,
 ``*2830915`` closed until the 15th of Azar. ``*35`` promises a call: ``*35`` number ``*`` time, or ``*35*`` time for the
 customer with whom this phone's agent spoke last; the time as in desk.py. ``*51201`` listens to the agent at extension
-201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away; so do ``*79`` and ``*78``
-(do not disturb), which count for a telephone without an agent too. ``*72`` and a number sends the calls for this
-telephone there, ``*73`` rings it again, ``*72`` alone tells where they go. ``*8`` takes a call that rings at somebody
-else's, ``*8201`` the one at extension 201. ``*93`` has the caller who is parked in slot 3, ``*9`` who was parked first.
-``*45`` dials the next customer of an outbound list.
+201. ``*6`` tells whether the phone's agent is there, ``*60`` they are, ``*61`` they are away, ``*613`` for the third
+reason of the settings; so do ``*79`` and ``*78`` (do not disturb), which count for a telephone without an agent too.
+``*72`` and a number sends the calls for this telephone there, ``*73`` rings it again, ``*72`` alone tells where they
+go. ``*8`` takes a call that rings at somebody else's, ``*8201`` the one at extension 201. ``*93`` has the caller who is
+parked in slot 3, ``*9`` who was parked first. ``*45`` dials the next customer of an outbound list. ``*41`` signs an
+agent in at this telephone by PIN, ``*41201`` the one at extension 201; ``*42`` signs out who sits there, ``*43`` asks
+for a break.
 """
 
 from __future__ import annotations
@@ -19,8 +21,11 @@ from appliance.calls.slots import SLOTS
 
 SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, TAKE_PARKED = "*28", "*35", "*51", "*6", "*8", "*9"
 FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB = "*72", "*73", "*78", "*79"
-NEXT = "*45"
-CODES = (SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, TAKE_PARKED, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB, NEXT)
+SIGN_IN, SIGN_OUT, BREAK, NEXT = "*41", "*42", "*43", "*45"
+CODES = (
+    SWITCH, PROMISE, SUPERVISE, PRESENCE, PICK_UP, TAKE_PARKED, FORWARD, FORWARD_OFF, DISTURB_NOT, DISTURB, SIGN_IN,
+    SIGN_OUT, BREAK, NEXT,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,13 @@ class PromiseCall:
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The agent of this phone (or the phone, where it has none) is away, or there again; None: which of the two?"""
+    """The agent of this phone (or the phone, where it has none) is away, or there again; None: which of the two?
+
+    ``reason`` is the place of one among those of the settings, 1 for the first; 0: none is said.
+    """
 
     is_away: bool | None
+    reason: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +93,28 @@ class NextCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """An agent sits down at this phone; ``extension`` empty: whose is asked."""
+
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignOut:
+    """Who sits at this phone leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskBreak:
+    """Who sits at this phone wants a break."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """No code of ours."""
 
 
+Seat = SignIn | SignOut | AskBreak
 Feature = (
     TellSwitches
     | TurnSwitches
@@ -98,6 +125,7 @@ Feature = (
     | TakeParked
     | Supervise
     | NextCustomer
+    | Seat
     | Unknown
 )
 
@@ -124,8 +152,10 @@ def meant(dialled: str) -> Feature:
         return _WHOLE[dialled.rstrip("#")]
     if dialled.startswith(SUPERVISE):
         return Supervise(dialled.removeprefix(SUPERVISE).rstrip("#"))
+    if dialled.startswith(SIGN_IN):
+        return SignIn(dialled.removeprefix(SIGN_IN).rstrip("#"))
     if dialled.startswith(PRESENCE):
-        return _PRESENCE.get(dialled.removeprefix(PRESENCE).rstrip("#"), Unknown())
+        return _presence(dialled.removeprefix(PRESENCE).rstrip("#"))
     return Unknown()
 
 
@@ -134,9 +164,17 @@ _WHOLE: Mapping[str, Feature] = {
     DISTURB_NOT: Presence(True),
     DISTURB: Presence(False),
     NEXT: NextCustomer(),
+    SIGN_OUT: SignOut(),
+    BREAK: AskBreak(),
 }
 _SLOTS: Mapping[str, Feature] = {"": TakeParked(0), **{str(slot): TakeParked(slot) for slot in SLOTS}}
 _PRESENCE: Mapping[str, Feature] = {"": Presence(None), "0": Presence(False), "1": Presence(True)}
+
+
+def _presence(rest: str) -> Feature:
+    if len(rest) == 2 and rest[0] == "1" and rest[1] in "123456789":
+        return Presence(True, int(rest[1]))
+    return _PRESENCE.get(rest, Unknown())
 
 
 def _switches(rest: str) -> Feature:

@@ -49,6 +49,7 @@ class Floor:
         changed: Callable[[], None],
         over: Callable[[str, str], None],
     ) -> None:
+        self.on_given_up: Callable[[str], None] = lambda _agent: None  # told who is to be away for offers not taken
         self._lines = Lines(rules, agents)
         self._present = dict.fromkeys(agents, False)
         self._wraps = {each.name: each.wrap_up_seconds for each in rules}
@@ -108,6 +109,14 @@ class Floor:
             is_busy = doing in (Doing.OFFERED, Doing.TALKING)  # whatever they have said about the time after it
             shown = doing.value if is_busy else self._away(name) or doing.value
             yield wire.AgentNow(name, shown, round(wall + since * 1000) if since else 0)
+
+    def doing(self, agent: str) -> Doing:
+        """What this agent does, whether they are there or not."""
+        return self._lines.doing(agent)
+
+    def is_paused(self, agent: str) -> bool:
+        """Whether this agent is passed over for offers that they did not take."""
+        return self._lines.is_paused(agent, self._now)
 
     def why_not(self, agent: str) -> str:
         """Why an agent cannot be rung now; empty where they can."""
@@ -196,6 +205,9 @@ class Floor:
     def missed(self, conversation: str, agent: str, *, is_fault: bool) -> None:
         """The agent did not take it; ``is_fault``: the telephone's doing."""
         self._tell(self._lines.missed(conversation, agent, self._now, is_fault=is_fault))
+        if self._lines.given_up(agent):
+            self.on_given_up(agent)
+            self.look()
 
     # Agents -----------------------------------------------------------------------------------------------------------
 

@@ -35,6 +35,15 @@ def checked_flows(
                 value=queue.callback_calendar,
                 known=known,
             )
+    for where, calendar in (
+        *((f"agent {agent.name}", agent.shift_calendar) for agent in calls.agents),
+        *((f"queue {queue.name}", queue.shift_calendar) for queue in calls.queues),
+    ):
+        if calendar and calendar not in house.calendars:
+            known = ", ".join(sorted(house.calendars)) or "-"
+            raise Problem(
+                "config.no_such", file=file, where=where, setting="shift_calendar", value=calendar, known=known
+            )
     for hours in calls.dial_hours:
         if hours.calendar not in house.calendars:
             known = ", ".join(sorted(house.calendars)) or "-"

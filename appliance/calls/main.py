@@ -33,6 +33,7 @@ from appliance.calls.phone_files import PhoneFiles, desk_files
 from appliance.calls.publisher import Publisher
 from appliance.calls.replies import Replies
 from appliance.calls.runtime import KeptLegs
+from appliance.calls.seat_orders import SeatOrders
 from appliance.calls.servers import BoxServers
 from appliance.calls.settings import Calls
 from appliance.calls.spoken import Spoken
@@ -183,6 +184,7 @@ class _Process:
             self._found_at,
             area_code=settings.area_code,
         )
+        desks = Desks(self._office, self._switchboard.sessions, self._access)
         self._control = ControlServer(
             places.control_socket,
             self._access,
@@ -190,7 +192,8 @@ class _Process:
             self._carry_out,
             self._clock,
             upstream=self._upstream,
-            desks=Desks(self._office, self._switchboard.sessions, self._access).answer,
+            desks=desks.answer,
+            seats=SeatOrders(self._office, desks, self._access).answer,
             phone_file=PhoneFiles(phones, self._office.count).answer if keeping.provisioning.serves else None,
         )
         self._upkeep = Upkeep(
@@ -253,11 +256,13 @@ class _Process:
             "replies": self._replies.run(),
             "heads": self._heads.run(),
             "lamps": self._office.lamps.run(),
+            "timekeeper": self._office.timekeeper.run(),
         }
 
     async def _stop(self) -> None:
         service.notify("STOPPING=1")
         await self._switchboard.drain(DRAIN_SECONDS + self._office.settings.seal_wait_seconds)
+        await self._office.timekeeper.stop()
         await self._agent.stop()
         await self._control.close()
         self._mouth.stop()

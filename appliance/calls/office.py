@@ -10,6 +10,7 @@ import msgspec
 
 from appliance.calls import money, outbound
 from appliance.calls.answers import Answers, BoxAnswers, Servers
+from appliance.calls.break_turns import BreakTurns
 from appliance.calls.desk import Desk
 from appliance.calls.directory import Directory
 from appliance.calls.floor import AgentsOffered, Floor
@@ -21,11 +22,14 @@ from appliance.calls.lists import Lists
 from appliance.calls.outside import GuardedLine, Outside
 from appliance.calls.party import Party
 from appliance.calls.peers import CameBack, extension_at
+from appliance.calls.pins import Pins
 from appliance.calls.screen_pop import ScreenPops
+from appliance.calls.seating import Seating
 from appliance.calls.seats import Seats
-from appliance.calls.settings import Agent, Calls, Queue
+from appliance.calls.settings import MISSED, Agent, Calls, Queue
 from appliance.calls.slots import Slots
 from appliance.calls.spoken import Spoken
+from appliance.calls.timekeeper import Timekeeper
 from appliance.calls.wrap_ups import WrapUps
 from appliance.clock import Clock
 from appliance.control import wire
@@ -43,6 +47,8 @@ from appliance.records import ledger
 from appliance.records.writer import Records
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Names, Signalling, Trunk
+
+BOX = "box"  # by whom a switch is turned that nobody has turned
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +156,10 @@ class Office:
     wrap_ups: WrapUps = field(init=False)
     screen_pops: ScreenPops = field(init=False)
     lists: Lists = field(init=False)
+    timekeeper: Timekeeper = field(init=False)
+    pins: Pins = field(init=False)
+    seating: Seating = field(init=False)
+    breaks: BreakTurns = field(init=False)
 
     def __post_init__(self) -> None:
         self.book = Book()
@@ -157,6 +167,15 @@ class Office:
         self.screen_pops = ScreenPops(self)
         self.lamps = Lamps(self, self.line)
         self.line = GuardedLine(self.lamps, self.outside)
+        told, self.timekeeper = self.changed, Timekeeper(self)
+
+        def changed() -> None:
+            self.timekeeper.changed()
+            told()
+
+        self.changed = changed
+        self.pins = Pins(self.records, self.clock)
+        self.seating = Seating(self)
         self.contacts = Directory(self.records, self.clock, self.sip.area_code)
         self.lists = Lists(self)
         self.arrange(self.settings)
@@ -168,6 +187,7 @@ class Office:
         self.settings = settings
         self.agents = {agent.name: agent for agent in settings.agents}
         self.seats = Seats(settings.agents)
+        self.breaks = BreakTurns(self)
         self.outside.arrange()
         self.lists.arrange()
         self.book.policies = {queue.name: queue.policy for queue in settings.queues}
@@ -182,10 +202,16 @@ class Office:
             self.changed,
             self._over,
         )
+        self.floor.on_given_up = self._given_up
         self.wrap_ups = WrapUps(self.floor, settings, self.records, self.clock, self.changed, self.count)
 
     def _over(self, agent: str, leg: str) -> None:
         self.wrap_ups.over(agent, leg)  # which is made after the floor, and needs it
+
+    def _given_up(self, agent: str) -> None:
+        """Offers that were not taken: away until somebody says otherwise, and those who lead see why."""
+        self.count("agents_missed")
+        self.desk.turn("sign_off", f"{agent}={MISSED}", BOX)
 
     # What the desk must know ------------------------------------------------------------------------------------------
 
@@ -291,6 +317,8 @@ class Office:
         if self.seats.number_of(name):
             if not self.ways_to(name):
                 return "no_trunk"
+        elif not self.seats.phone_of(name):
+            return "not_seated"
         elif not self.registered.get(self.seats.phone_of(name)):
             return "not_registered"
         return "absent" if name in self.desk.switches.absent else ""

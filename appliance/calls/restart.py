@@ -61,11 +61,15 @@ class BoxClock:
 
 
 def recall(office: Office, store: Store) -> None:
-    """What must be true before the first question: the ledger's next number, the owner's switches, who is known."""
+    """What must be true before the first question: the ledger's next number, the owner's switches, who is known, who
+    sits where."""
     turned = switches.restored(store.within(ledger.switch_values))
     office.desk.restore(store.within(ledger.next_number), turned)
     office.contacts.restore(reading.everybody(store.within))
     office.lists.restore(store)
+    office.seating.restore(store.within(ledger.seats))
+    office.pins.restore(store)
+    office.timekeeper.restore(store)
 
 
 async def note_settings(records: Records, sha256: str) -> None:
@@ -82,6 +86,7 @@ async def resume(switchboard: Switchboard, left_over: Sequence[LegKey], last_mom
     office = switchboard.office
     orphans = await take_over(office, switchboard.callbacks, left_over)
     await office.find_spent(last_moment)
+    await office.timekeeper.start()
     office.records.put(events.ServiceStarted("calls", __version__, office.boot, orphans))
     await office.records.flush()  # what is owed is on the disk before anybody is called
     switchboard.open()

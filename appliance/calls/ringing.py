@@ -42,7 +42,7 @@ RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
 LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
 FORBIDDEN = 403
 SIP_CODES = {
-    "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480,
+    "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480, "not_seated": 480,
     "peer_down": 503, "loop": 482, "no_such_extension": 404,
 }  # fmt: skip
 CAME_BACK, LOOP = "came_back", "loop"

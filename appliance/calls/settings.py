@@ -31,7 +31,7 @@ class Agent:
     """Reached at one of our telephones or at a number outside: ``phone`` or ``number``, one of the two."""
 
     name: str
-    phone: str = ""
+    phone: str = ""  # where they sit until they sign in at another (*41); empty: they are away until they do
     number: str = ""  # outside, or an extension behind a trunk; whoever answers there presses 1 to take a call
     trunk: str = ""  # by which the number is dialled first; an extension by this one only. Empty: the first trunk
     language: Literal["fa", "en"] = "fa"  # in which an agent at a number is asked
@@ -39,6 +39,7 @@ class Agent:
     extension: str = ""  # what the office dials for this agent, beside the name: 2 to 6 digits
     skills: tuple[str, ...] = ()  # "sales:1", "support:3": lines that the agent serves too, and at which level
     supervises: tuple[str, ...] = ()  # lines whose agents' calls with customers this one may listen to, by *51
+    shift_calendar: str = ""  # when it closes, an agent who signed in at a telephone is signed out; empty: their lines'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,10 @@ class Queue:
     wrap_up_seconds: float = 0.0  # how long an agent is left in peace after a call, by all lines
     most_waiting: int = 0  # beyond them callers go on as if nobody were there; 0: as many as come
     misses: int = 2  # an agent who does not take so many offers in a row ...
-    pause_seconds: float = 60.0  # ... is passed over for so long
+    after_misses: Literal["away", "pause"] = "away"  # ... is away, or passed over for a while
+    pause_seconds: float = 60.0  # how long
+    max_away: int = 0  # so many of its agents may be away at once by *43, who asks then waits for a turn; 0: any number
+    shift_calendar: str = ""  # when it closes, agents who signed in at a telephone are signed out; empty: they stay
     prefer_seconds: float = 0.0  # how long the agent who spoke with the caller last is waited for
     callback_first: Literal["agent", "customer"] = "agent"  # who is rung first
     callback_attempts: int = 3
@@ -84,6 +88,7 @@ class Queue:
             wrap_up_seconds=self.wrap_up_seconds,
             most_waiting=self.most_waiting,
             misses=self.misses,
+            goes_away=self.after_misses == "away",
             pause_seconds=self.pause_seconds,
             prefer_seconds=self.prefer_seconds,
         )
@@ -122,6 +127,29 @@ class Disposition:
     english: str
     queues: tuple[str, ...] = ()  # lines in which it is offered; empty: in all, and for calls of no line
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwayReason:
+    """Why an agent is away: one of at most nine that are chosen on the page, or by ``*61`` and its place in the list.
+
+    Without any table of this kind there are five that fit most offices.
+    """
+
+    name: str
+    persian: str
+    english: str
+    most_minutes: int = 0  # who is away longer is shown to those who lead; 0: as long as it takes
+
+
+AWAY_REASONS = (
+    AwayReason(name="break", persian="استراحت", english="Break"),
+    AwayReason(name="meal", persian="غذا", english="Meal"),
+    AwayReason(name="prayer", persian="نماز", english="Prayer"),
+    AwayReason(name="training", persian="آموزش", english="Training"),
+    AwayReason(name="other", persian="موارد دیگر", english="Something else"),
+)
+MOST_AWAY_REASONS = 9  # one key each
+MISSED = "missed"  # the reason of who did not take their offers: nobody chooses it
 
 DISPOSITIONS = (
     Disposition(name="settled", persian="انجام شد", english="Settled"),
@@ -167,6 +195,18 @@ class Calls:
     dial_hours: tuple[DialHours, ...] = field(default=())
     dispositions: tuple[Disposition, ...] = field(default=())
     outbound_lists: tuple[OutboundList, ...] = field(default=())
+    away_reasons: tuple[AwayReason, ...] = field(default=())
+
+    @property
+    def known_away(self) -> tuple[AwayReason, ...]:
+        """The reasons for which agents are away, in order of their keys."""
+        return self.away_reasons or AWAY_REASONS
+
+    def shift_of(self, agent: str) -> str:
+        """The calendar by which this agent is signed out: their own, else that of the first line which has one."""
+        own = next((each.shift_calendar for each in self.agents if each.name == agent), "")
+        named = {queue.name: queue.shift_calendar for queue in self.queues}
+        return own or next(filter(None, (named[each.name] for each in self.rules if agent in each.agents)), "")
 
     @property
     def plan(self) -> Plan:

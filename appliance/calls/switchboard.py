@@ -26,6 +26,7 @@ from appliance.calls.peers import CameBack
 from appliance.calls.phone_call import PhoneCall
 from appliance.calls.pick_up import PickUpCall
 from appliance.calls.runtime import KeptLegs
+from appliance.calls.seat_call import SeatCall
 from appliance.calls.session import Session
 from appliance.calls.settings import CalledLine
 from appliance.calls.supervise_call import SuperviseCall
@@ -82,6 +83,8 @@ class Switchboard:
         office.lists.begin = self._begin
         office.outside.conversations = self.sessions.values
         office.outside.is_up = self._is_up
+        office.timekeeper.conversations = self.sessions.values
+        office.pins.on_locked = self._find_locked
 
     @property
     def calls_now(self) -> int:
@@ -317,6 +320,8 @@ class Switchboard:
             self._begin(SuperviseCall(self.office, offered, phone, meant.whom, self.sessions.values, self._language))
         elif isinstance(meant, features.NextCustomer):
             self._begin(NextCall(self.office, offered, phone, self._language))
+        elif isinstance(meant, features.Seat):
+            self._begin(SeatCall(self.office, offered, phone, self._language))
         elif meant is not None:
             self._begin(FeatureCall(self.office, offered, phone, self._language))
         else:
@@ -396,6 +401,14 @@ class Switchboard:
             queue = self.office.line_for("", "")
             asked = asked_by(conversation, customer, self._language, trunk)
             self.office.desk.missed(asked, queue, self.office.answer_by(queue), self.office.clock.utc_ms())
+
+    def _find_locked(self) -> None:
+        """Agents and telephones at which too many PINs were wrong are shown to those who lead."""
+        self.findings.pop("pins", None)
+        locked = [name for names in self.office.pins.locked() for name in names]
+        if locked:
+            self.findings["pins"] = wire.Finding("pins.locked", {"who": ", ".join(locked)})
+        self.office.changed()
 
     def _is_up(self, trunk: str) -> bool:
         """Whether calls can go out by this trunk; one that does not register has no state of its own."""

@@ -21,7 +21,6 @@ TEHRAN = ZoneInfo("Asia/Tehran")
 OUTAGE_HOURS = 4
 OUTAGE_PROMPT = "outage_notice"
 ON, OFF = "on", ""
-AWAY = ("break", "meal", "prayer", "meeting", "other")  # why an agent is away; as their page names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +34,8 @@ class Turn:
 @dataclass(frozen=True, slots=True)
 class BoxSwitches:
     """``divert`` is the number that every call is tried at first; ``absent`` are agents who were signed off, and
-    telephones that shall not ring, each with the reason: a word of ``AWAY``, empty where nobody has said one.
-    ``forwards`` tells where calls for somebody go instead (forwarding.py).
+    telephones that shall not ring, each with the reason: a name of the settings', or that they missed their offers;
+    empty where nobody has said one. ``forwards`` tells where calls for somebody go instead (forwarding.py).
     """
 
     hours: Switches = dataclasses.field(default_factory=Switches)

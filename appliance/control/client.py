@@ -120,7 +120,13 @@ class ControlClient:
         assert isinstance(reply, wire.People)
         return reply
 
-    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> Reply:
+    async def seats(self, token: str) -> wire.Seated:
+        """Which agent sits where."""
+        reply = await self.ask(wire.AskSeats(token))
+        assert isinstance(reply, wire.Seated)
+        return reply
+
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder) -> Reply:
         """What a person of the office orders; Problem where it is refused."""
         return await self.ask(order)
 

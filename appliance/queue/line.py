@@ -4,8 +4,8 @@ Policy. Those who came first are offered an agent first, over all lines that sha
 front of others, but only of those who can afford it: what a caller loses by being overtaken, over the whole wait, never
 exceeds what the caller would have waited anyway. So nobody waits more than twice as long as in order of arrival; who
 meets a talk longer than all before may (in traces of a thousand calls fewer than one). An agent is offered one call at
-a time; one who does not take ``misses`` offers in a row is left in peace for ``pause_seconds``. Wrap-up follows the
-agent into every line.
+a time; one who does not take ``misses`` offers in a row is left in peace for ``pause_seconds``, or, where the line
+``goes_away``, until they have been away and are back. Wrap-up follows the agent into every line.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from typing import Literal
 
 Strategy = Literal["in_order", "longest_idle", "round_robin", "ring_all"]
@@ -35,6 +36,7 @@ class Rules:
     most_waiting: int = 0  # 0: as many as come
     misses: int = 2
     pause_seconds: float = 60.0
+    goes_away: bool = False  # who misses so many is away, whatever ``pause_seconds``: see ``given_up``
     prefer_seconds: float = 0.0  # how long the agent whom the caller knows is waited for
 
 
@@ -150,6 +152,14 @@ class Lines:
         found = self._agents.get(agent)
         return found is not None and self._can_ring(found, now)
 
+    def is_paused(self, agent: str, now: float) -> bool:
+        """Whether this agent is passed over for offers that they did not take."""
+        return self._agents[agent].paused_until > now
+
+    def given_up(self, agent: str) -> bool:
+        """Whether this agent is to be set away for offers not taken; until then they are offered nothing more."""
+        return self._agents[agent].paused_until == inf
+
     # Callers ----------------------------------------------------------------------------------------------------------
 
     def join(
@@ -216,7 +226,7 @@ class Lines:
             rung.missed += not is_fault
             rules = self._rules[waits.line]
             if rung.missed >= rules.misses:
-                rung.missed, rung.paused_until = 0, now + rules.pause_seconds
+                rung.missed, rung.paused_until = 0, inf if rules.goes_away else now + rules.pause_seconds
         return self._match(now)
 
     # Agents -----------------------------------------------------------------------------------------------------------

@@ -84,6 +84,18 @@ def subject(happened: Happened) -> str:
         case events.UpstreamReceipt() | events.UpstreamErased():
             return happened.target
         case (
+            events.AgentSeated()
+            | events.AgentLeft()
+            | events.AgentEntered()
+            | events.PinSet()
+            | events.PinRefused()
+            | events.PinLocked()
+            | events.PinUnlocked()
+        ):
+            return happened.agent
+        case events.AttendanceGap():
+            return "attendance"
+        case (
             events.ConversationOpened()
             | events.StateEntered()
             | events.QueueJoined()

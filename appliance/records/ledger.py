@@ -259,6 +259,12 @@ def switch_values(connection: Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT switch, value FROM switch_state").fetchall())
 
 
+def seats(connection: Connection) -> list[tuple[str, str, int]]:
+    """Agents who have signed in or out: where they sit (empty: nowhere), and since when (UTC ms)."""
+    rows = connection.execute("SELECT agent, phone, since FROM seat").fetchall()
+    return [(agent, phone, since) for agent, phone, since in rows]
+
+
 def missed_since(connection: Connection, at: int) -> int:
     """Conversations since ``at`` (UTC ms) whose caller left before anybody spoke with them."""
     row = connection.execute(

@@ -105,6 +105,10 @@ _MESSAGE = "INSERT INTO message (n, conversation, what, request, begins_ms, ends
 _FLOW_VERSION = "INSERT INTO flow_version (n, flow, flow_hash, what, by, at) VALUES (?, ?, ?, ?, ?, ?)"
 _SWITCH = """INSERT INTO switch_state (switch, value, by, since) VALUES (?1, ?2, ?3, ?4)
 ON CONFLICT (switch) DO UPDATE SET value = ?2, by = ?3, since = ?4"""
+_SEAT = """INSERT INTO seat (agent, phone, since) VALUES (?1, ?2, ?3)
+ON CONFLICT (agent) DO UPDATE SET phone = ?2, since = ?3"""
+_AGENT_TIME = "INSERT INTO agent_time (n, agent, at, state, detail) VALUES (?, ?, ?, ?, ?)"
+_AGENT_GAP = "INSERT INTO agent_gap (n, why, begins, ends) VALUES (?, ?, ?, ?)"
 _NOTICE = """INSERT INTO notice (name, conversation, what, channel, about, last4, language, planned, not_before)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 _NOTICE_TRIED = "UPDATE notice SET state = 'trying', tries = tries + 1, tried = ? WHERE name = ?"
@@ -236,6 +240,14 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             | events.MessageTaken()
         ):
             return _of_ledger(happened, n, at)
+        case events.AgentSeated(agent, phone):
+            return ((_SEAT, (agent, phone, at)),)
+        case events.AgentLeft(agent):
+            return ((_SEAT, (agent, "", at)),)
+        case events.AgentEntered(agent, state, detail):
+            return ((_AGENT_TIME, (n, agent, at, state, detail)),)
+        case events.AttendanceGap(why, begins, ends):
+            return ((_AGENT_GAP, (n, why, begins, ends)),)
         case events.FlowPublished(flow, flow_hash, what, by):
             return ((_FLOW_VERSION, (n, flow, flow_hash, what, by, at)),)
         case events.SwitchTurned(switch, value, by):
@@ -267,6 +279,10 @@ def changes(happened: Happened, n: int, at: int) -> tuple[Change, ...]:
             events.CallCameBack()
             | events.CallForwarded()
             | events.SettingsTaken()
+            | events.PinSet()
+            | events.PinRefused()
+            | events.PinLocked()
+            | events.PinUnlocked()
             | events.CredentialSet()
             | events.SignedIn()
             | events.SignedOut()

@@ -2,8 +2,8 @@
 
 ``event`` is append-only and complete: triggers refuse every change of it, also by INSERT OR REPLACE. Only a body may
 go, and only when an event in the chain says so (``erasure``). The tables of ``DERIVED`` follow from the events and can
-be rebuilt; ``credential`` and ``web_session`` hold secrets' hashes, and ``draft`` what agents have typed and not given
-yet (records/drafts.py): no event carries them, and they live on.
+be rebuilt; ``credential``, ``agent_pin`` and ``web_session`` hold secrets' hashes, ``draft`` what agents have typed and
+not given yet (records/drafts.py), ``alive`` when the box last lived: no event carries them, and they live on.
 
 Rows name conversations without a foreign key: an event about something unknown must be kept too, never refused.
 """
@@ -21,6 +21,7 @@ DERIVED = (
     "request", "attempt", "survey", "identified", "message", "flow_version", "switch_state", "notice",
     "receipt", "reply", "passed_on", "supervised", "wrap_up", "brief", "contact", "contact_number",
     "hold", "going", "paused", "taken_away", "list_entry", "list_attempt", "list_state", "do_not_call",
+    "seat", "agent_time", "agent_gap",
 )  # fmt: skip
 
 migrations = Migrations("records")
@@ -378,6 +379,27 @@ CREATE TABLE do_not_call (
 ) STRICT, WITHOUT ROWID;
 """
 
+_AGENTS = """
+CREATE TABLE seat (               -- since somebody sat down there by PIN or left; before, the settings say it
+    agent TEXT PRIMARY KEY, phone TEXT NOT NULL, since INTEGER NOT NULL  -- empty: at none; UTC ms
+) STRICT, WITHOUT ROWID;
+CREATE TABLE agent_time (
+    n INTEGER PRIMARY KEY, agent TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX agent_time_by_agent ON agent_time (agent, at);
+CREATE TABLE agent_gap (
+    n INTEGER PRIMARY KEY, why TEXT NOT NULL, begins INTEGER NOT NULL, ends INTEGER NOT NULL
+) STRICT;
+CREATE TABLE agent_pin (
+    agent TEXT PRIMARY KEY,
+    hash TEXT NOT NULL,           -- Argon2id, with its parameters and salt
+    is_code INTEGER NOT NULL      -- made by the owner: good for choosing one
+) STRICT, WITHOUT ROWID;
+CREATE TABLE alive (
+    service TEXT PRIMARY KEY, at INTEGER NOT NULL  -- UTC ms
+) STRICT, WITHOUT ROWID;
+"""
+
 _ACCESS = """
 CREATE TABLE credential (
     actor TEXT PRIMARY KEY, role TEXT NOT NULL,
@@ -512,6 +534,11 @@ def contact_names(database: Database) -> None:
 @migrations()
 def outbound_lists(database: Database) -> None:
     _run(database, _LISTS)
+
+
+@migrations()
+def agents(database: Database) -> None:
+    _run(database, _AGENTS)
 
 
 def _run(database: Database, script: str) -> None:

@@ -27,6 +27,7 @@ from appliance.messages import LANGUAGES, Language
 from appliance.provisioning.settings import Provisioning
 from appliance.recorder import viewer
 from appliance.records.reader import Reader
+from appliance.web.agents import Agents
 from appliance.web.contacts import Contacts
 from appliance.web.conversations import Conversations
 from appliance.web.desk import Desk
@@ -79,6 +80,10 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/keeping/erase"): OWNS,
     ("GET", "/keys"): OWNS,
     ("GET", "/keys/test/{recording}/{part}"): OWNS,
+    ("POST", "/me/pin"): WORKS,
+    ("GET", "/agents"): LEADS,
+    ("POST", "/agents/pin"): LEADS,
+    ("POST", "/agents/unlock"): LEADS,
     ("GET", "/people"): OWNS,
     ("POST", "/people/invite"): OWNS,
     ("POST", "/people/remove"): OWNS,
@@ -110,11 +115,11 @@ ROLES: Mapping[tuple[str, str], frozenset[Role]] = {
 }
 # Where who has chosen a language goes on.
 PAGES = (
-    "/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/lists", "/switches", "/keeping", "/keys",
-    "/people",
+    "/", "/me", "/owed", "/conversations", "/listening", "/contacts", "/lists", "/switches", "/agents", "/keeping",
+    "/keys", "/people",
 )  # fmt: skip
 LARGEST = dict.fromkeys(("/contacts/import", "/lists/import"), LARGEST_BYTES + 4_096)  # a file and its form
-SECRETS = ("new", "again", "secret")  # fields that are never given back to a browser
+SECRETS = ("new", "again", "secret", "password", "pin")  # fields that are never given back to a browser
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -158,6 +163,7 @@ class Page:
         self._me = Me(self._site)
         self._keeping = Keeping(self._site, office.area_code)
         self._people = People(self._site)
+        self._agents = Agents(self._site)
         self._contacts = Contacts(self._site, office.area_code)
         self._lists = Lists(self._site)
         self._phone_files = PhoneFiles(control, office.provisioning, "https" if is_tls else "http", self._site.clock)
@@ -200,6 +206,10 @@ class Page:
             ("POST", "/keeping/erase"): keeping.erase,
             ("GET", "/keys"): self._keys.show,
             ("GET", "/keys/test/{recording}/{part}"): self._keys.part,
+            ("POST", "/me/pin"): self._me.pin,
+            ("GET", "/agents"): self._agents.show,
+            ("POST", "/agents/pin"): self._agents.make_pin,
+            ("POST", "/agents/unlock"): self._agents.unlock,
             ("GET", "/people"): self._people.show,
             ("POST", "/people/invite"): self._people.invite,
             ("POST", "/people/remove"): self._people.remove,

@@ -55,6 +55,12 @@ def change(form: Form, token: str) -> wire.ChangeRequest:
     )
 
 
+def pin(form: Form, token: str) -> wire.ChoosePin:
+    """The secrets as they were typed: a password may hold anything."""
+    password = form.get("password", "")[:LONGEST_FIELD]
+    return wire.ChoosePin(token, _typed(form, "agent", LONGEST_NAME), password, latin(_typed(form, "pin", 20)))
+
+
 def away(form: Form, token: str) -> wire.GoAway:
     return wire.GoAway(token, _typed(form, "agent", LONGEST_NAME), _typed(form, "reason", LONGEST_NAME))
 

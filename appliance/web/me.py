@@ -30,6 +30,7 @@ DONE = {
     "extended": "web.done_extended",
     "briefed": "web.done_briefed",
     "told": "web.done_told",
+    "pin": "web.done_pin",
 }
 
 
@@ -85,6 +86,9 @@ class Me:
     async def pause(self, request: Request) -> Response:
         return await self._ordered(request, forms.pause, "")
 
+    async def pin(self, request: Request) -> Response:
+        return await self._ordered(request, forms.pin, "pin")
+
     async def draft(self, request: Request) -> Response:
         """What was typed so far; the script is told the fields as they stand, by 409 where others had changed some."""
         try:
@@ -118,7 +122,7 @@ class Me:
         return self._back(form, f"code={reply.code}")
 
     async def _ordered(
-        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder], done: str
+        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.ChoosePin], done: str
     ) -> Response:
         form = await self._site.fields(request)
         try:
@@ -128,7 +132,9 @@ class Me:
         return self._back(form, f"done={done}" if done else "")
 
     async def _order(
-        self, request: Request, order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.MakePromise]
+        self,
+        request: Request,
+        order_of: Callable[[forms.Form, str], wire.DeskOrder | wire.MakePromise | wire.ChoosePin],
     ) -> wire.Reply:
         form = await self._site.form(request)
         return await self._site.control.order(order_of(form, self._site.token(request)))
@@ -203,7 +209,7 @@ class Me:
         form = desk.form
         return {
             "presence": site.part(
-                "presence", words, desk=desk, state=work.state(desk, language), reasons=work.reasons(language)
+                "presence", words, desk=desk, state=work.state(desk, language), reasons=work.reasons(desk, language)
             ),
             "call": site.part(
                 "call", words, desk=desk, call=work.call(desk, known, now, language), is_known=known.about is not None

@@ -10,7 +10,10 @@ from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, near, word
 
-DOING_TONES = {"free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY, "not_registered": IDLE, "absent": IDLE}
+DOING_TONES = {
+    "free": GOOD, "offered": BUSY, "talking": BUSY, "wrap_up": BUSY,
+    "not_registered": IDLE, "not_seated": IDLE, "absent": IDLE,
+}  # fmt: skip
 TIMED = ("offered", "talking", "wrap_up")  # how long an agent does these is worth knowing
 NEXT_DAYS = 7
 
@@ -114,10 +117,16 @@ def _agent(agent: AgentNow, now: int, language: Language) -> AgentRow:
     since = agent.since_utc_ms if agent.doing in TIMED else 0
     return AgentRow(
         name=agent.name,
-        state=State(word(f"web.doing_{agent.doing}", language), DOING_TONES.get(agent.doing, IDLE)),
+        state=State(word(f"web.{_doing(agent)}", language), DOING_TONES.get(agent.doing, IDLE)),
         since_ms=since,
         length=calendar.length(max(0, now - since), language) if since else "",
     )
+
+
+def _doing(agent: AgentNow) -> str:
+    """Who was set away for offers not taken is told apart from who went: somebody should look after them."""
+    is_missed = agent.doing == "absent" and agent.reason == "missed"
+    return "away_missed" if is_missed else f"doing_{agent.doing}"
 
 
 def opening(switches: Switches, now: int, language: Language) -> State:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from appliance import messages
-from appliance.control.wire import DeskForm, DeskNow, Written
+from appliance.control.wire import Choice, DeskForm, DeskNow, Written
 from appliance.messages import Language, calendar
 from appliance.messages.numbers import digits
 from appliance.outbound_lists import to_csv
@@ -19,7 +20,7 @@ from appliance.web.office import DOING_TONES, TIMED
 from appliance.web.views import BAD, BUSY, GOOD, IDLE, State, national, near, word
 
 # Why an agent is away, and the key of the page that says so (the place of the key, whatever it writes).
-_REASONS = (("break", "KeyB"), ("meal", "KeyM"), ("prayer", "KeyR"), ("meeting", "KeyG"), ("other", "KeyO"))
+_AWAY_KEYS = ("KeyB", "KeyM", "KeyR", "KeyG", "KeyO")  # of the first reasons; the others have none
 _KINDS = (("request", "KeyQ"), ("complaint", "KeyC"), ("criticism", "KeyX"), ("suggestion", "KeyS"))
 _RESOLVED = (("yes", "KeyY"), ("no", "KeyN"))
 _FORM_STATES = {"open": BUSY, "missed": BAD, "given": GOOD}
@@ -152,7 +153,8 @@ def state(desk: DeskNow, language: Language) -> tuple[State, int, str]:
     """What the agent does; since when (0: not shown), and how long that is."""
     what = word(f"web.doing_{desk.doing}", language)
     if desk.doing == "absent" and desk.reason:
-        what = word(f"web.away_{desk.reason}", language)
+        known = (_called(each, language) for each in desk.away if each.name == desk.reason)
+        what = next(known, word(f"web.away_{desk.reason}", language))
     since = desk.since_utc_ms if desk.doing in TIMED else 0
     length = calendar.length(max(0, desk.now_utc_ms - since), language) if since else ""
     return State(what, DOING_TONES.get(desk.doing, IDLE)), since, length
@@ -234,9 +236,14 @@ def task(desk: DeskNow, now: int, language: Language) -> TaskRow | None:
     )
 
 
-def reasons(language: Language) -> list[tuple[str, str, str]]:
-    """Why an agent may be away: name, what it is called, and its key."""
-    return [(name, word(f"web.away_{name}", language), key) for name, key in _REASONS]
+def reasons(desk: DeskNow, language: Language) -> list[tuple[str, str, str]]:
+    """Why an agent may be away: name, what it is called, and its key (empty: it has none)."""
+    named = zip_longest(desk.away, _AWAY_KEYS[: len(desk.away)], fillvalue="")
+    return [(each.name, _called(each, language), key) for each, key in named if isinstance(each, Choice)]
+
+
+def _called(choice: Choice, language: Language) -> str:
+    return choice.persian if language == "fa" else choice.english
 
 
 def resolutions(language: Language) -> list[tuple[str, str, str]]:

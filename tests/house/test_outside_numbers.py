@@ -31,7 +31,6 @@ def test_an_agent_may_be_a_number_outside_or_an_extension_of_another_exchange(tm
     ("settings", "key"),
     [
         ('phone = "desk1"\nnumber = "09121234567"', "agent_where"),
-        ("", "agent_where"),
         ('phone = "desk1"\ntrunk = "main"', "agent_where"),
         ('number = "09121234567"\ntrunk = "nowhere"', "no_such"),
         ('number = "115"', "agent_emergency"),

@@ -99,6 +99,7 @@ def drawn_rules(chance: random.Random) -> Rules:
                 wrap_up_seconds=chance.choice((0.0, 0.0, 10.0, 30.0)),
                 most_waiting=chance.choice((0, 0, 0, 2)),
                 misses=chance.choice((1, 2, 3)),
+                after_misses="pause",  # what the model of who is offered what knows
                 pause_seconds=chance.choice((15.0, 60.0)),
                 prefer_seconds=chance.choice((0.0, 0.0, 15.0)),
                 callback_first=chance.choice(("agent", "customer")),

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from starlette.types import ASGIApp, Message
 
+from appliance.calls.settings import AWAY_REASONS
 from appliance.clock import VirtualClock
 from appliance.control import wire
 from appliance.control.client import ControlClient
@@ -81,7 +82,8 @@ CALL = wire.DeskCall(
     since_utc_ms=NOW - 5_000,
     briefs=(wire.Brief("reza", "wants <i>two</i> of them"),),
 )
-DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM)
+AWAY = tuple(wire.Choice(each.name, each.persian, each.english) for each in AWAY_REASONS)
+DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM, away=AWAY)
 
 
 class MadeUpCalls(ControlClient):
@@ -95,13 +97,16 @@ class MadeUpCalls(ControlClient):
         self.snapshot = SNAPSHOT
         self.has_picture = True
         self.signed_out: list[str] = []
-        self.orders: list[wire.Order | wire.DeskOrder | wire.PeopleOrder] = []
+        self.orders: list[wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder] = []
         self.refusal: Problem | None = None
         self.is_stopped = False
         self.reply: wire.Reply = wire.Done()
         self.desk_now = DESK
         self.asked_desks: list[str] = []
         self.desk_stops = False
+        self.seated = wire.Seated(
+            (wire.SeatNow("Sara", "desk1", "locked"), wire.SeatNow("Reza", "", "none")), ("hall",), ("Sara",), AWAY
+        )
         self.people_now = wire.People(
             (wire.Person("owner", "owner", True), wire.Person("sara", "agent", False)), ("Sara", "Reza")
         )
@@ -121,7 +126,7 @@ class MadeUpCalls(ControlClient):
     async def sign_out(self, token: str) -> None:
         self.signed_out.append(token)
 
-    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> wire.Reply:
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder) -> wire.Reply:
         self.orders.append(order)
         if self.refusal is not None:
             raise self.refusal
@@ -132,6 +137,9 @@ class MadeUpCalls(ControlClient):
             raise Problem("control.calls_is_stopped")
         self.asked_desks.append(agent)
         return self.desk_now
+
+    async def seats(self, token: str) -> wire.Seated:
+        return self.seated
 
     async def people(self, token: str) -> wire.People:
         return self.people_now

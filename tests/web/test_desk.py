@@ -115,7 +115,7 @@ def test_every_route_of_the_table_answers_and_every_form_leads_to_one(records: R
     records.talk("c8", at=NOW)
     records.at(NOW, RecordingHeld("h1", "", MINA, "owner", "a lawsuit"))
     browser = Browser(MadeUpCalls(), records.reader)
-    paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/me", "/people"
+    paths = "/", "/owed", "/owed?change=r1", "/owed?promise=r2", "/switches", "/me", "/agents", "/people"
     pages = [
         browser.get(path)
         for path in (*paths, "/contacts?edit=c1", f"/keeping?about={NUMBER}", f"/keeping?about={WAITS}")

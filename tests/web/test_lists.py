@@ -25,7 +25,7 @@ class Calls(MadeUpCalls):
         super().__init__(role)
         self.why_closed = ""
 
-    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder) -> wire.Reply:
+    async def order(self, order: wire.Order | wire.DeskOrder | wire.PeopleOrder | wire.SeatOrder) -> wire.Reply:
         match order:
             case wire.AskLists():
                 return wire.ListsNow((ListNow("spring", 7, self.why_closed, ("sold",)),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from appliance.control.wire.shown import (
+    Choice,
     DeskCall,
     DeskEntry,
     DeskForm,
@@ -66,6 +67,7 @@ class DeskNow(Message, frozen=True):
     form: DeskForm | None = None
     lists: tuple[ListNow, ...] = ()  # that the agent may work
     entry: DeskEntry | None = None
+    away: tuple[Choice, ...] = ()  # for what they may be away
 
 
 class Written(Message, frozen=True):
@@ -80,6 +82,30 @@ class People(Message, frozen=True):
 
     persons: tuple[Person, ...]
     agents: tuple[str, ...]
+
+
+class SeatNow(Message, frozen=True):
+    """An agent: the telephone where they sit (empty: at none), and their PIN (none, code, chosen, locked)."""
+
+    agent: str
+    phone: str
+    pin: str
+
+
+class Seated(Message, frozen=True):
+    """``locked_phones`` take no PIN now; ``breaks`` are those who wait for one, the next one first."""
+
+    seats: tuple[SeatNow, ...]
+    locked_phones: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
+    away: tuple[Choice, ...] = ()
+
+
+class PinMade(Message, frozen=True):
+    """By which the agent signs in once, at a telephone, to choose their own."""
+
+    agent: str
+    pin: str
 
 
 class Invited(Message, frozen=True):
@@ -185,6 +211,8 @@ Reply = (
     | Written
     | People
     | Invited
+    | Seated
+    | PinMade
     | Measured
     | Pulse
     | UpstreamNow

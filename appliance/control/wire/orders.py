@@ -210,6 +210,31 @@ class RemovePerson(FromPerson, frozen=True):
     name: str
 
 
+class AskSeats(FromPerson, frozen=True):
+    """Which agent sits where; of those who lead. Answered by Seated."""
+
+
+class MakePin(FromPerson, frozen=True):
+    """A PIN for an agent, good for choosing one; what they had before ends. Answered by PinMade."""
+
+    agent: str
+
+
+class UnlockPin(FromPerson, frozen=True):
+    """This agent, or this telephone, may try again; the other of the two is empty."""
+
+    agent: str
+    phone: str
+
+
+class ChoosePin(FromPerson, frozen=True):
+    """An agent's own PIN, by the password of who is signed in."""
+
+    agent: str
+    password: str
+    pin: str
+
+
 class SaveContacts(FromPerson, frozen=True):
     """Contacts as they shall be from now on, whole; all of them or, where one cannot be, none. Answered by Saved."""
 
@@ -333,5 +358,8 @@ DeskOrder = (
 PeopleOrder = AskPeople | InvitePerson | RemovePerson
 """Who may sign in: the owner's."""
 
-FromPeople = SessionOrder | Order | DeskOrder | PeopleOrder
+SeatOrder = AskSeats | MakePin | UnlockPin | ChoosePin
+"""Where agents sit, and the PINs by which they sit down."""
+
+FromPeople = SessionOrder | Order | DeskOrder | PeopleOrder | SeatOrder
 """All that a person can say."""

@@ -7,6 +7,16 @@ table is written in the same transaction as the event it follows from, and can b
 
 from __future__ import annotations
 
+from appliance.records.events.agents import (
+    AgentEntered,
+    AgentLeft,
+    AgentSeated,
+    AttendanceGap,
+    PinLocked,
+    PinRefused,
+    PinSet,
+    PinUnlocked,
+)
 from appliance.records.events.box import (
     BackupDrilled,
     BackupFailed,
@@ -175,6 +185,14 @@ Happened = (
     | LookedUp
     | WrapUpGiven
     | WrapUpMissed
+    | AgentEntered
+    | AgentLeft
+    | AgentSeated
+    | AttendanceGap
+    | PinLocked
+    | PinRefused
+    | PinSet
+    | PinUnlocked
     | TransferBriefed
     | FlowPublished
     | SwitchTurned

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import timeit
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,9 +124,3 @@ def test_names_from_the_network_do_not_pile_up() -> None:
     for number in range(2000):
         wire.canonical(f"x-{number}")
     assert len(wire._NAMES) <= 500
-
-
-def test_reading_an_invite_costs_some_microseconds() -> None:
-    data = Caller().invite(*(f"X-Header-{number}: value" for number in range(8)))
-    best = min(timeit.repeat(lambda: wire.parse(data), number=200, repeat=5)) / 200
-    assert best < 200e-6  # measured 12 us on a desk machine; the limit is for a loaded one

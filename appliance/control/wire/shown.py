@@ -50,7 +50,7 @@ class Line(Struct, frozen=True):
 
 
 class AgentNow(Struct, frozen=True):
-    """``doing`` is a word of queue.line.Doing, or why the agent is not there: not_registered, not_seated, no_trunk, absent.
+    """``doing`` is a word of queue.line.Doing, or why they are not there: not_registered, not_seated, no_trunk, absent.
 
     ``reason`` is why they are away (calls/switches.py); ``work`` grows whenever their own page has something new.
     """

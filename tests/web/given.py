@@ -79,6 +79,7 @@ CALL = wire.DeskCall(
     is_speaking=False,
     opened_utc_ms=NOW - 61_000,
     since_utc_ms=NOW - 5_000,
+    recording="live",
     briefs=(wire.Brief("reza", "wants <i>two</i> of them"),),
 )
 DESK = wire.DeskNow(NOW, "sara", "offered", "", NOW - 5_000, ("sara",), CALL, FORM)

@@ -80,6 +80,7 @@ CALL = wire.DeskCall(
     is_speaking=False,
     opened_utc_ms=NOW - 61_000,
     since_utc_ms=NOW - 5_000,
+    recording="live",
     briefs=(wire.Brief("reza", "wants <i>two</i> of them"),),
 )
 AWAY = tuple(wire.Choice(each.name, each.persian, each.english) for each in AWAY_REASONS)

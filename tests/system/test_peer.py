@@ -117,7 +117,7 @@ class Case:
     async def menu(self) -> Talk:
         """The customer calls and chooses 1, until the box has rung somebody or has let them go."""
         self.talk = talk = self.provider.call(self.line, self.customer)
-        await until(lambda: talk.is_up, 20)
+        await until(lambda: talk.is_up, 40)
         while not self.rung and not talk.ended and not self.is_answered_by_baresip and self.now(talk) != "branch":
             self.provider.press(talk, "1")
             await asyncio.sleep(1.0)
@@ -130,7 +130,7 @@ class Case:
         last = set(talk.frames[-4:])
         return NAMES.get(talk.frames[-1][0], "") if len(last) == 1 and len(set(talk.frames[-1])) == 1 else ""
 
-    async def hears(self, who: str, talk: Talk | None = None, seconds: float = 25.0) -> None:
+    async def hears(self, who: str, talk: Talk | None = None, seconds: float = 60.0) -> None:
         heard = talk or self.talk
         assert heard is not None
         ends = time.monotonic() + seconds
@@ -138,7 +138,7 @@ class Case:
             assert time.monotonic() < ends, f"hears {self.now(heard)!r}, not {who!r}; {heard.ended}"
             await asyncio.sleep(0.02)
 
-    async def ends(self, talk: Talk, code: int = 0, seconds: float = 25.0) -> None:
+    async def ends(self, talk: Talk, code: int = 0, seconds: float = 60.0) -> None:
         """The other side has ended it; with ``code`` by this answer."""
         await until(lambda: talk.ended is not None, seconds)
         if code:
@@ -429,7 +429,7 @@ def the_boxes(provider: int, pbx: int) -> tuple[Box, Box]:
     return box, other
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(280)
 def test_thirty_calls_beside_the_old_pbx_reach_whom_they_are_for_once_and_are_one_record_each(tmp_path: Path) -> None:
     assert len(CASES) == 30
     (provider,), (pbx,) = free_ports(1, "127.0.0.2"), free_ports(1, HOST)
@@ -563,7 +563,7 @@ def _case(
 
 
 async def _play(play: Callable[[Case], Awaitable[None]], case: Case) -> None:
-    await asyncio.sleep(0.2 * case.number)  # not all in the same moment
+    await asyncio.sleep(0.3 * case.number)  # not all in the same moment
     await play(case)
     await asyncio.sleep(0.5)
     if case.talk is not None and case.talk.ended is None:

@@ -19,8 +19,8 @@ __all__ = ["ground"]  # a fixture
 
 LONG = bool(os.environ.get("PASOKH_LONG"))
 DAYS = 7 if LONG else 1
-OPEN_SECONDS = 11 * 3600.0 if LONG else 5 * 3600.0
-SEEDS = range(1)
+OPEN_SECONDS = 11 * 3600.0
+SEEDS = range(2)
 
 
 def lived(folder: Path, seed: int, days: int) -> Found:

@@ -234,7 +234,8 @@ def test_a_wild_day_leaves_nobody_waiting_or_busy(tmp_path: Path, seed: int) -> 
     """Agents who come, go and do not answer; callers who leave, in every phase: row 18 is asserted at the end."""
     chance = random.Random(seed)
     strategy = chance.choice(("in_order", "longest_idle", "round_robin", "ring_all"))
-    it = box(tmp_path, strategy=strategy, wrap_up_seconds=5.0, ring_seconds=8.0, misses=2, pause_seconds=20.0)
+    rests: dict[str, Any] = {"after_misses": "pause", "pause_seconds": 20.0}
+    it = box(tmp_path, strategy=strategy, wrap_up_seconds=5.0, ring_seconds=8.0, **rests)
 
     async def caller() -> None:
         leg = await call(it, "1", wait=chance.uniform(7.0, 9.0))

@@ -41,7 +41,7 @@ class Box:
             Agent(name=name, phone=f"desk{number}", extension=f"20{number}") for number, name in enumerate(AGENTS, 1)
         )
         queues = (
-            Queue(name="reception", agents=("first",), ring_seconds=20),
+            Queue(name="reception", agents=("first",), ring_seconds=20, after_misses="pause"),
             Queue(name="doctors", agents=("third",), extension="300", ring_seconds=20),
         )
         sip = self.it.office.sip

@@ -77,6 +77,7 @@ class Week(World):
         self.died_ms = 0
         self.faults = 0
         self.legs: dict[str, _Leg] = {}
+        self.swap: tuple[str, str, str] | None = None  # a telephone, who signs in there and who sits there
         self.on_dial = self._picks_up
         self.begins_ms = self.clock.utc_ms()
         self._minder: asyncio.Task[None] | None = None
@@ -112,6 +113,7 @@ class Week(World):
     def submitted(self, command: signalling.Command) -> None:
         match command:
             case signalling.Dial(leg, signalling.ToPhone(phone), _, caller):
+                self._swapped()
                 agent = self._sits(phone)
                 direction = "inside" if caller.number.startswith("desk") else "in"
                 self.legs[leg] = _Leg(agent, direction, False, True, self.now)
@@ -235,15 +237,24 @@ class Week(World):
         if self.life is not life or self.media is None or {agent, other} & {leg.agent for leg in self.legs.values()}:
             self.line.hang_up(leg)
             return
+        self.swap = phone, agent, other
         for key in "5937#":
             self.media.press(leg, key)
         await asyncio.sleep(0.15)
-        if life.office.seats.phone_of(agent) == phone:  # whether it was taken is not what is looked at here
-            before = self.people[agent]
-            self.people[other].phone, self.people[other].is_registered = "", False
-            before.phone, before.is_registered, before.away, before.missed = phone, True, None, 0
+        self._swapped()
+        self.swap = None
         self.note()
         await asyncio.sleep(10.0)
+
+    def _swapped(self) -> None:
+        """Whether a sign-in was taken is read from the box, and not what is looked at here."""
+        if self.swap is None or self.life is None:
+            return
+        phone, agent, other = self.swap
+        comes, goes = self.people[agent], self.people[other]
+        if goes.phone == phone and self.life.office.seats.phone_of(agent) == phone:
+            goes.phone, goes.is_registered = "", False
+            comes.phone, comes.is_registered, comes.away, comes.missed = phone, True, None, 0
 
     async def lives(self, agent: str) -> None:
         """One agent, from the first day to the last."""

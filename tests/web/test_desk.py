@@ -300,7 +300,7 @@ def test_a_box_without_lines_shows_none() -> None:
     calls = MadeUpCalls()
     calls.snapshot = msgspec.structs.replace(SNAPSHOT, lines=(), agents=(), calls=())
     text = Browser(calls).get("/")[2]
-    assert "Waiting lines" not in text and '<h2>Agents' not in text and "Who waits" not in text
+    assert "Waiting lines" not in text and "<h2>Agents" not in text and "Who waits" not in text
 
 
 def test_what_is_switched_is_told_strongest_first_with_its_end() -> None:

@@ -4,4 +4,4 @@ The rooms and the direction in which they may import each other are drawn in doc
 contract in pyproject.toml. A newcomer starts at ``appliance.calls.session.Session.run``.
 """
 
-__version__ = "0.6.0"
+__version__ = "0.7.0"

@@ -3,7 +3,8 @@
 By telephone the agent's own leg is given; by page their telephone is rung. The agent hears which number it is and how
 many are left; then the customer is dialled, as for a callback: the attempt is on the disk before the INVITE leaves, and
 hours, pause and the do-not-call list are asked again in that moment. The agent's word is written when it is said, so
-that nothing that happens to this process afterwards can take it back. Such calls are not recorded: no notice was given.
+that nothing that happens to this process afterwards can take it back. Whether it is recorded says the trunk, as of any
+call that the office makes (consents.py).
 """
 
 from __future__ import annotations

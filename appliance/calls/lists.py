@@ -188,5 +188,5 @@ class Lists:
     def _trunk(self, list_name: str) -> str:
         """By which a list is called."""
         known = self.book.lists.get(list_name)
-        trunks = self._office.sip.trunks
+        trunks = self._office.sip.ways_out
         return known.trunk if known is not None and known.trunk else trunks[0].name if trunks else ""

@@ -55,4 +55,4 @@ class BreakTurns:
     def _away(self) -> frozenset[str]:
         """Agents who sit somewhere and are away: who went home takes nobody's turn."""
         absent = self._office.desk.switches.absent
-        return frozenset(agent for agent in absent if self._office.seats.phone_of(agent))
+        return frozenset(agent for agent in absent if self._office.seats.is_reachable(agent))

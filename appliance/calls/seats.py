@@ -29,6 +29,10 @@ class Seats:
         """The number at which this agent is rung, as in the settings; empty: they sit at a telephone, or nowhere."""
         return "" if self.phone_of(agent) else self._numbers.get(agent, "")
 
+    def is_reachable(self, agent: str) -> bool:
+        """Whether there is anything to ring for this agent: a telephone, or a number."""
+        return bool(self.phone_of(agent) or self.number_of(agent))
+
     def at(self, phone: str) -> tuple[str, ...]:
         """Who sits at this telephone, in order of the settings."""
         return tuple(agent for agent, theirs in self._phones.items() if theirs == phone)

@@ -104,7 +104,7 @@ class Timekeeper:
         if agent in engaged:
             return self._busy(agent, engaged[agent])
         absent = office.desk.switches.absent
-        if not office.seats.phone_of(agent):
+        if not office.seats.is_reachable(agent):
             return State.AWAY, SIGNED_OUT
         if agent in absent:
             return State.AWAY, absent[agent]

@@ -244,6 +244,20 @@ def test_an_agent_outside_signs_off_and_on_as_others_do(tmp_path: Path) -> None:
     assert box.it.office.floor.why_not("far") == ""
 
 
+def test_the_time_of_an_agent_outside_is_known_as_that_of_others(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",))
+
+    async def scene() -> None:
+        await box.it.office.timekeeper.start()
+        leg = box.rings()
+        await asyncio.sleep(60.0)
+        box.it.line.hang_up(leg)
+
+    box.run(scene)
+    rows = box.it.store.within(lambda db: db.execute("SELECT state FROM agent_time WHERE agent = 'far'").fetchall())
+    assert [state for (state,) in rows][:4] == ["ready", "rung", "talking", "ready"]
+
+
 def test_with_the_internet_down_they_are_reached_by_the_other_trunk_and_with_none_up_they_are_not_there(
     tmp_path: Path,
 ) -> None:

@@ -62,3 +62,11 @@ def test_without_a_trunk_nobody_is_outside(tmp_path: Path) -> None:
     text = f'[box]\ndata_folder = "data"\n{agent("number = " + chr(34) + "09121234567" + chr(34))}'
     with pytest.raises(Problem, match=r"config\.no_such"):
         config.load(written(tmp_path, text))
+
+
+def test_two_agents_at_one_extension_of_a_peer_are_refused(tmp_path: Path) -> None:
+    peer = '[[trunk]]\nname = "old"\nkind = "peer"\nproxy = "192.0.2.3"\nregisters = false\nextensions = ["3XX"]\n'
+    found = config.load(written(tmp_path, WHOLE + peer + agent('number = "312"')))
+    assert found.calls.agents[-1].number == "312"
+    with pytest.raises(Problem, match=r"config\.agent_number_taken"):
+        config.load(written(tmp_path, WHOLE + peer + agent('number = "312"') + agent('number = "312"', "mina")))

@@ -244,6 +244,26 @@ def test_an_agent_outside_signs_off_and_on_as_others_do(tmp_path: Path) -> None:
     assert box.it.office.floor.why_not("far") == ""
 
 
+def test_an_extension_of_a_peer_is_an_agent_who_is_rung_there_and_nowhere_else(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",))
+    office = box.it.office
+    peer = Trunk(name="pbx", kind="peer", proxy="192.0.2.20", registers=False, extensions=("3XX",))
+    office.sip = dataclasses.replace(office.sip, trunks=(peer, *office.sip.trunks))
+    far = Agent(name="far", number="301")
+    office.arrange(dataclasses.replace(box.settings, agents=(far, *box.settings.agents[1:])))
+    assert box.one() == "far" and box.dialled == [("301", "pbx")]
+    box.it.switchboard.signalled(TrunkChanged("pbx", TrunkState.UNREACHABLE, 0, ""))
+    assert office.floor.why_not("far") == "no_trunk"
+
+
+def test_a_number_outside_is_not_dialled_by_a_peer_that_stands_first(tmp_path: Path) -> None:
+    box = Outside(tmp_path, ("far",))
+    office = box.it.office
+    peer = Trunk(name="pbx", kind="peer", proxy="192.0.2.20", registers=False, extensions=("3XX",))
+    office.sip = dataclasses.replace(office.sip, trunks=(peer, *office.sip.trunks))
+    assert box.one() == "far" and box.dialled == [(FAR, "provider")]
+
+
 def test_the_time_of_an_agent_outside_is_known_as_that_of_others(tmp_path: Path) -> None:
     box = Outside(tmp_path, ("far",))
 

@@ -171,6 +171,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "misses": (1, 100),
     "vip_priority": (0, 9),
     "park_recall_seconds": (10, 3600),
+    "longest_outside_minutes": (0, 1440),
     "callback_attempts": (1, 20),
     "callback_spacing_minutes": (1, 10_000),
     "callback_expires_hours": (1, 1_000),

@@ -4,10 +4,12 @@
 takes a line from that moment on; ``dial`` sends the INVITE in the trunk's own form. A refusal is an event and counted.
 ``GuardedLine`` stands before signalling and lets no other ``Dial`` to a trunk pass, so that nobody can go round this.
 An emergency number gets a permit whatever the policy, the money and the lines say, and is shown with our own number.
+What was dialled here ends when it has lasted too long: a telephone that was left off its hook costs no night.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -99,6 +101,7 @@ class Outside:
         self._around = around
         self._permits: dict[str, Permit] = {}
         self._cut: set[str] = set()  # legs that make room and have not ended yet
+        self._limits: dict[str, asyncio.TimerHandle] = {}  # of legs that were answered
         self._till = money.Till(around.settings.tariffs)
 
     # Whether ----------------------------------------------------------------------------------------------------------
@@ -222,14 +225,24 @@ class Outside:
         if permit is not None and not permit.is_inside:
             clock = self._around.clock
             self._till.answered(leg, permit.number, clock.utc_ms(), clock.monotonic())
+            if self._around.settings.longest_outside_minutes and not permit.is_emergency:
+                seconds = 60.0 * self._around.settings.longest_outside_minutes
+                self._limits[leg] = asyncio.get_running_loop().call_later(seconds, self._end, leg)
 
     def ended(self, leg: str) -> None:
         """The leg is over: its line is free, and what it cost is known."""
         self._permits.pop(leg, None)
         self._cut.discard(leg)
+        limit = self._limits.pop(leg, None)
+        if limit is not None:
+            limit.cancel()
         now = self._around.clock.monotonic()
         self._till.ended(leg, now)
         self.peers.ended(leg, now)
+
+    def _end(self, leg: str) -> None:
+        self._around.count("too_long")
+        self._around.line.submit(signalling.HangUp(leg, Cause.TOO_LONG))
 
     def _make_room(self, conversation: str, trunk: str, leg: str) -> None:
         calls = self._calls(besides=leg)

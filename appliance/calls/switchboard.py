@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 BYE_SECONDS = 33.0  # 64*T1 (RFC 3261, 17.1.2.2), and a little
 ENDED_BY_US = frozenset(
     {Cause.ENDED_HERE, Cause.NO_ANSWER, Cause.ANSWERED_ELSEWHERE, Cause.FAULT, Cause.MADE_ROOM}
-    | {Cause.BUSY_TONE, Cause.CONGESTION_TONE}
+    | {Cause.BUSY_TONE, Cause.CONGESTION_TONE, Cause.TOO_LONG}
 )
 NOT_UP = frozenset(
     {signalling.TrunkState.REFUSED.value, signalling.TrunkState.UNREACHABLE.value, signalling.TrunkState.STOPPED.value}

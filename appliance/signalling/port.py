@@ -33,6 +33,7 @@ class Cause(StrEnum):
     CONGESTION_TONE = "congestion_tone"  # the same, with congestion tone
     ANSWERED_ELSEWHERE = "answered_elsewhere"  # our side, another phone took the call
     MADE_ROOM = "made_room"  # our side, an emergency call needs the line
+    TOO_LONG = "too_long"  # our side, the call has lasted as long as the settings allow
     VANISHED = "vanished"  # no answer from the peer: 408, 481, session timer, 32 s of silence
     LOST_ACK = "lost_ack"  # our 200 was never acknowledged (RFC 3261, 13.3.1.4)
     NETWORK = "network"  # nothing could be sent at all

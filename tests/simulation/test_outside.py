@@ -616,3 +616,50 @@ def test_a_wild_hour_never_exceeds_its_lines_and_every_emergency_call_goes_out(t
     assert len(cut) == box.counters.get("made_room", 0)
     waited = [each for each in conversations if each.called == "02188000000" and each.outcome != "refused"]
     assert waited and all(each.legs[0].cause != "made_room" for each in waited)
+
+
+# Length ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_dialled_outside_ends_when_it_has_lasted_too_long_and_no_emergency_call_does(tmp_path: Path) -> None:
+    box = Box(tmp_path, OUT, longest_outside_minutes=30)
+    box.it.line.outside = Behaviour(answers_after=1.0, talks_seconds=None)
+
+    async def scene() -> None:
+        long, urgent = box.rings("02188000001"), box.rings("02188000110")
+        await asyncio.sleep(29 * 60.0)
+        assert box.it.line.is_up(long)
+        await asyncio.sleep(2 * 60.0)
+        assert not box.it.line.is_up(long) and box.it.line.is_up(urgent)
+        box.it.line.hang_up(urgent)
+
+    conversations = box.run(scene)
+    legs = [leg for each in conversations for leg in each.legs if leg.role == "outside"]
+    assert sorted((leg.party, leg.cause) for leg in legs) == [("+989351112233", "too_long"), ("110", "ended_here")]
+    assert box.counters["too_long"] == 1 and not box.it.office.outside._limits
+
+
+def test_a_call_that_ends_before_is_not_ended_once_more(tmp_path: Path) -> None:
+    box = Box(tmp_path, OUT, longest_outside_minutes=30)
+    box.it.line.outside = Behaviour(answers_after=1.0, talks_seconds=20.0)
+
+    async def scene() -> None:
+        box.rings("02188000001")
+        await asyncio.sleep(40 * 60.0)
+
+    box.run(scene)
+    assert "too_long" not in box.counters
+
+
+def test_without_a_limit_nothing_is_ended(tmp_path: Path) -> None:
+    box = Box(tmp_path, OUT, longest_outside_minutes=0)
+    box.it.line.outside = Behaviour(answers_after=1.0, talks_seconds=None)
+
+    async def scene() -> None:
+        leg = box.rings("02188000001")
+        await asyncio.sleep(24 * 3600.0)
+        assert box.it.line.is_up(leg)
+        box.it.line.hang_up(leg)
+
+    box.run(scene)
+    assert "too_long" not in box.counters

@@ -182,7 +182,7 @@ class Calls:
     blocked_callers: Literal["busy", "announcement"] = "busy"  # what a caller meets whom the contact list blocks
     vip_priority: int = 3  # of a VIP of the contact list in every line: 0 (none) to 9
     answer_within_minutes: int = 120  # of open hours: by when who was missed or left a message shall be called
-    longest_outside_minutes: int = 180  # of what we dial outside, from the answer on; emergency calls never end. 0: none
+    longest_outside_minutes: int = 180  # of what we dial outside, after the answer; emergency calls never end. 0: none
     park_recall_seconds: float = 90.0  # a parked customer rings again at who has parked them after so long
     supervision_tone: Literal["none", "agent", "all"] = "agent"  # who hears a beep when a supervisor listens or joins
     kept_for_callers: int = 1  # of each trunk's max_calls: we never dial on them

@@ -105,7 +105,8 @@ class Box:
         """Until the checkpoint of every segment that was retired and handed over is done."""
         journal = self.recorder.journal
         for _ in patience():
-            if not journal.is_congested or any(piece.retires for piece in journal._batch.pieces):
+            held = {journal._current, *(piece.segment for piece in journal._batch.pieces if piece.retires)}
+            if all(each.uses == each.freed for index, each in enumerate(journal._segments) if index not in held):
                 return
         raise AssertionError(f"no segment became free in {PATIENCE_SECONDS} s")
 

@@ -130,7 +130,7 @@ def test_a_permit_is_good_until_its_leg_ends() -> None:
 
 def test_only_answered_calls_cost_and_emergency_calls_never_do() -> None:
     tariffs = (Tariff(name="m", kind="mobile", rial_per_minute=600, increment_seconds=1),)
-    it = house(tariffs=tariffs, daily_cap_rial=600)
+    it = house(tariffs=tariffs, daily_cap_rial=600, longest_outside_minutes=0)
     it.clock = now = VirtualClock()
     it.asks("09121234567", "a")
     it.asks("110", "b")

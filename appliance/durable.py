@@ -20,7 +20,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.rename(beside, path)
-    except BaseException:
+    except BaseException:  # whatever it was, it goes on
         beside.unlink(missing_ok=True)
         raise
     sync(path.parent)

@@ -8,6 +8,7 @@ more, nothing is written (``pasokh upstream adopt`` says that a new disk is mean
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,5 +129,9 @@ class Folder:
 
 
 def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # FAT through some drivers cannot
+    """As far as the file system can: FAT through some drivers has nothing to sync a folder with."""
+    try:
         durable.sync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise

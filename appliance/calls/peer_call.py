@@ -23,8 +23,6 @@ from appliance.signalling import numbers
 from appliance.signalling import port as signalling
 from appliance.signalling.settings import Trunk
 
-LINE_SECONDS = 600.0  # as for a caller who is passed on to a line
-
 
 class PeerCall(PhoneCall):
     """``offered`` came from ``peer``; ``trunk`` is the way out for those who may."""
@@ -73,7 +71,7 @@ class PeerCall(PhoneCall):
     async def _wait(self, line: Inside) -> Party | str:
         await self.take()
         self.enter(State.WAITING)
-        return await ringing.wait_in_line(self, Enqueue(line.name, LINE_SECONDS, ""), lambda: None)
+        return await ringing.wait_in_line(self, Enqueue(line.name, ringing.LINE_SECONDS, ""), lambda: None)
 
     async def _until_over(self, found: Party) -> None:
         """An agent of a line may pass the caller on, as with any caller; else the caller's telephone may (REFER)."""

@@ -1,8 +1,8 @@
 """Rings people for a customer: agents by name, whoever a line offers, telephones, numbers outside.
 
-The other phone is offered the law that the customer's leg speaks, so that nothing is converted without need. Whoever
-is engaged already is passed over; a phone that is not there costs no time. Who is rung for whom in a line is decided
-in floor.py. A colleague may pick up what rings at an agent's telephone, and is the party then.
+What one leg comes to stands in ring.py, who is rung for whom in a line in floor.py. Whoever is engaged already is
+passed over; a phone that is not there costs no time. A colleague may pick up what rings at an agent's telephone, and is
+the party then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 
 from appliance.calls import at_peer, outbound, outside_agent
-from appliance.calls.asking import Asking
 from appliance.calls.conversation import Conversation, Trouble
 from appliance.calls.floor import AgentsOffered
 from appliance.calls.inside import Inside
@@ -19,19 +18,16 @@ from appliance.calls.office import Item, PickedUp
 from appliance.calls.outside import Permit, Purpose
 from appliance.calls.outside_agent import Question
 from appliance.calls.party import Party
-from appliance.calls.peers import CameBack
+from appliance.calls.ring import CAME_BACK, LOOP, PEER_DOWN, RINGING, Ring
 from appliance.flow import steps
 from appliance.flow.steps import Enqueue, RingAgents, TransferTo
 from appliance.ids import uuid7
-from appliance.media import port as media
 from appliance.records import events
 from appliance.records.events import State
-from appliance.signalling import numbers, sdp
-from appliance.signalling import port as signalling
-from appliance.signalling.port import Cause, Identity, ToPhone
+from appliance.signalling import numbers
+from appliance.signalling.port import Cause, ToPhone
 
 LEFT_LINE = "left_line"
-RINGING = "ringing"
 TAKEN_BACK = "taken_back"
 ATTENDED_SECONDS = 5.0  # so often it is looked whether anybody is there, where the flow has another way
 NOT_TAKEN = frozenset({"declined", "no_answer"})  # by a person, and no fault of a telephone
@@ -39,21 +35,14 @@ NO_OTHER_WAY = NOT_TAKEN | {"busy", TAKEN_BACK}  # no other trunk would change i
 NO_OTHER_WAY_TO_AGENT = NO_OTHER_WAY | {"not_registered"}  # 480: their telephone is off
 FIRST_ANNOUNCED_SECONDS = 2.0  # who is served at once is not told to wait
 RECALL_SECONDS = 20.0  # the agent who has passed on in vain is rung so long
-LINE_SECONDS = 600.0  # whom nobody takes back waits so long in the line
+LINE_SECONDS = 600.0  # whom nobody takes back, or whom somebody sends on to a line, waits so long there
 FORBIDDEN = 403
 SIP_CODES = {
     "busy": 486, "declined": 603, "no_answer": 480, "not_registered": 480, "absent": 480, "not_seated": 480,
-    "peer_down": 503, "loop": 482, "no_such_extension": 404,
+    PEER_DOWN: 503, LOOP: 482, "no_such_extension": 404,
 }  # fmt: skip
-CAME_BACK, LOOP = "came_back", "loop"
-PEER_SECONDS = 10.0  # a peer that has not said within them that its extension rings is not there
 BACK_SECONDS = 20.0  # whom an extension there sends on, perhaps after long ringing, rings here so long at least
 ON_TO_LINE = "line "
-BACK_IN_LINE_SECONDS = 600.0  # whom an extension there sends on to a line of ours waits so long
-PEER_REASONS = {
-    "refused_404": "no_such_extension", "refused_408": "peer_down", "refused_482": LOOP, "refused_483": LOOP,
-    "refused_500": "peer_down", "refused_503": "peer_down", "refused_504": "peer_down", "network": "peer_down",
-}  # fmt: skip
 
 Watch = Callable[[Item | None], bool]
 """Sees whatever happens while it rings (None: time has passed); true ends the ringing as ``taken_back``."""
@@ -263,12 +252,8 @@ async def _ring_outside(
         return permit
     party = Party(leg, "outside", permit.number.e164 or permit.number.national, trunk)
     conversation.forbid_recording(office.contacts.of(party.name))
-    try:
-        found = await _ring_one(conversation, Ring(conversation, party, permit, trunk, until), watch)
-        return LOOP if found == CAME_BACK else found
-    finally:
-        if party.leg not in conversation.parties:
-            office.outside.ended(party.leg)
+    found = await _ring_one(conversation, Ring(conversation, party, permit, trunk, until), watch)
+    return LOOP if found == CAME_BACK else found
 
 
 async def _ring_peer(
@@ -285,14 +270,10 @@ async def _ring_peer(
     permit = office.outside.permit_inside(conversation.id, leg, extension, peer)
     if not isinstance(permit, Permit):
         return permit
-    try:
-        found = await _ring_one(conversation, Ring(conversation, party, permit, peer, until), watch)
-    finally:
-        if party.leg not in conversation.parties:
-            office.outside.ended(party.leg)
+    found = await _ring_one(conversation, Ring(conversation, party, permit, peer, until), watch)
     if found == CAME_BACK:
         return await _follow_back(conversation, party, trunk, until, watch)
-    return PEER_REASONS.get(found, found) if isinstance(found, str) else found
+    return found
 
 
 async def _follow_back(
@@ -311,7 +292,7 @@ async def _follow_back(
             return f"{ON_TO_LINE}{inside.name}"
         await conversation.take()
         conversation.enter(State.WAITING)
-        return await wait_in_line(conversation, Enqueue(inside.name, BACK_IN_LINE_SECONDS, ""), lambda: None)
+        return await wait_in_line(conversation, Enqueue(inside.name, LINE_SECONDS, ""), lambda: None)
     if inside is None:
         if numbers.normalise(called).e164 in outbound.own_numbers(office.settings, office.sip.area_code):
             return LOOP
@@ -399,119 +380,3 @@ def _ring_of(
     if not isinstance(permit, Permit):
         return permit
     return Ring(conversation, party, permit, way, until, lambda: outside_agent.asked(conversation, party, question))
-
-
-class Ring:
-    """One leg that rings somebody ``until`` (monotonic). With ``asks`` an answer is none before a person said so.
-
-    ``take`` is told whatever happens, and None when ``deadline`` has passed. A peer must let us hear soon that its
-    extension rings; afterwards its own patience may end before ours.
-    """
-
-    def __init__(
-        self,
-        conversation: Conversation,
-        party: Party,
-        to: ToPhone | Permit,
-        via: str,
-        until: float,
-        asks: Callable[[], Asking] | None = None,
-    ) -> None:
-        self.party = party
-        self._conversation = conversation
-        self._to = to
-        self._via = via
-        self._until = until
-        self._asks = asks
-        self._asking: Asking | None = None
-        self._is_at_peer = isinstance(to, Permit) and to.is_inside
-        self._has_rung = False
-        self._silent_at = math.inf
-
-    async def open(self) -> None:
-        """A port for its voice. Trouble where there is none."""
-        await self._conversation.open(self.party)
-        self._offer = _offer_to(self._conversation, self.party)
-
-    def dial(self) -> None:
-        if self._is_at_peer:
-            self._silent_at = self._now + PEER_SECONDS
-        _dial(self._conversation, self.party, self._to, self._via, self._offer)
-
-    @property
-    def deadline(self) -> float:
-        return min(self._until, self._silent_at) if self._asking is None else self._asking.deadline
-
-    @property
-    def _now(self) -> float:
-        return self._conversation.office.clock.monotonic()
-
-    def take(self, item: Item | None, *, is_alone: bool) -> str:
-        """What has come of it: ``ringing``, empty when somebody has answered, else why not."""
-        if self._asking is not None:
-            key = self._asking.take(item)
-            return RINGING if key is None else "" if key else "no_answer"
-        match item:
-            case None if self._now >= self._until:
-                return "no_answer"
-            case None if self._now >= self._silent_at:
-                return "peer_down"
-            case signalling.Progressed(leg) if leg == self.party.leg:
-                self._silent_at, self._has_rung = math.inf, True
-            case CameBack(leg, called) if leg == self.party.leg:
-                self.party.came_back_for = called
-                return CAME_BACK
-            case _:
-                pass
-        is_heard = is_alone and self._asks is None
-        state = _state_of(self._conversation, self.party, self._offer, item, is_alone=is_heard)
-        if state == "refused_408" and self._is_at_peer and self._has_rung:
-            return "no_answer"
-        if state or self._asks is None:
-            return state
-        self._conversation.attend(self.party)  # a tone behind the answer is nobody
-        self._asking = self._asks()
-        return RINGING
-
-
-def _offer_to(conversation: Conversation, party: Party) -> sdp.Description:
-    return sdp.offer("", party.port, conversation.law, int(party.leg[:12], 16))
-
-
-def _dial(conversation: Conversation, party: Party, to: ToPhone | Permit, via: str, offer: sdp.Description) -> None:
-    opened = events.LegOpened(conversation.id, party.leg, party.role, party.name, via, conversation.offset_ms())
-    conversation.put(opened)
-    if isinstance(to, Permit):  # our own names of people are nothing for a provider
-        theirs = Identity(conversation.shown_number, conversation.caller.name)
-        caller = at_peer.shown(conversation) if to.is_inside else theirs
-        conversation.office.outside.dial(to, offer, caller, passage=conversation.passage)
-    else:
-        caller = Identity(conversation.shown_number, conversation.name_on(to.phone))
-        conversation.office.line.submit(signalling.Dial(party.leg, to, offer, caller))
-
-
-def _state_of(
-    conversation: Conversation, party: Party, offer: sdp.Description, item: Item | None, is_alone: bool
-) -> str:
-    """What has come of ringing ``party``: ``ringing``, empty when it was answered, else why not."""
-    match item:
-        case signalling.Answered(leg, remote) if leg == party.leg:
-            if not conversation.agree(party, offer, remote):
-                return "no_codec"
-            conversation.answered(party)
-            return ""
-        case signalling.Progressed(leg, _, remote) if leg == party.leg and remote is not None and is_alone:
-            _early(conversation, party, offer, remote)
-        case signalling.Refused(leg, code, _, _) if leg == party.leg:
-            return {486: "busy", 600: "busy", 603: "declined", 480: "not_registered"}.get(code, f"refused_{code}")
-        case signalling.HungUp(leg, cause, _) if leg == party.leg:
-            return cause.value
-        case _:
-            pass
-    return RINGING
-
-
-def _early(conversation: Conversation, party: Party, offer: sdp.Description, remote: sdp.Description) -> None:
-    """Sound before the answer: the customer hears what the other side plays instead of our ring-back."""
-    if conversation.customer.agreed is not None and conversation.agree(party, offer, remote):
-        conversation.office.mouth.submit(media.Bridge(conversation.customer.leg, party.leg))

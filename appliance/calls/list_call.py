@@ -1,10 +1,8 @@
 """An agent calls the next one of an outbound list: the agent is there first, so nobody is called into silence.
 
 By telephone the agent's own leg is given; by page their telephone is rung. The agent hears which number it is and how
-many are left; then the customer is dialled, as for a callback: the attempt is on the disk before the INVITE leaves, and
-hours, pause and the do-not-call list are asked again in that moment. The agent's word is written when it is said, so
-that nothing that happens to this process afterwards can take it back. Whether it is recorded says the trunk, as of any
-call that the office makes (consents.py).
+many are left; then the customer is dialled (dialled.py), and hours, pause and the do-not-call list are asked again in
+that moment. The agent's word is written when it is said: whatever happens to this process afterwards, it stands.
 """
 
 from __future__ import annotations
@@ -12,15 +10,14 @@ from __future__ import annotations
 from appliance import saying
 from appliance.calls import promises, ringing
 from appliance.calls.agent_keys import Park, PassOn, PromiseAt, Reached, RecordedVoice, Said, Transfer, TurnPause
-from appliance.calls.callback import ASKED_TRIES, Callback
 from appliance.calls.desk import due_of
+from appliance.calls.dialled import ASKED_TRIES, Dialled, Subject
 from appliance.calls.office import Office
 from appliance.calls.outside import Purpose
 from appliance.calls.party import Party
 from appliance.errors import Problem
 from appliance.outbound_lists.outcomes import SAID, Outcome, of_attempt
 from appliance.queue.callbacks import Outcome as Attempt
-from appliance.queue.callbacks import Wanted
 from appliance.records import events
 from appliance.records.lists import Entry
 from appliance.signalling.settings import Trunk
@@ -29,21 +26,13 @@ RING_SECONDS = 25.0  # how long the telephone of an agent rings who has asked by
 ASKED = {"1": Outcome.REACHED, "2": Outcome.WRONG_NUMBER, "3": Outcome.ANNOUNCEMENT, "4": Outcome.DO_NOT_CALL}
 
 
-class ListCall(Callback):
+class ListCall(Dialled):
     """``given`` is the agent's leg, already answered, where they have asked by telephone."""
 
     purpose: Purpose = "list"
 
     def __init__(self, office: Office, entry: Entry, trunk: Trunk, agent: str) -> None:
-        wanted = Wanted(
-            request=entry.entry,
-            queue="",
-            customer=entry.number,
-            language=entry.language or "fa",
-            trunk=trunk.name,
-            opened=office.clock.utc_ms(),
-        )
-        super().__init__(office, wanted, trunk, True, lambda: True, lambda _: office.lists.release(agent))
+        super().__init__(office, Subject(entry.entry, entry.number, entry.language or "fa"), trunk)
         self.entry = entry
         self.given: Party | None = None
         self.agent = agent
@@ -101,6 +90,9 @@ class ListCall(Callback):
                 self.id, self.entry.entry, self.customer.leg, self._trunk.name, self._asker, self.offset_ms(), dial
             )
         )
+
+    def _ended(self) -> None:
+        self.office.lists.release(self._asker)
 
     def _put_ended(self) -> None:
         if self._verdict is None:

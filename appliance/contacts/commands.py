@@ -47,14 +47,18 @@ class Settings(Protocol):
 
 
 Work = Callable[[argparse.Namespace, Settings], int]
+Add = Callable[[str, str, Work], argparse.ArgumentParser]
 
 
-def register(
-    subparsers: argparse._SubParsersAction[Any], load: Callable[[Path], Settings], default_config: Path
-) -> None:
-    """Adds ``contacts`` to the command line."""
-    about = "the contact list: whom the office knows"
-    commands = subparsers.add_parser("contacts", help=about, description=about).add_subparsers(
+def group(
+    subparsers: argparse._SubParsersAction[Any],
+    name: str,
+    about: str,
+    load: Callable[[Path], Settings],
+    default_config: Path,
+) -> Add:
+    """A word of the command line, and how a command is added to it that needs the settings: name, about, work."""
+    commands = subparsers.add_parser(name, help=about, description=about).add_subparsers(
         metavar="COMMAND", required=True
     )
 
@@ -64,6 +68,14 @@ def register(
         command.set_defaults(run=lambda chosen: work(chosen, load(chosen.config)))
         return command
 
+    return add
+
+
+def register(
+    subparsers: argparse._SubParsersAction[Any], load: Callable[[Path], Settings], default_config: Path
+) -> None:
+    """Adds ``contacts`` to the command line."""
+    add = group(subparsers, "contacts", "the contact list: whom the office knows", load, default_config)
     imported = add("import", "show what a CSV or vCard file would change, and do it with --go", _import)
     imported.add_argument("file", type=Path, metavar="FILE", help="CSV (UTF-8, UTF-16, Windows-1256) or vCard")
     imported.add_argument("--go", action="store_true", help="do it; rows that cannot be taken are left out")

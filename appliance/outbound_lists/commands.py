@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import messages
-from appliance.contacts.commands import EXIT_SOME_WRONG, Settings, read_file, reader_of
+from appliance.contacts.commands import EXIT_SOME_WRONG, Settings, group, read_file, reader_of
 from appliance.control import client, wire
 from appliance.control.client import ControlClient
 from appliance.messages.numbers import digits
@@ -25,24 +25,12 @@ from appliance.records.commands import aligned
 from appliance.records.lists import Entry
 from appliance.records.reader import Reader
 
-Work = Callable[[argparse.Namespace, Settings], int]
-
 
 def register(
     subparsers: argparse._SubParsersAction[Any], load: Callable[[Path], Settings], default_config: Path
 ) -> None:
     """Adds ``lists`` to the command line."""
-    about = "outbound lists: whom agents call one by one"
-    commands = subparsers.add_parser("lists", help=about, description=about).add_subparsers(
-        metavar="COMMAND", required=True
-    )
-
-    def add(name: str, about: str, work: Work) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
-        command.add_argument("--config", type=Path, default=default_config, help="the settings' file")
-        command.set_defaults(run=lambda chosen: work(chosen, load(chosen.config)))
-        return command
-
+    add = group(subparsers, "lists", "outbound lists: whom agents call one by one", load, default_config)
     imported = add("import", "show what a CSV file would add to a list, and do it with --go", _import)
     imported.add_argument("list", metavar="LIST", help="its name in the settings")
     imported.add_argument("file", type=Path, metavar="FILE", help="CSV (UTF-8, UTF-16, Windows-1256)")

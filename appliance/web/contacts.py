@@ -16,7 +16,6 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from appliance import messages
 from appliance.contacts import plan, reading, to_csv
-from appliance.contacts.draft import Wrong
 from appliance.contacts.plan import Plan, Source
 from appliance.control import wire
 from appliance.control.wire import Contact
@@ -26,11 +25,11 @@ from appliance.messages.numbers import digits
 from appliance.records.database import Connection
 from appliance.web import forms, upload
 from appliance.web.held import HeldFiles
+from appliance.web.plans import counted, file_shown
 from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import national
 
 SHOWN = 100
-SHOWN_WRONG = 100
 DONE: Mapping[str, str] = {"saved": "web.contact_saved", "removed": "web.contact_removed"}
 _FORM = ("contact", "name", "latin", "numbers", "language", "note", "vip", "blocked", "unrecorded")
 
@@ -118,8 +117,7 @@ class Contacts:
         query = request.query_params if request.method == "GET" else {}
         wanted, edited = query.get("q", "")[:100], query.get("edit", "")[:64]
         found, total, one = await asyncio.to_thread(self._read, wanted, edited)
-        imported = query.get("imported", "")
-        saved = int(imported) if imported.isascii() and imported.isdigit() and len(imported) < 9 else saved
+        saved = counted(query, "imported") or saved
         form = typed if typed is not None else _as_form(one) if one is not None else None
         return site.render(
             request,
@@ -151,16 +149,9 @@ class Contacts:
                 )
             },
             is_something=bool(found.new or found.changed),
-            encoding=source.encoding,
-            separator={"": "", "\t": "Tab"}.get(source.separator, source.separator),
+            file=file_shown(source.encoding, source.separator, found.wrong, found.wrong_count, language),
             unknown=", ".join(source.unknown[:20]),
-            wrong=[(digits(each.line, language), self._what(each, language)) for each in found.wrong[:SHOWN_WRONG]],
-            is_cut=found.wrong_count > SHOWN_WRONG,
         )
-
-    @staticmethod
-    def _what(wrong: Wrong, language: Language) -> str:
-        return messages.problem_lines(wrong.problem, language)[0]
 
     # What is read -----------------------------------------------------------------------------------------------------
 

@@ -25,10 +25,10 @@ from appliance.records import lists
 from appliance.records.lists import Entry, Forbidden
 from appliance.web import upload
 from appliance.web.held import HeldFiles
+from appliance.web.plans import counted, file_shown
 from appliance.web.site import Site, leave_to_guard
 from appliance.web.views import national
 
-SHOWN_WRONG = 100
 SHOWN_FORBIDDEN = 200
 LONGEST_NAME, LONGEST_NUMBERS = 64, 4_000
 _DONE = {"turned": "web.lists_turned", "forbidden": "web.lists_forbidden", "allowed": "web.lists_allowed"}
@@ -146,8 +146,7 @@ class Lists:
         reply = await site.control.order(wire.AskLists(site.token(request)))
         known = reply.lists if isinstance(reply, wire.ListsNow) else ()
         progress, forbidden = await asyncio.to_thread(self._read)
-        said = query.get("added", "")
-        added = int(said) if said.isascii() and said.isdigit() and len(said) < 9 else added
+        added = counted(query, "added") or added
         return site.render(
             request,
             "outbound_lists.html",
@@ -177,13 +176,7 @@ class Lists:
             new=digits(plan.new, language),
             wrong_count=digits(plan.wrong_count, language),
             is_something=bool(plan.new),
-            encoding=source.encoding,
-            separator={"\t": "Tab"}.get(source.separator, source.separator),
-            wrong=[
-                (digits(each.line, language), messages.problem_lines(each.problem, language)[0])
-                for each in plan.wrong[:SHOWN_WRONG]
-            ],
-            is_cut=plan.wrong_count > SHOWN_WRONG,
+            file=file_shown(source.encoding, source.separator, plan.wrong, plan.wrong_count, language),
         )
 
 

@@ -22,7 +22,7 @@ from tests.support.box import Box, free_ports, running
 from tests.support.chromium import Visit, browser
 from tests.support.queued import FLOW, always_open
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import until
+from tests.support.waiting import until
 
 __all__ = ["browser"]  # a fixture
 MOST_PRESSES = 12

@@ -15,8 +15,8 @@ from tests.support import sounds
 from tests.support.box import Box, free_ports, running
 from tests.support.customers import SILENCE, Customers, Script
 from tests.support.softphone import Talk
+from tests.support.waiting import until
 from tests.system.test_callbacks import FLOW, QUEUE
-from tests.system.test_crashes import until
 
 FOUND_SECONDS = 5.0
 ANALOG = 'kind = "analog"\ngateway_numbers = ["100"]'

@@ -15,9 +15,9 @@ from appliance.records import database, ledger, schema
 from appliance.records.database import Connection
 from appliance.records.store import Store
 from tests.support.box import Box, free_ports, running
+from tests.support.waiting import until
 from tests.system.test_callbacks import FLOW as LINE
 from tests.system.test_callbacks import QUEUE, Office
-from tests.system.test_crashes import until
 
 PASOKH = ".venv/bin/pasokh"
 OWED = ["09121110001", "09121110002", "09121110003"]

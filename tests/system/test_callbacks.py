@@ -20,7 +20,8 @@ from appliance.records.database import Connection
 from appliance.signalling import port
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import VOICE, until
+from tests.support.waiting import until
+from tests.system.test_crashes import VOICE
 
 LONG = bool(os.environ.get("PASOKH_LONG"))
 CALLBACKS = 100 if LONG else 4

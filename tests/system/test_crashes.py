@@ -19,6 +19,7 @@ from appliance.recorder import reading
 from appliance.records.reader import Conversation
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
+from tests.support.waiting import until
 
 KILLS = 20 if os.environ.get("PASOKH_LONG") else 2
 CALLS = 10
@@ -53,14 +54,6 @@ async def ten_talks(
     finally:
         for each in (caller, *phones):
             await each.stop()
-
-
-async def until(is_so: object, seconds: float) -> None:
-    assert callable(is_so)
-    ends = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < ends, "it did not come so far in time"
-        await asyncio.sleep(0.02)
 
 
 def box_for_ten(trunk: int, services: Sequence[str] = ("media", "calls")) -> Box:

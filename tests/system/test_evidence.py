@@ -11,7 +11,8 @@ from pathlib import Path
 from appliance.records import chain
 from tests.support.box import Box, free_ports
 from tests.support.softphone import Softphone
-from tests.system.test_crashes import VOICE, until
+from tests.support.waiting import until
+from tests.system.test_crashes import VOICE
 
 
 def test_a_call_is_shown_to_somebody_who_trusts_nothing_of_ours(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from appliance.places import shipped_flows
 from appliance.recorder import reading
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import VOICE, until
+from tests.support.waiting import until
+from tests.system.test_crashes import VOICE
 
 PUBLISHES = 20
 CALLS = 50

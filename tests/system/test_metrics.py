@@ -11,7 +11,8 @@ import urllib.request
 
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone
-from tests.system.test_crashes import VOICE, until
+from tests.support.waiting import until
+from tests.system.test_crashes import VOICE
 from tests.web.test_metrics import samples
 
 CALLER = "09121234567"

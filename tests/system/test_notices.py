@@ -19,8 +19,8 @@ from appliance.records.database import Connection
 from tests.lookup.test_gateway import Heard
 from tests.notify.test_mail import Server, listening
 from tests.support.box import Box, free_ports, running
+from tests.support.waiting import until
 from tests.system.test_callbacks import FLOW, QUEUE, Office
-from tests.system.test_crashes import until
 
 KEY = "k3y-of-the-gateway"
 LONG = bool(os.environ.get("PASOKH_LONG"))

@@ -9,8 +9,9 @@ from appliance.records.lists import Entry
 from appliance.signalling import port
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone
+from tests.support.waiting import until
 from tests.system.test_contacts import pasokh
-from tests.system.test_crashes import VOICE, until
+from tests.system.test_crashes import VOICE
 
 EXTRA = """
 [[outbound_list]]

@@ -11,7 +11,8 @@ from appliance.signalling import port
 from tests.simulation.test_outside import TRANSFER, WAIT
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import VOICE, until
+from tests.support.waiting import until
+from tests.system.test_crashes import VOICE
 
 CAP_RIAL = 1000
 EXTRA = """

@@ -26,9 +26,9 @@ from tests.support import sounds
 from tests.support.box import Box, free_ports, running
 from tests.support.customers import Customers, Script
 from tests.support.softphone import Softphone, Talk
+from tests.support.waiting import until
 from tests.system.answering import CUSTOMER, OURS, Kind, kinds
 from tests.system.peers import Peers
-from tests.system.test_crashes import until
 
 LONG = bool(os.environ.get("PASOKH_LONG"))
 MACHINES = 200 if LONG else 15

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone
-from tests.system.test_crashes import until
+from tests.support.waiting import until
 from tests.system.test_transfers import CUSTOMER, FLOW, A, B, Case, judge
 
 
@@ -47,7 +47,7 @@ async def _park_and_take(box: Box, trunk: int) -> Case:
         async with asyncio.timeout(20):
             await asyncio.gather(*(phone.is_registered.wait() for phone in phones))
         case.talk = provider.call("02188123456", "09121234567")
-        await case.hears("a", 25)
+        await case.hears("a", seconds=25)
         await asyncio.sleep(1.0)
         await case.keys("a", "*9")
         await case.hears("")

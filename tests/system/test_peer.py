@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,8 +23,10 @@ from appliance.signalling import port
 from tests.support.box import Box, free_ports, running
 from tests.support.old_pbx import HOST, old_pbx
 from tests.support.softphone import Softphone, Talk
+from tests.support.voices import Scene
+from tests.support.waiting import until
 from tests.system.test_baresip import baresip
-from tests.system.test_crashes import until
+from tests.system.test_transfers import FLOW as QUEUE
 from tests.system.test_transfers import told
 
 CUSTOMER, HERE, THERE, BRANCH, OUTSIDE = (bytes([value]) * 160 for value in (0x11, 0x22, 0x33, 0x44, 0x66))
@@ -57,28 +59,13 @@ next = "bye"
 kind = "goodbye"
 prompt = ["goodbye"]
 """
-QUEUE = """
-[flow]
-name = "f{n}"
-start = "hello"
-[node.hello]
-kind = "notice"
-prompt = ["recording_notice"]
-next = "line"
-[node.line]
-kind = "enqueue"
-queue = "q{n}"
-on_nobody = "bye"
-[node.bye]
-kind = "goodbye"
-prompt = ["goodbye"]
-"""
 
 
 @dataclass
-class Case:
+class Case(Scene):
     """One call: a customer, a telephone at the box (``here``) and one at the old PBX (``there``)."""
 
+    voices: ClassVar = NAMES
     number: int
     provider: Softphone
     here: Softphone
@@ -89,14 +76,6 @@ class Case:
     log: Path  # what baresip says
     control: tuple[str, int]  # where it takes commands
     talk: Talk | None = None
-
-    @property
-    def line(self) -> str:
-        return f"021880000{self.number:02}"
-
-    @property
-    def customer(self) -> str:
-        return f"0912555{self.number:04}"
 
     @property
     def extension_here(self) -> str:
@@ -123,35 +102,11 @@ class Case:
             await asyncio.sleep(1.0)
         return talk
 
-    def now(self, talk: Talk) -> str:
-        """Whom this party hears just now; empty for music, tones and silence."""
-        if not talk.heard or time.monotonic() - talk.heard[-1] > 0.2:
-            return ""
-        last = set(talk.frames[-4:])
-        return NAMES.get(talk.frames[-1][0], "") if len(last) == 1 and len(set(talk.frames[-1])) == 1 else ""
-
-    async def hears(self, who: str, talk: Talk | None = None, seconds: float = 60.0) -> None:
-        heard = talk or self.talk
-        assert heard is not None
-        ends = time.monotonic() + seconds
-        while self.now(heard) != who:
-            assert time.monotonic() < ends, f"hears {self.now(heard)!r}, not {who!r}; {heard.ended}"
-            await asyncio.sleep(0.02)
-
     async def ends(self, talk: Talk, code: int = 0, seconds: float = 60.0) -> None:
         """The other side has ended it; with ``code`` by this answer."""
         await until(lambda: talk.ended is not None, seconds)
         if code:
             assert isinstance(talk.ended, port.Refused) and talk.ended.code == code, talk.ended
-
-    async def keys(self, phone: Softphone, keys: str) -> None:
-        talk = list(phone.talks.values())[-1]
-        for key in keys:
-            phone.press(talk, key)
-        await until(lambda: not talk.digits, 10)
-
-    def of(self, phone: Softphone) -> Talk:
-        return list(phone.talks.values())[-1]
 
 
 # From the provider to an extension there ------------------------------------------------------------------------------
@@ -160,7 +115,7 @@ class Case:
 async def reaches(case: Case) -> None:
     await case.menu()
     await case.hears("there")
-    await case.hears("customer", case.of(case.there))
+    await case.hears("customer", case.newest(case.there))
 
 
 async def reaches_baresip(case: Case) -> None:
@@ -171,7 +126,7 @@ async def reaches_baresip(case: Case) -> None:
 async def holds(case: Case) -> None:
     await case.menu()
     await case.hears("there")
-    talk = case.of(case.there)
+    talk = case.newest(case.there)
     case.there.hold(talk, True)
     await case.hears("")
     await asyncio.sleep(0.5)
@@ -204,14 +159,14 @@ async def to_a_queue(case: Case) -> None:
 
 async def baresip_to_a_queue(case: Case) -> None:
     await asyncio.to_thread(told, case.control, "dial", f"sip:{case.queue}@{case.pbx[0]}:{case.pbx[1]}")
-    await until(lambda: len(case.here.talks) == 1 and len(case.of(case.here).heard) > 50, 20)
+    await until(lambda: len(case.here.talks) == 1 and len(case.newest(case.here).heard) > 50, 20)
     await asyncio.to_thread(told, case.control, "hangup")
 
 
 async def to_an_agent(case: Case) -> None:
     talk = case.there.call(case.extension_here, case.extension_there)
     await case.hears("here", talk)
-    await case.hears("there", case.of(case.here))
+    await case.hears("there", case.newest(case.here))
     case.there.hang_up(talk)
 
 
@@ -244,22 +199,22 @@ async def in_the_queue(case: Case) -> None:
 
 async def blind(case: Case) -> None:
     await in_the_queue(case)
-    await case.keys(case.here, f"*7{case.extension_there}#")
+    await case.press(case.here, f"*7{case.extension_there}#")
     await case.hears("there")
 
 
 async def warm(case: Case) -> None:
     await in_the_queue(case)
-    await case.keys(case.here, f"*8{case.extension_there}#")
-    await case.hears("there", case.of(case.here))
-    await case.keys(case.here, "*7")
+    await case.press(case.here, f"*8{case.extension_there}#")
+    await case.hears("there", case.newest(case.here))
+    await case.press(case.here, "*7")
     await case.hears("there")
 
 
 async def blind_to_busy(case: Case) -> None:
     case.answers["there"] = "busy"
     await in_the_queue(case)
-    await case.keys(case.here, f"*7{case.extension_there}#")
+    await case.press(case.here, f"*7{case.extension_there}#")
     await until(lambda: "there" in case.rung, 10)
     await case.hears("here")
 
@@ -267,14 +222,14 @@ async def blind_to_busy(case: Case) -> None:
 async def back_by_keys(case: Case) -> None:
     await case.menu()
     await case.hears("there")
-    await case.keys(case.there, f"*7{case.extension_here}#")
+    await case.press(case.there, f"*7{case.extension_here}#")
     await case.hears("here")
 
 
 async def back_by_refer(case: Case) -> None:
     await case.menu()
     await case.hears("there")
-    case.there.refer(case.of(case.there), case.extension_here)
+    case.there.refer(case.newest(case.there), case.extension_here)
     await case.hears("here")
     assert case.there.told == [202]
 
@@ -283,7 +238,7 @@ async def out_by_keys(case: Case) -> None:
     """An extension there wants a customer dialled out: it is told no, and has the customer still."""
     await case.menu()
     await case.hears("there")
-    await case.keys(case.there, "*709351112233#")
+    await case.press(case.there, "*709351112233#")
     await case.hears("")
     await case.hears("there")
 
@@ -291,13 +246,13 @@ async def out_by_keys(case: Case) -> None:
 async def from_a_desk(case: Case) -> None:
     talk = case.here.call(case.extension_there, "desk")
     await case.hears("there", talk)
-    await case.hears("here", case.of(case.there))
+    await case.hears("here", case.newest(case.there))
     case.here.hang_up(talk)
 
 
 async def attended(case: Case) -> None:
     await in_the_queue(case)
-    first = case.of(case.here)
+    first = case.newest(case.here)
     case.here.hold(first, True)
     await case.hears("")
     own = case.here.call(case.extension_there, "desk")

@@ -23,7 +23,7 @@ from appliance.records.reader import Conversation
 from tests.support import sounds
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import until
+from tests.support.waiting import until
 from tests.system.test_transfers import FLOW
 
 SILENCE = b"\xd5" * 160

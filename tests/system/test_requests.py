@@ -19,11 +19,12 @@ import pytest
 from appliance.records.database import Connection
 from tests.support.box import Box, free_ports, rtp_range, running
 from tests.support.softphone import Softphone
+from tests.support.waiting import until
 from tests.system import sipp
 from tests.system.answering import INVITE, USED, request, response
 from tests.system.sipp import pause, recv, scenario, sdp, send
 from tests.system.test_callbacks import FLOW
-from tests.system.test_crashes import VOICE, until
+from tests.system.test_crashes import VOICE
 
 LONG = bool(os.environ.get("PASOKH_LONG"))
 SIPP, PYVOIP, OURS = (130, 20, 50) if LONG else (8, 2, 4)

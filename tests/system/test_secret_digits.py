@@ -25,7 +25,7 @@ from appliance.records.reader import Conversation
 from tests.support import sounds
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
-from tests.system.test_crashes import until
+from tests.support.waiting import until
 
 CARD = "5041728309614427"
 LEAST = 7  # of it in a row is a find: among millions of other figures six come by chance

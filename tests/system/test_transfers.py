@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -24,9 +25,10 @@ from appliance.records.reader import Conversation
 from appliance.signalling import port
 from tests.support.box import Box, free_ports, running
 from tests.support.softphone import Softphone, Talk
+from tests.support.voices import Scene
+from tests.support.waiting import until
 from tests.system.test_baresip import baresip
 from tests.system.test_callbacks import FLOW as CALLBACK
-from tests.system.test_crashes import until
 
 CUSTOMER, A, B, C, OUTSIDE = (bytes([value]) * 160 for value in (0x11, 0x22, 0x33, 0x44, 0x66))
 NAMES = {CUSTOMER[0]: "customer", A[0]: "a", B[0]: "b", C[0]: "c", OUTSIDE[0]: "outside"}
@@ -53,9 +55,10 @@ prompt = ["goodbye"]
 
 
 @dataclass
-class Case:
+class Case(Scene):
     """One customer and three telephones: of the line's agent ``a``, of ``b`` and of ``c``."""
 
+    voices: ClassVar = NAMES
     number: int
     provider: Softphone
     phones: tuple[Softphone, ...]
@@ -63,14 +66,6 @@ class Case:
     rung: list[int]  # which of the three was rung, in order
     talk: Talk | None = None
     notes: list[str] = field(default_factory=list)
-
-    @property
-    def line(self) -> str:
-        return f"021880000{self.number:02}"
-
-    @property
-    def customer(self) -> str:
-        return f"0912555{self.number:04}"
 
     @property
     def outside(self) -> str:
@@ -81,7 +76,7 @@ class Case:
 
     def of(self, who: str) -> Talk:
         """The newest call of a telephone."""
-        return list(self.phones["abc".index(who)].talks.values())[-1]
+        return self.newest(self.phones["abc".index(who)])
 
     def behaves(self, who: str, answer: str) -> None:
         self.answers["abc".index(who)] = answer
@@ -89,33 +84,12 @@ class Case:
     async def begins(self) -> Talk:
         """The customer and ``a`` speak."""
         self.talk = self.provider.call(self.line, self.customer)
-        await self.hears("a", 25)
+        await self.hears("a", seconds=25)
         await asyncio.sleep(1.0)
         return self.talk
 
-    def now(self, talk: Talk) -> str:
-        """Whom this party hears just now; empty for music, tones and silence."""
-        if not talk.heard or time.monotonic() - talk.heard[-1] > 0.2:
-            return ""
-        last = set(talk.frames[-4:])
-        return NAMES.get(talk.frames[-1][0], "") if len(last) == 1 and len(set(talk.frames[-1])) == 1 else ""
-
-    async def hears(self, who: str, seconds: float = 6.0, talk: Talk | None = None) -> float:
-        """Waits until the customer (or who ``talk`` is) hears them; how long that took."""
-        began = time.monotonic()
-        heard = talk or self.talk
-        assert heard is not None
-        ends = began + seconds
-        while self.now(heard) != who:
-            assert time.monotonic() < ends, f"case {self.number}: hears {self.now(heard)!r}, not {who!r}"
-            await asyncio.sleep(0.02)
-        return time.monotonic() - began
-
     async def keys(self, who: str, keys: str) -> None:
-        phone, talk = self.phones["abc".index(who)], self.of(who)
-        for key in keys:
-            phone.press(talk, key)
-        await until(lambda: not talk.digits, 10)
+        await self.press(self.phones["abc".index(who)], keys)
         await asyncio.sleep(0.1)
 
     def hang_up(self, who: str) -> None:
@@ -144,7 +118,7 @@ async def blind_busy(case: Case) -> None:
     await case.begins()
     await case.keys("a", f"*7{case.extension('b')}#")
     await asyncio.sleep(1.0)
-    await case.hears("a", 2)
+    await case.hears("a", seconds=2)
 
 
 async def blind_recalled(case: Case) -> None:
@@ -155,7 +129,7 @@ async def blind_recalled(case: Case) -> None:
     await case.keys("a", f"*7{case.extension('b')}#")
     case.hang_up("a")
     await case.hears("")
-    await case.hears("a", 45)
+    await case.hears("a", seconds=45)
     assert case.of("a") is not first
 
 
@@ -182,7 +156,7 @@ async def consult_refused(case: Case) -> None:
     case.behaves("b", "busy")
     await case.begins()
     await case.keys("a", f"*8{case.extension('b')}#")
-    took = await case.hears("a", 2)
+    took = await case.hears("a", seconds=2)
     case.notes.append(f"returned {took:.2f}")
 
 
@@ -191,7 +165,7 @@ async def consult_left(case: Case) -> None:
     await case.keys("a", f"*8{case.extension('b')}#")
     await case.hears("b", talk=case.of("a"))
     case.hang_up("b")
-    took = await case.hears("a", 2)
+    took = await case.hears("a", seconds=2)
     case.notes.append(f"returned {took:.2f}")
 
 
@@ -214,7 +188,7 @@ async def give_up(case: Case) -> None:
     await case.keys("a", f"*8{case.extension('b')}#")
     await case.hears("b", talk=case.of("a"))
     await case.keys("a", "*0")
-    await case.hears("a", 2)
+    await case.hears("a", seconds=2)
     await until(lambda: case.of("b").ended is not None, 2)
 
 
@@ -301,7 +275,7 @@ async def a_callback(case: Case) -> None:
         if back():
             break
     case.talk = back()[0]
-    await case.hears("a", 10)
+    await case.hears("a", seconds=10)
     await case.keys("a", f"*7{case.extension('b')}#")
     await case.hears("b")
 

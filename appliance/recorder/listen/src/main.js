@@ -5,13 +5,11 @@ import { Viewer } from "./offline.js";
 import { startPage } from "./page.js";
 import { Words } from "./words.js";
 
-export { firstSet, isStrong, wrappedByPassphrase } from "./ceremony.js";
-export { drilled } from "./drill.js";
-export { identityOf, recipientOf } from "./identity.js";
-export { isWrapped, identityFrom } from "./key.js";
+export { firstSet, wrappedByPassphrase } from "./ceremony.js";
+export { identityFrom } from "./key.js";
 export { identityFromWords, wordsOf } from "./paper.js";
 export { openRecording, Recording } from "./recording.js";
-export { member, readDrill, readSet, signDrill, signSet } from "./signed.js";
+export { readDrill, readSet, signDrill } from "./signed.js";
 export { FileSource, HttpSource } from "./source.js";
 export { overtalk, silences, stretches } from "./speech.js";
 export { Stretch } from "./stretch.js";

@@ -130,7 +130,7 @@ class Callbacks:
     def _attempt(self, wanted: Wanted) -> None:
         office = self._office
         queue = office.queues.get(wanted.queue)
-        trunk = self._trunk(wanted.trunk)
+        trunk = self._office.sip.way_out(wanted.trunk)
         if queue is None or trunk is None or not office.may_call_at(wanted.queue, office.clock.utc_ms()):
             return
         has_room = functools.partial(self._has_room, wanted, trunk)
@@ -161,11 +161,6 @@ class Callbacks:
                 pass
         office.changed()
         self.look()
-
-    def _trunk(self, name: str) -> Trunk | None:
-        """The trunk by which the customer came, else the first."""
-        sip = self._office.sip
-        return next((trunk for trunk in sip.trunks if trunk.name == name), next(iter(sip.ways_out), None))
 
     def _dials(self, found: ledger.OpenCallback) -> bool:
         """Whether a missed call is dialled by itself: where the line says so, and the number may be dialled."""

@@ -95,11 +95,11 @@ class FeatureCall(ByPhone):
         return self.agent or self.phone
 
     async def _promise(self, number: str, written: str) -> tuple[str, ...]:
-        trunks = self.office.sip.ways_out
+        trunk = self.office.sip.way_out()
         customer = number or await self._last_customer()
-        if not customer or not trunks:
+        if not customer or trunk is None:
             return ("feature_no_sense",)
-        return promises.by_keys(self, written, customer, trunks[0])
+        return promises.by_keys(self, written, customer, trunk)
 
     async def _last_customer(self) -> str:
         if not self.agent:

@@ -150,8 +150,7 @@ class ListCall(Dialled):
 def prepared(office: Office, entry: Entry, agent: str) -> ListCall | None:
     """The call to this entry, not begun; None where there is no trunk, or voices cannot be carried."""
     known = office.lists.book.lists[entry.list_name]
-    sip = office.sip
-    trunk = next((each for each in sip.trunks if each.name == known.trunk), next(iter(sip.ways_out), None))
+    trunk = office.sip.way_out(known.trunk)
     if trunk is None or not office.mouth.accepts():
         return None
     return ListCall(office, entry, trunk, agent)

@@ -174,7 +174,7 @@ class Lists:
 
     def _checked(self, list_name: str, written: str) -> tuple[str, str]:
         office = self._office
-        number, why = office.callback_number(written, self._trunk(list_name))
+        number, why = office.callback_number(written, self._trunk(self.known(list_name).trunk))
         if why:
             return number, why
         contact: Contact | None = office.contacts.of(number)
@@ -183,10 +183,9 @@ class Lists:
         return number, self.book.why_not(list_name, number)
 
     def _number(self, written: str) -> str:
-        return self._office.callback_number(written, self._trunk(""))[0]
+        return self._office.callback_number(written, self._trunk())[0]
 
-    def _trunk(self, list_name: str) -> str:
-        """By which a list is called."""
-        known = self.book.lists.get(list_name)
-        trunks = self._office.sip.ways_out
-        return known.trunk if known is not None and known.trunk else trunks[0].name if trunks else ""
+    def _trunk(self, name: str = "") -> str:
+        """By which a list that names this trunk, or none, is called."""
+        trunk = self._office.sip.way_out(name)
+        return trunk.name if trunk is not None else ""

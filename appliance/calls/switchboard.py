@@ -308,7 +308,7 @@ class Switchboard:
 
     def _offered_by_phone(self, offered: signalling.Offered, phone: str) -> None:
         """Desk phones dial codes of the office, each other, and out."""
-        trunk = next(iter(self.office.sip.ways_out), None)
+        trunk = self.office.sip.way_out()
         meant = features.meant(offered.called) if features.is_code(offered.called) else None
         if self._is_draining or not self.office.mouth.accepts():
             self.office.line.submit(Refuse(offered.leg, 503, "", self.office.settings.retry_after_seconds))

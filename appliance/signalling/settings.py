@@ -85,6 +85,10 @@ class Signalling:
         """The trunks by which numbers outside are dialled, in order: by a peer only where there is nothing else."""
         return tuple(trunk for trunk in self.trunks if trunk.kind != "peer") or self.trunks
 
+    def way_out(self, name: str = "") -> Trunk | None:
+        """The trunk of this name, else the first by which numbers outside are dialled."""
+        return next((trunk for trunk in self.trunks if trunk.name == name), next(iter(self.ways_out), None))
+
     @property
     def area_code(self) -> str:
         """What a bare local number belongs to that came on no trunk: that of the first one."""

@@ -25,10 +25,6 @@ class Place:
     left: int
     locked: int = 0
 
-    @property
-    def is_done(self) -> bool:
-        return not self.left
-
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
@@ -41,10 +37,6 @@ class Tombstone:
     by: str
     recordings: int
     places: tuple[Place, ...]
-
-    @property
-    def is_done(self) -> bool:
-        return all(place.is_done for place in self.places)
 
 
 _NEWEST = "SELECT conversation, n, at, reason, actor FROM tombstone ORDER BY n DESC LIMIT ?"

@@ -56,10 +56,10 @@ def test_each_place_counts_down_to_nothing_by_itself(store: Store) -> None:
     store.apply([UpstreamErased("usb", "r1", ""), UpstreamErased("cloud", "r1", "r1.body r1.seal")])
     assert places(store) == (Place("", 0), Place("cloud", 0, 2), Place("usb", 1))
     [stone] = store.within(erased.newest)
-    assert (stone.why, stone.by, stone.recordings, stone.is_done) == ("asked for", "owner", 2, False)
+    assert (stone.why, stone.by, stone.recordings) == ("asked for", "owner", 2)
     store.apply([UpstreamErased("usb", "r2", ""), UpstreamErased("cloud", "r1", "")])  # the lock has ended
     [stone] = store.within(erased.newest)
-    assert stone.is_done and stone.places[1] == Place("cloud", 0)
+    assert stone.places[1] == Place("cloud", 0) and not any(place.left for place in stone.places)
 
 
 def test_a_box_of_before_and_a_rebuild_know_the_same(store: Store) -> None:

@@ -25,17 +25,21 @@
   const digits = (text) => (persian ? text.replace(/\d/g, (d) => "۰۱۲۳۴۵۶۷۸۹"[d]) : text);
   const waiting = new Map(); // parts that came while a button was being pressed
   let isPressed = false;
+  const sameAs = (one) => { // how to find it again: a link by where it leads
+    if (one.id) return `#${CSS.escape(one.id)}`;
+    return one.matches("a[href]") ? `a[href="${CSS.escape(one.getAttribute("href"))}"]` : "";
+  };
   const renew = (place, html) => {
     // What was opened stays open, and the keyboard stays where it was.
     const open = [...place.querySelectorAll("details[open]")].map((one) => one.id);
-    const focused = place.contains(document.activeElement) ? document.activeElement.id : "";
+    const focused = place.contains(document.activeElement) ? sameAs(document.activeElement) : "";
     const fresh = document.createElement("template");
     fresh.innerHTML = html;
     const same = fresh.content.firstElementChild?.dataset.same; // a form into which people type stays as it is
     if (same && same === place.firstElementChild?.dataset.same) return;
     place.replaceChildren(fresh.content);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused) place.querySelector(focused)?.focus();
   };
   const show = () => {
     if (isPressed) return;
